@@ -1,0 +1,74 @@
+"""The one shape in which the text side hands work to the tensor side: packed sequences of token ids.
+
+Nothing is padded. The ids of all sequences stand end to end; `lengths` says where each ends and `examples` to which
+example it belongs: one sequence an example in classification and entailment, two in similarity, one for each
+answer in multiple choice. A pre-training batch is the same thing with equal lengths.
+
+    example 0: [7 8 9]            tokens   = [7 8 9 4 5 4 6 6]
+    example 1: [4 5] and [4 6 6]  lengths  = [3 2 3]
+                                  examples = [0 1 1]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences of token ids, packed, with what each example is to be taught.
+
+    `labels` is None where there is nothing to learn but the text itself (pre-training, prediction). For classes it is
+    int64 `(examples,)`; for multiple choice the index of the right answer, counted within its example; for scores
+    float64 `(examples,)`.
+    """
+
+    tokens: Ids  # (tokens,)
+    lengths: Ids  # (sequences,)
+    examples: Ids  # (sequences,), ascending from 0 without gaps
+    labels: Ids | Floats | None = None  # (examples,)
+
+    @property
+    def sequence_count(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def example_count(self) -> int:
+        return int(self.examples[-1]) + 1 if len(self.examples) else 0
+
+    def split(self, examples_each: int) -> list[Batch]:
+        """The same batch as consecutive parts of at most `examples_each` examples, for gradient accumulation."""
+        token_ends = np.concatenate([[0], np.cumsum(self.lengths)])
+        parts = []
+        for first in range(0, self.example_count, examples_each):
+            low, high = np.searchsorted(self.examples, [first, first + examples_each])
+            parts.append(
+                Batch(
+                    tokens=self.tokens[token_ends[low] : token_ends[high]],
+                    lengths=self.lengths[low:high],
+                    examples=self.examples[low:high] - first,
+                    labels=None if self.labels is None else self.labels[first : first + examples_each],
+                )
+            )
+        return parts
+
+
+def pack(
+    sequences: Sequence[Sequence[Sequence[int]]], labels: Sequence[int] | Sequence[float] | None = None
+) -> Batch:
+    """One batch from the sequences of each example: `sequences[example][sequence][token]`."""
+    flat = [np.asarray(ids, dtype=np.int64) for example in sequences for ids in example]
+    owners = np.repeat(np.arange(len(sequences)), [len(example) for example in sequences])
+    return Batch(
+        tokens=np.concatenate(flat) if flat else np.empty(0, dtype=np.int64),
+        lengths=np.array([len(ids) for ids in flat], dtype=np.int64),
+        examples=owners.astype(np.int64),
+        labels=None if labels is None else np.asarray(labels),
+    )

@@ -1,0 +1,69 @@
+"""Every error Foretext raises on purpose, as one tree.
+
+    ForetextError                  exit code 1: the work failed
+    ├── UsageError                 exit code 2: what was given cannot be used
+    │   ├── SettingsError          a setting is unknown, out of range, or contradicts another
+    │   │   └── UnknownName        a name that is not in a table, with the nearest one that is
+    │   ├── DataError              a data file is missing, empty or wrong: file, line, column and problem
+    │   ├── ModelError             a model folder is missing, incomplete, damaged or of another kind
+    │   │   └── FingerprintMismatch   two things made with different tokenizers meet
+    │   └── DiskFull               a file could not be written for want of space
+    └── MissingPackage             an optional package is needed; says what to install
+
+The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ForetextError(Exception):
+    """The root: catch this to catch every error that Foretext raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(ForetextError):
+    """What the user gave cannot be used as it is."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """A setting is unknown, out of range, or contradicts another one."""
+
+
+class UnknownName(SettingsError):
+    """A name that is in no table; the message offers the nearest one.
+
+    `kind` is what was looked for ("preset", "column", …), `known` the names there are.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        listing = f" Known: {', '.join(names)}." if names and len(names) <= 40 else ""
+        super().__init__(f"no {kind} called {name!r}{hint}{listing}{' ' + advice if advice else ''}")
+
+
+class DataError(UsageError):
+    """A data file is missing, empty or wrong; the message names file, line, column and problem."""
+
+
+class ModelError(UsageError):
+    """A model folder is missing, incomplete, damaged or of another kind than asked for."""
+
+
+class FingerprintMismatch(ModelError):
+    """Two things that must share a tokenizer were made with different ones; both are named."""
+
+
+class DiskFull(UsageError):
+    """A file could not be written for want of space; what was there before is untouched."""
+
+
+class MissingPackage(ForetextError):
+    """An optional package is needed for what was asked; the message says what to install."""

@@ -1,0 +1,61 @@
+"""The size and shape of a model, and the named sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from foretext.errors import SettingsError
+from foretext.settings import Settings
+
+SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind the vocabulary
+
+
+class ModelSettings(Settings):
+    """A Transformer decoder; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
+
+    vocabulary: int = Field(40_478, ge=1)
+    """Pieces the tokenizer knows, special tokens not counted."""
+    context: int = Field(512, ge=2)
+    """Longest sequence in tokens; also the number of learned positions."""
+    layers: int = Field(12, ge=0)
+    """Transformer blocks."""
+    width: int = Field(768, ge=1)
+    """Size of a state and of an embedding."""
+    heads: int = Field(12, ge=1)
+    """Attention heads in a block; `width` must be a multiple."""
+    feed_forward: int = Field(0, ge=0)
+    """Hidden units of a block's feed-forward layer; 0 means four times the width."""
+    embedding_dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on the embedding matrix, drawn once a forward pass."""
+    attention_dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on attention weights."""
+    residual_dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on what attention and feed-forward add to the residual stream."""
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> ModelSettings:
+        if self.width % self.heads:
+            raise SettingsError(f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}")
+        return self
+
+    @property
+    def hidden(self) -> int:
+        """Hidden units of the feed-forward layer."""
+        return self.feed_forward or 4 * self.width
+
+    @property
+    def rows(self) -> int:
+        """Rows of the one embedding matrix: vocabulary, special tokens, positions (recipe point 7)."""
+        return self.vocabulary + SPECIALS + self.context
+
+
+# Sizes by name: what differs from the paper's model. The vocabulary always comes from the tokenizer.
+PRESETS: dict[str, dict[str, Any]] = {
+    "gpt1": {},
+    "small": {"layers": 6, "width": 384, "heads": 6, "context": 256},
+    "mini": {"layers": 4, "width": 256, "heads": 4, "context": 256},
+    "tiny": {"layers": 3, "width": 128, "heads": 4, "context": 128},
+}
+
