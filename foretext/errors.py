@@ -44,7 +44,7 @@ class UnknownName(SettingsError):
     def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
         names = sorted(known)
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         listing = f" Known: {', '.join(names)}." if names and len(names) <= 40 else ""
         super().__init__(f"no {kind} called {name!r}{hint}{listing}{' ' + advice if advice else ''}")
 

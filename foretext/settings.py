@@ -1,11 +1,242 @@
-"""Settings as frozen typed values: how they become TOML, flags and JSON, and where each value came from."""
+"""Settings as frozen typed values: where each value comes from, and how they become TOML and JSON.
+
+A value is taken from the last of these that gives it: default, preset, TOML file, environment, flag. A field that is
+itself a `Settings` is a table in TOML; flags and environment variables are flat, so the name of a leaf is unique over
+the whole tree:
+
+    class PretrainSettings(Settings):        --layers 4         FORETEXT_LAYERS=4         [model]
+        model: ModelSettings                                                              layers = 4
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from foretext.errors import SettingsError, UnknownName
+from foretext.toml import read_toml, write_toml
+
+PREFIX = "FORETEXT_"
+RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_PROGRESS"})  # these mean something else
 
 
 class Settings(BaseModel):
-    """The base of every settings value: frozen, unknown keys refused."""
+    """The base of every settings value: frozen; what does not fit is refused with one line, a `SettingsError`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_plainly(cls, values: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(values)
+        except ValidationError as error:
+            raise _plain(error, known=cls.model_fields) from None
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One value in a tree of settings: where it stands, its type and limits, its default."""
+
+    path: tuple[str, ...]
+    field: FieldInfo
+    default: Any
+
+    @property
+    def name(self) -> str:
+        return self.path[-1]
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable it may come from; None where that name means something else."""
+        variable = PREFIX + self.name.upper()
+        return None if variable in RESERVED else variable
+
+    @property
+    def required(self) -> bool:
+        return self.default is PydanticUndefined
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """The types it may have, None left out: `Path | None` gives `(Path,)`."""
+        union = get_args(self.field.annotation)
+        kinds = union if type(None) in union else (self.field.annotation,)
+        return tuple(kind for kind in kinds if kind is not type(None))
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it holds any number of values: `tuple[str, ...]`."""
+        return any(get_origin(kind) is tuple for kind in self.kinds)
+
+    def check(self, value: Any, source: str) -> Any:
+        """`value` as the leaf's type.
+
+        Raises:
+            SettingsError: it is of another type or out of range; the message says what was given, where, and what fits.
+        """
+        if isinstance(value, bool) and bool not in self.kinds:
+            raise SettingsError(f"{self.name} is {str(value).lower()} ({source}); it takes no truth value")
+        try:
+            kind: Any = Annotated[self.field.annotation, self.field]
+            return TypeAdapter(kind).validate_python(value)
+        except ValidationError as error:
+            raise _plain(error, name=self.name, source=source) from None
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[S]):
+    """A settings value and, for each leaf (`model.layers`), the place its value comes from."""
+
+    value: S
+    sources: Mapping[str, str]
+
+    def to_toml(self) -> str:
+        """The settings as TOML, each value with its source as a comment."""
+        return to_toml(self.value, self.sources)
+
+
+def leaves(cls: type[Settings]) -> dict[str, Leaf]:
+    """Every leaf of a settings class by its flat name, in the order of the fields."""
+    found: dict[str, Leaf] = {}
+    for leaf in _walk(cls, (), None):
+        assert leaf.name not in found, f"{cls.__name__} has two settings called {leaf.name}"
+        found[leaf.name] = leaf
+    return found
+
+
+def resolve(
+    cls: type[S],
+    *,
+    preset: Mapping[str, Any] | None = None,
+    toml: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Resolved[S]:
+    """Settings from defaults < preset < TOML file < environment < flags, and the source of each value.
+
+    `flags` are keyed by leaf name; `preset` and the file may name a leaf alone or within its table; `environment` is
+    all of `os.environ`. A list in the environment is separated by commas.
+
+    Raises:
+        SettingsError: a value is missing, of another type, out of range, or contradicts another.
+        UnknownName: a key is no setting; the message offers the nearest one and names the file.
+    """
+    known = leaves(cls)
+    values = {name: leaf.default for name, leaf in known.items() if not leaf.required}
+    sources = dict.fromkeys(values, "default")
+    for name, value, source in (
+        *_flat(preset or {}, known, "preset"),
+        *_flat(read_toml(toml) if toml else {}, known, str(toml)),
+        *_from_environment(environment or {}, known),
+        *((name, value, leaf.flag) for name, value, leaf in _flags(flags or {}, known)),
+    ):
+        values[name] = known[name].check(value, source)
+        sources[name] = source
+    for name in known.keys() - values.keys():
+        raise SettingsError(f"{name} is missing: {known[name].field.description or 'it has no default'}")
+    return Resolved(cls(**_nest(values, known)), {".".join(known[name].path): sources[name] for name in known})
+
+
+def to_json(settings: Settings) -> dict[str, Any]:
+    """The settings as a tree of what JSON knows: paths become strings, tuples lists."""
+    return settings.model_dump(mode="json")
+
+
+def to_toml(settings: Settings, sources: Mapping[str, str] | None = None) -> str:
+    """The settings as TOML that `resolve` reads back; what is None is left out.
+
+    `sources`, if given, says for a leaf (`model.layers`) what to write behind it as a comment.
+    """
+    return write_toml(to_json(settings), sources or {})
+
+
+def _walk(cls: type[Settings], path: tuple[str, ...], instance: Settings | None) -> Iterator[Leaf]:
+    """The leaves below `path`; where the table has a default value of its own, theirs come from it."""
+    for name, field in cls.model_fields.items():
+        default = getattr(instance, name) if instance else field.get_default(call_default_factory=True)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from _walk(field.annotation, (*path, name), default if isinstance(default, Settings) else None)
+        else:
+            yield Leaf((*path, name), field, default)
+
+
+def _flat(
+    tree: Mapping[str, Any], known: Mapping[str, Leaf], source: str, table: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Any, str]]:
+    """Name, value and source of each leaf in a tree; a leaf stands in its table or above all tables."""
+    paths = [leaf.path for leaf in known.values()]
+    for key, value in tree.items():
+        here = (*table, key)
+        if any(path[: len(here)] == here and path != here for path in paths):
+            if not isinstance(value, Mapping):
+                raise SettingsError(f"{'.'.join(here)} in {source} is {value!r}; it must be a table")
+            yield from _flat(value, known, source, here)
+        elif key in known and table in ((), known[key].path[:-1]):
+            yield key, value, source
+        else:
+            place = f"in table [{'.'.join(table)}] of {source}" if table else f"in {source}"
+            nearby = {path[-1] for path in paths if path[:-1] == table} if table else known
+            raise UnknownName(f"setting {place}", key, nearby)
+
+
+def _from_environment(environment: Mapping[str, str], known: Mapping[str, Leaf]) -> Iterator[tuple[str, Any, str]]:
+    for name, leaf in known.items():
+        if leaf.variable and leaf.variable in environment:
+            text = environment[leaf.variable]
+            yield name, text.split(",") if leaf.is_list else text, leaf.variable
+
+
+def _flags(flags: Mapping[str, Any], known: Mapping[str, Leaf]) -> Iterator[tuple[str, Any, Leaf]]:
+    for name, value in flags.items():
+        if name not in known:
+            raise UnknownName("setting", name, known)
+        yield name, value, known[name]
+
+
+def _nest(values: Mapping[str, Any], known: Mapping[str, Leaf]) -> dict[str, Any]:
+    """The tree of a flat mapping: `{"layers": 4}` to `{"model": {"layers": 4}}`."""
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        *tables, last = known[name].path
+        branch = tree
+        for table in tables:
+            branch = branch.setdefault(table, {})
+        branch[last] = value
+    return tree
+
+
+def _plain(
+    error: ValidationError, *, known: Mapping[str, Any] | None = None, name: str = "", source: str = ""
+) -> SettingsError:
+    """One line for all that pydantic found: what was given, where, and what would fit."""
+    complaints: dict[str, list[str]] = {}
+    for detail in error.errors():
+        key = name or ".".join(str(part) for part in detail["loc"][:1])
+        if detail["type"] == "extra_forbidden":
+            return UnknownName("setting", key, known or ())
+        if detail["type"] == "missing":
+            complaints[f"{key} is missing"] = []
+        elif detail["type"] == "value_error":
+            complaints[f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"])] = []
+        else:
+            given = f"{key} is {detail['input']!r}" + (f" ({source})" if source else "")
+            wanted = detail["msg"].split(", unable")[0].removeprefix("Input should ")
+            complaints.setdefault(given, []).append(wanted)
+    return SettingsError(
+        "; ".join(
+            given + (f"; it should {' or '.join(wanted)}" if wanted else "") for given, wanted in complaints.items()
+        )
+    )
