@@ -12,11 +12,9 @@ from foretext.settings import Settings
 SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind the vocabulary
 
 
-class ModelSettings(Settings):
-    """A Transformer decoder; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
+class ModelShape(Settings):
+    """A Transformer decoder but for its vocabulary; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
 
-    vocabulary: int = Field(40_478, ge=1)
-    """Pieces the tokenizer knows, special tokens not counted."""
     context: int = Field(512, ge=2)
     """Longest sequence in tokens; also the number of learned positions."""
     layers: int = Field(12, ge=0)
@@ -35,15 +33,24 @@ class ModelSettings(Settings):
     """Dropout on what attention and feed-forward add to the residual stream."""
 
     @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> ModelSettings:
+    def _heads_divide_the_width(self) -> ModelShape:
         if self.width % self.heads:
-            raise SettingsError(f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}")
+            raise SettingsError(
+                f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}"
+            )
         return self
 
     @property
     def hidden(self) -> int:
         """Hidden units of the feed-forward layer."""
         return self.feed_forward or 4 * self.width
+
+
+class ModelSettings(ModelShape):
+    """A Transformer decoder over a vocabulary."""
+
+    vocabulary: int = Field(40_478, ge=1)
+    """Pieces the tokenizer knows, special tokens not counted."""
 
     @property
     def rows(self) -> int:
@@ -58,4 +65,3 @@ PRESETS: dict[str, dict[str, Any]] = {
     "mini": {"layers": 4, "width": 256, "heads": 4, "context": 256},
     "tiny": {"layers": 3, "width": 128, "heads": 4, "context": 128},
 }
-

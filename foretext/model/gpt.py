@@ -1,0 +1,113 @@
+"""The model: one embedding matrix, the decoder's blocks, and a head once there is a task.
+
+    h_0 = U W_e + W_p;   h_l = block(h_{l-1});   P(u) = softmax(h_n W_e^T);   P(y | x) = softmax(h_n^extract W_y)
+
+Source: Radford et al. 2018, section 3; recipe points 7, 8, 9 and 15.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from foretext.errors import SettingsError
+from foretext.model.dropout import dropout
+from foretext.model.heads import HeadSettings, TaskHead
+from foretext.model.sequences import Sequences
+from foretext.model.settings import SPECIALS, ModelSettings
+from foretext.model.transformer import Block
+
+INITIAL_DEVIATION = 0.02  # section 4.1: weights N(0, 0.02)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """The decoder's last states, and the embedding matrix as this pass saw it (dropout included)."""
+
+    states: Tensor  # (tokens, width)
+    matrix: Tensor  # (rows, width): vocabulary, special tokens, positions
+
+
+class GPT(nn.Module):
+    """A decoder with, perhaps, a task head.
+
+    Weights are drawn from `seed` alone: N(0, 0.02), biases 0, gains 1.
+    """
+
+    def __init__(self, settings: ModelSettings, head: HeadSettings | None = None, *, seed: int = 0) -> None:
+        super().__init__()
+        self.settings = settings
+        self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
+        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
+        self.head = TaskHead(head, settings.width) if head else None
+        initialize(self, seed)
+
+    def forward(self, sequences: Sequences) -> Hidden:
+        """States of every token of every sequence.
+
+        Raises:
+            SettingsError: a sequence is longer than the context.
+        """
+        if sequences.longest > self.settings.context:
+            raise SettingsError(
+                f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
+            )
+        matrix = dropout(self.embedding, self.settings.embedding_dropout, self.training)
+        places = sequences.positions + self.settings.vocabulary + SPECIALS
+        states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
+        for block in self.blocks:
+            states = block(states, sequences)
+        return Hidden(states, matrix)
+
+    def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:
+        """The task head's scores, read at the last token of each sequence."""
+        if self.head is None:
+            raise SettingsError("this model has no task head; fine-tune it on a task first")
+        return self.head(hidden.states.index_select(0, sequences.ends), sequences)  # type: ignore[no-any-return]
+
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+def initialize(model: nn.Module, seed: int) -> None:
+    """Weights N(0, 0.02), biases 0, gains 1, in the order of the parameters' names: the same on every machine."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in sorted(model.named_parameters()):
+        with torch.no_grad():
+            if parameter.dim() > 1:
+                values = torch.empty(parameter.shape, dtype=torch.float32)
+                parameter.copy_(values.normal_(0.0, INITIAL_DEVIATION, generator=generator))
+            elif name.endswith("norm.weight"):
+                parameter.fill_(1.0)
+            else:
+                parameter.zero_()
+
+
+def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
+    """Gives `target` the weights of `source`: the embeddings of tokens and positions, and the lowest blocks.
+
+    `layers` is -1 for nothing, 0 for the embeddings alone, k for the embeddings and k blocks, None for everything.
+    Special tokens and head always start afresh; so does what is above the k blocks.
+
+    Raises:
+        SettingsError: the models differ in shape, or `layers` is not between -1 and their number of blocks.
+
+    Source: section 5, "Impact of number of layers transferred"; recipe points 7 and 15.
+    """
+    blocks = len(source.blocks) if layers is None else layers
+    if not -1 <= blocks <= len(source.blocks):
+        raise SettingsError(f"cannot transfer {blocks} layers; this model has {len(source.blocks)} (-1 means nothing)")
+    if source.embedding.shape != target.embedding.shape or len(source.blocks) != len(target.blocks):
+        raise SettingsError("weights can only be transferred between models of the same shape")
+    if blocks == -1:
+        return
+    specials = slice(source.settings.vocabulary, source.settings.vocabulary + SPECIALS)
+    with torch.no_grad():
+        fresh = target.embedding[specials].clone()
+        target.embedding.copy_(source.embedding)
+        target.embedding[specials] = fresh
+        for block in range(blocks):
+            target.blocks[block].load_state_dict(source.blocks[block].state_dict())

@@ -1,0 +1,82 @@
+"""The decoder of the paper: blocks of causal self-attention and a feed-forward layer, normalised after each sum.
+
+Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from foretext.model.dropout import dropout
+from foretext.model.sequences import Sequences
+from foretext.model.settings import ModelSettings
+
+LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
+
+
+class Attention(nn.Module):
+    """Causal self-attention: each token's state from those of its own sequence up to itself."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.heads = settings.heads
+        self.attention_dropout = settings.attention_dropout
+        self.query_key_value = nn.Linear(settings.width, 3 * settings.width)
+        self.output = nn.Linear(settings.width, settings.width)
+
+    def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`; scores are divided by the root of a head's width."""
+        grid = sequences.spread(self.query_key_value(states))  # (sequences, longest, 3 * width)
+        query, key, value = (
+            part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
+        )  # (sequences, heads, longest, width / heads)
+        mixed = _attend(query, key, value, self.attention_dropout if self.training else 0.0)
+        return self.output(sequences.gather(mixed.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float) -> Tensor:
+    """Causal attention with dropout on its weights; all `(sequences, heads, longest, width / heads)`.
+
+    torch's kernel does it all, save on a CPU with dropout, where writing the weights out is faster.
+    """
+    if not probability or query.device.type != "cpu":
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=probability)
+    longest = query.shape[-2]
+    future = torch.ones(longest, longest, dtype=torch.bool).triu_(1)
+    weights = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    weights = weights.masked_fill_(future, -torch.inf).softmax(-1)
+    return dropout(weights, probability, True) @ value
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with the tanh form of GELU between them, each token by itself."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.expand = nn.Linear(settings.width, settings.hidden)
+        self.contract = nn.Linear(settings.hidden, settings.width)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.contract(functional.gelu(self.expand(states), approximate="tanh"))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """norm(x + attention(x)), then norm(n + feed_forward(n))."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.attention = Attention(settings)
+        self.attention_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.feed_forward = FeedForward(settings)
+        self.feed_forward_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.residual_dropout = settings.residual_dropout
+
+    def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
+        attended = dropout(self.attention(states, sequences), self.residual_dropout, self.training)
+        states = self.attention_norm(states + attended)
+        fed = dropout(self.feed_forward(states), self.residual_dropout, self.training)
+        return self.feed_forward_norm(states + fed)  # type: ignore[no-any-return]

@@ -1,0 +1,91 @@
+"""Task heads: how an example's sequences meet, and L2."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from foretext.batch import pack
+from foretext.model.heads import HeadSettings, TaskHead
+from foretext.model.sequences import Sequences
+
+
+def head(**settings):
+    made = TaskHead(HeadSettings(**settings), width=3).double().eval()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        made.linear.weight.normal_()
+        made.linear.bias.normal_()
+    return made
+
+
+def sequences(counts, labels=None):
+    return Sequences.of(pack([[[1, 2]] * count for count in counts], labels))
+
+
+STATES = torch.tensor([[1.0, 2, 3], [4, 5, 6], [-1, 0, 2], [0.5, 0, 1], [2, 2, 2]], dtype=torch.float64)
+
+
+def test_classes_are_scored_by_one_linear_layer():
+    one = head(combine="one", outputs=4)
+    scores = one(STATES, sequences([1] * 5))
+    torch.testing.assert_close(scores.double(), STATES @ one.linear.weight.T + one.linear.bias, atol=1e-5, rtol=0)
+
+
+def test_the_two_states_of_a_pair_are_added():
+    add = head(combine="add", outputs=2)
+    scores = add(STATES[:4], sequences([2, 2])).double()
+    summed = torch.stack([STATES[0] + STATES[1], STATES[2] + STATES[3]])
+    torch.testing.assert_close(scores, summed @ add.linear.weight.T + add.linear.bias, atol=1e-5, rtol=0)
+
+
+def test_answers_of_one_question_share_a_softmax_and_questions_may_have_any_number():
+    choose = head(combine="choose", outputs=1)
+    batch = sequences([2, 3], labels=[1, 0])
+    scores = choose(STATES, batch)
+    probabilities = choose.probabilities(scores, batch)
+    torch.testing.assert_close(probabilities[:2], scores[:2].softmax(0))
+    torch.testing.assert_close(probabilities[2:], scores[2:].softmax(0))
+    expected = -(probabilities[1].log() + probabilities[2].log())
+    torch.testing.assert_close(choose.loss(scores, batch), expected)
+
+
+def test_the_loss_of_classes_is_the_negative_log_probability_of_the_labels():
+    one = head(combine="one", outputs=3)
+    batch = sequences([1] * 5, labels=[0, 2, 1, 1, 0])
+    scores = one(STATES, batch)
+    picked = one.probabilities(scores, batch)[torch.arange(5), batch.labels]
+    torch.testing.assert_close(one.loss(scores, batch), -picked.log().sum())
+
+
+def test_a_score_between_two_grades_is_a_share_of_both():
+    """Recipe point 16: soft choice among whole grades."""
+    grades = head(combine="one", outputs=6, target="grades")
+    soft = grades._soft_grades(torch.tensor([3.25, 0.0, 5.0]))
+    expected = torch.tensor([[0, 0, 0, 0.75, 0.25, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1.0]])
+    torch.testing.assert_close(soft, expected)
+
+
+def test_the_predicted_score_of_grades_is_the_expected_grade():
+    grades = head(combine="one", outputs=3, target="grades", low=1.0, step=0.5)
+    values = grades.values(torch.log(torch.tensor([[0.2, 0.3, 0.5]])))
+    torch.testing.assert_close(values, torch.tensor([0.2 * 1 + 0.3 * 1.5 + 0.5 * 2]))
+
+
+def test_a_value_is_learned_on_a_standard_scale_and_given_back_on_its_own():
+    value = head(combine="one", outputs=1, target="value", low=10.0, step=4.0)
+    batch = sequences([1] * 2, labels=np.array([14.0, 10.0]))
+    scores = torch.tensor([[1.0], [2.0]])
+    assert float(value.loss(scores, batch)) == pytest.approx((1 - 1) ** 2 + (2 - 0) ** 2)
+    torch.testing.assert_close(value.values(scores), torch.tensor([14.0, 18.0]))
+
+
+def test_classifier_dropout_draws_one_mask_an_example_for_all_its_choices():
+    """Recipe point 12."""
+    choose = TaskHead(HeadSettings(combine="choose", outputs=1, dropout=0.5), width=3).train()
+    torch.manual_seed(1)
+    same = torch.ones(6, 3)
+    scores = choose(same, sequences([2, 2, 2]))
+    assert all(scores[2 * k] == scores[2 * k + 1] for k in range(3))
+    assert len(set(scores.tolist())) > 1

@@ -1,0 +1,152 @@
+"""Laws of the decoder: causality, independence of sequences, and agreement with the formulas written out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from foretext.batch import pack
+from foretext.errors import SettingsError
+from foretext.model.dropout import dropout
+from foretext.model.gpt import GPT, transfer
+from foretext.model.sequences import Sequences
+from foretext.model.settings import SPECIALS, ModelSettings
+from foretext.model.transformer import _attend
+
+SETTINGS = ModelSettings(vocabulary=20, context=12, layers=2, width=16, heads=4)
+
+
+@pytest.fixture
+def model():
+    made = GPT(SETTINGS, seed=1).double().eval()
+    with torch.no_grad():  # larger weights than the initial ones, so that every path matters
+        for parameter in made.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+    return made
+
+
+def states(model, *sequences):
+    with torch.no_grad():
+        return model(Sequences.of(pack([list(sequences)]))).states
+
+
+def test_a_position_never_sees_the_future(model):
+    one, other = states(model, [1, 2, 3, 4, 5]), states(model, [1, 2, 3, 9, 8])
+    torch.testing.assert_close(one[:3], other[:3], rtol=0, atol=1e-14)
+    assert (one[3:] - other[3:]).abs().min() > 0
+
+
+def test_a_sequence_is_the_same_alone_and_among_others(model):
+    alone = states(model, [4, 5, 6])
+    among = states(model, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
+    torch.testing.assert_close(among[7:10], alone, rtol=0, atol=1e-14)
+
+
+def test_the_states_are_those_of_the_formulas_written_out(model):
+    """An independent forward pass: loops over heads and positions, straight from recipe point 1."""
+    ids = [3, 1, 4, 1, 5]
+    weights = {name: value.detach() for name, value in model.named_parameters()}
+    table = weights["embedding"]
+    h = torch.stack([table[token] + table[20 + SPECIALS + place] for place, token in enumerate(ids)])
+    for layer in range(2):
+        w = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"blocks.{layer}.")}
+        q, k, v = (h @ w["attention.query_key_value.weight"].T + w["attention.query_key_value.bias"]).split(16, dim=-1)
+        mixed = torch.zeros_like(h)
+        for head in range(4):
+            part = slice(4 * head, 4 * head + 4)
+            for i in range(len(ids)):
+                seen = torch.stack([q[i, part] @ k[j, part] / math.sqrt(4) for j in range(i + 1)])
+                mixed[i, part] = torch.softmax(seen, 0) @ v[: i + 1, part]
+        a = mixed @ w["attention.output.weight"].T + w["attention.output.bias"]
+        n = normalised(h + a, w["attention_norm.weight"], w["attention_norm.bias"])
+        m = gelu(n @ w["feed_forward.expand.weight"].T + w["feed_forward.expand.bias"])
+        m = m @ w["feed_forward.contract.weight"].T + w["feed_forward.contract.bias"]
+        h = normalised(n + m, w["feed_forward_norm.weight"], w["feed_forward_norm.bias"])
+    torch.testing.assert_close(states(model, ids), h, rtol=0, atol=1e-12)
+
+
+def normalised(x, gain, bias):
+    mean = x.mean(-1, keepdim=True)
+    variance = ((x - mean) ** 2).mean(-1, keepdim=True)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * gain + bias
+
+
+def gelu(x):
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def test_attention_written_out_for_dropout_is_the_kernels_attention():
+    query, key, value = torch.randn(3, 2, 4, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    kernel = _attend(query, key, value, 0.0)
+    almost_none = _attend(query, key, value, 1e-9)  # rounds to dropping nothing, but takes the written-out path
+    torch.testing.assert_close(almost_none, kernel, rtol=0, atol=1e-14)
+
+
+def test_the_paper_model_has_the_papers_number_of_parameters():
+    paper = ModelSettings()
+    with torch.device("meta"):
+        blocks = GPT.__new__(GPT)
+        torch.nn.Module.__init__(blocks)
+        from foretext.model.transformer import Block
+
+        count = sum(parameter.numel() for parameter in Block(paper).parameters())
+    assert count == 7_087_872
+    assert (paper.vocabulary + paper.context) * paper.width + paper.layers * count == 116_534_784
+
+
+def test_weights_start_normal_with_deviation_002_biases_0_gains_1():
+    fresh = GPT(ModelSettings(vocabulary=500, context=16, layers=1, width=64, heads=4), seed=5)
+    for name, parameter in fresh.named_parameters():
+        if parameter.dim() > 1:
+            # The deviation of n samples' deviation is 0.02 / sqrt(2 n); five of those.
+            assert abs(float(parameter.std()) - 0.02) < 5 * 0.02 / math.sqrt(2 * parameter.numel()), name
+        else:
+            assert torch.equal(parameter, torch.full_like(parameter, float(name.endswith("norm.weight")))), name
+
+
+def test_a_sequence_longer_than_the_context_is_refused(model):
+    with pytest.raises(SettingsError, match="13 tokens is longer than the context of 12"):
+        states(model, list(range(13)))
+
+
+def test_embedding_dropout_is_drawn_once_on_the_matrix_for_input_and_softmax():
+    """Recipe point 8: the same entries of a token's row are missing at both ends."""
+    model = GPT(ModelSettings(vocabulary=20, context=4, layers=0, width=64, heads=4, embedding_dropout=0.5), seed=1).train()
+    hidden = model(Sequences.of(pack([[[7, 7]]])))
+    row = hidden.matrix[7]
+    position = hidden.matrix[20 + SPECIALS]
+    assert 10 < int((row == 0).sum()) < 54
+    torch.testing.assert_close(hidden.states[0], row + position)
+
+
+def test_dropout_keeps_the_expectation_and_drops_the_share_it_was_given():
+    torch.manual_seed(0)
+    count = 1 << 20
+    dropped = dropout(torch.ones(count), 0.1, True)
+    # Binomial: the share's deviation is sqrt(0.1 * 0.9 / count); five of those.
+    assert abs(float((dropped == 0).double().mean()) - 0.1) < 5 * math.sqrt(0.09 / count)
+    assert abs(float(dropped[dropped != 0][0]) - 1 / 0.9) < 1e-4
+    assert dropout(dropped, 0.1, False) is dropped
+
+
+@pytest.mark.parametrize(("layers", "taken"), [(-1, []), (0, ["embedding"]), (1, ["embedding", "blocks.0"]),
+                                               (None, ["embedding", "blocks.0", "blocks.1"])])  # fmt: skip
+def test_layer_transfer_takes_the_embeddings_and_the_lowest_blocks(layers, taken):
+    """Recipe point 15; the special tokens always start afresh (point 7)."""
+    source, target, fresh = GPT(SETTINGS, seed=1), GPT(SETTINGS, seed=2), GPT(SETTINGS, seed=2)
+    transfer(source, target, layers)
+    for name, parameter in target.named_parameters():
+        if parameter.dim() < 2:
+            continue  # biases and gains start alike everywhere
+        origin = source if any(name.startswith(prefix) for prefix in taken) else fresh
+        expected = dict(origin.named_parameters())[name].clone()
+        if name == "embedding":
+            expected[20:23] = fresh.embedding[20:23]
+        assert torch.equal(parameter, expected), name
+
+
+def test_more_layers_than_there_are_cannot_be_transferred():
+    with pytest.raises(SettingsError, match="has 2"):
+        transfer(GPT(SETTINGS), GPT(SETTINGS), 3)
