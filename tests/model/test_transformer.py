@@ -23,7 +23,9 @@ def model():
     made = GPT(SETTINGS, seed=1).double().eval()
     with torch.no_grad():  # larger weights than the initial ones, so that every path matters
         for parameter in made.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+            parameter.add_(
+                0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
+            )
     return made
 
 
@@ -113,7 +115,9 @@ def test_a_sequence_longer_than_the_context_is_refused(model):
 
 def test_embedding_dropout_is_drawn_once_on_the_matrix_for_input_and_softmax():
     """Recipe point 8: the same entries of a token's row are missing at both ends."""
-    model = GPT(ModelSettings(vocabulary=20, context=4, layers=0, width=64, heads=4, embedding_dropout=0.5), seed=1).train()
+    model = GPT(
+        ModelSettings(vocabulary=20, context=4, layers=0, width=64, heads=4, embedding_dropout=0.5), seed=1
+    ).train()
     hidden = model(Sequences.of(pack([[[7, 7]]])))
     row = hidden.matrix[7]
     position = hidden.matrix[20 + SPECIALS]

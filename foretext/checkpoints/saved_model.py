@@ -1,0 +1,116 @@
+"""A model on disk: `model.safetensors`, `model.json` (sizes, head, task, checksums) and `tokenizer.json`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from foretext import __version__
+from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
+from foretext.errors import FingerprintMismatch, ModelError, SettingsError
+from foretext.files import atomic_folder, disk_errors, write_json
+from foretext.model.gpt import GPT
+from foretext.model.heads import HeadSettings
+from foretext.model.settings import ModelSettings
+from foretext.tokenizer import Tokenizer
+
+FORMAT = 1
+FILES = ("model.json", "model.safetensors", "tokenizer.json")
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A model in memory with everything needed to use it on text."""
+
+    gpt: GPT
+    tokenizer: Tokenizer
+    task: dict[str, Any] | None = None  # the task's schema, as `tasks` wrote it
+    history: dict[str, Any] = field(default_factory=dict)  # how it came to be: settings, data, scores
+    folder: Path | None = None
+
+
+def save_model(folder: Path, saved: SavedModel, *, dtype: torch.dtype = torch.float32) -> None:
+    """Writes `saved` into `folder`, beside what else is there; each file is replaced whole, `model.json` last.
+
+    Raises:
+        DiskFull: there is no space left.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(folder / ".model") as made:
+        weights = {name: value.to(dtype) for name, value in saved.gpt.named_parameters()}
+        checksum = save_tensors(made / "model.safetensors", weights)
+        saved.tokenizer.save(made)
+        head = saved.gpt.head
+        description = {
+            "format": FORMAT,
+            "foretext": __version__,
+            "model": saved.gpt.settings.model_dump(),
+            "head": head.settings.model_dump() if head else None,
+            "task": saved.task,
+            "tokenizer_fingerprint": saved.tokenizer.fingerprint,
+            "weights_sha256": checksum,
+            "history": saved.history,
+        }
+        write_json(made / "model.json", description)
+    # The old description goes first and the new one comes last: a folder cut off in between is refused, not mixed.
+    (folder / "model.json").unlink(missing_ok=True)
+    for name in reversed(FILES):
+        (folder / ".model" / name).replace(folder / name)
+    shutil.rmtree(folder / ".model")
+
+
+def load_model(folder: Path) -> SavedModel:
+    """The model in `folder`, weights in fp32, in evaluation mode.
+
+    Raises:
+        ModelError: there is no model in `folder`, or a file of it is missing, truncated or altered.
+        FingerprintMismatch: the tokenizer is not the one that the model was trained with.
+    """
+    description = describe(folder)
+    settings, head = _settings(description, folder)
+    tokenizer = Tokenizer.load(folder)
+    if tokenizer.fingerprint != description["tokenizer_fingerprint"]:
+        raise FingerprintMismatch(
+            f"{folder}: the model was trained with tokenizer {description['tokenizer_fingerprint'][:12]}, "
+            f"but tokenizer.json is {tokenizer.fingerprint[:12]}; put the original file back"
+        )
+    weights = load_tensors(folder / "model.safetensors", checksum=description["weights_sha256"])
+    gpt = GPT(settings, head)
+    fill(gpt, weights, folder / "model.safetensors")
+    return SavedModel(gpt.eval(), tokenizer, description["task"], description["history"], folder)
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """What `model.json` in `folder` says, without loading weights.
+
+    Raises:
+        ModelError: there is no model in `folder`, or its description is not one of ours.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder {folder}")
+    if not (folder / "model.json").exists():
+        unfinished = (folder / "checkpoints").is_dir()
+        advice = "its run has not finished; go on with --resume" if unfinished else "a model folder holds model.json"
+        raise ModelError(f"there is no model in {folder}: {advice}")
+    description = read_json(folder / "model.json")
+    if description.get("format") != FORMAT:
+        raise ModelError(f"{folder / 'model.json'}: format {description.get('format')!r} is not {FORMAT}")
+    missing = {"model", "head", "task", "tokenizer_fingerprint", "weights_sha256", "history"} - description.keys()
+    if missing:
+        raise ModelError(f"{folder / 'model.json'} lacks {', '.join(sorted(missing))}")
+    return description
+
+
+def _settings(description: Mapping[str, Any], folder: Path) -> tuple[ModelSettings, HeadSettings | None]:
+    try:
+        head = description["head"]
+        return ModelSettings(**description["model"]), HeadSettings(**head) if head else None
+    except (ValidationError, SettingsError, TypeError) as error:
+        raise ModelError(f"{folder / 'model.json'} describes no model of ours: {error}") from error

@@ -1,0 +1,183 @@
+"""Raw text becomes a language model: minimise L1 over random windows of a prepared corpus (paper, section 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from foretext.model import settings as model_settings
+from foretext.model.settings import ModelSettings, ModelShape
+from foretext.settings import Settings
+from foretext.training.settings import LoopSettings, OptimizerSettings
+
+if TYPE_CHECKING:
+    from foretext.corpus import Corpus
+    from foretext.model.gpt import GPT
+
+VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
+
+
+class PretrainSettings(Settings):
+    """Pre-training; the defaults are the paper's."""
+
+    # Smaller models take a higher rate and, having seen each token less than once, no dropout: departures, printed.
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "gpt1": model_settings.PRESETS["gpt1"],
+        **{
+            name: {
+                **model_settings.PRESETS[name],
+                "learning_rate": rate,
+                "warmup": 200,
+                "epochs": 1.0,
+                "embedding_dropout": 0.0,
+                "attention_dropout": 0.0,
+                "residual_dropout": 0.0,
+            }
+            for name, rate in {"small": 1e-3, "mini": 1e-3, "tiny": 2e-3}.items()
+        },
+    }
+
+    corpus: Path
+    """Folder that `foretext prepare` made."""
+    out: Path
+    """Folder of the run; the finished model is saved there."""
+    resume: bool = False
+    """Go on with the run in --out from its newest checkpoint."""
+    updates: int = Field(0, ge=0)
+    """Length of the run; 0 means as many as --epochs asks for."""
+    epochs: float = Field(100.0, gt=0)
+    """Passes over the corpus, when --updates is 0."""
+    batch: int = Field(64, ge=1)
+    """Windows in one update."""
+    learning_rate: float = Field(2.5e-4, gt=0)
+    """Peak of the learning rate."""
+    warmup: int = Field(2_000, ge=0)
+    """Updates over which the learning rate rises, before it falls along a cosine."""
+    validation_tokens: int = Field(200_000, ge=1)
+    """Most tokens of the validation set that one validation reads."""
+    seed: int = Field(0, ge=0)
+    """Decides weights, windows and dropout."""
+    model: ModelShape = ModelShape()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    loop: LoopSettings = LoopSettings()
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Where the model is and how well it predicts held-out text."""
+
+    folder: Path
+    parameters: int
+    updates: int
+    tokens: int
+    seconds: float
+    valid_loss: float | None
+    valid_perplexity: float | None
+
+    def lines(self) -> list[str]:
+        text = [
+            f"{self.parameters:,} parameters, {self.updates:,} updates, {self.tokens:,} tokens, "
+            f"{self.seconds / 60:.1f} minutes"
+        ]
+        if self.valid_perplexity is not None:
+            text.append(f"validation: {self.valid_loss:.4f} nats a token, perplexity {self.valid_perplexity:.2f}")
+        return [*text, f"model saved in {self.folder}"]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def pretrain(settings: PretrainSettings) -> Pretrained:
+    """Trains a language model on a prepared corpus and saves it in `settings.out`.
+
+    Raises:
+        DataError: the corpus is missing or damaged, or too small for one window.
+        SettingsError: settings contradict each other, or `out` holds another run.
+    """
+    from foretext.checkpoints.run_folder import RunFolder
+    from foretext.checkpoints.saved_model import SavedModel, save_model
+    from foretext.corpus import Corpus, Windows
+    from foretext.files import write_text
+    from foretext.model.gpt import GPT
+    from foretext.settings import to_toml
+    from foretext.tokenizer import Tokenizer
+    from foretext.training.engine import Engine
+    from foretext.training.loop import Plan, Trainer
+    from foretext.training.objectives import LanguageModelling
+    from foretext.training.optimizer import Adam
+    from foretext.training.schedules import warmup_cosine
+
+    corpus = Corpus.open(settings.corpus)
+    tokenizer = Tokenizer.load(settings.corpus)
+    corpus.check_tokenizer(tokenizer.fingerprint)
+    train = corpus.split("train")
+    context = settings.model.context
+    updates = settings.updates or max(1, round(settings.epochs * train.token_count / (settings.batch * context)))
+    schedule = partial(warmup_cosine, warmup=settings.warmup, total=updates)
+    schedule(0)  # refuses a warm-up that does not fit, before anything is written
+    windows = Windows(train, context=context, batch=settings.batch, seed=settings.seed)
+
+    run = RunFolder.start(settings.out, _identity(settings, corpus), resume=settings.resume)
+    write_text(run.path / "settings.toml", to_toml(settings))
+    model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
+    engine = Engine.start(settings.loop.device, settings.loop.precision)
+    validate_every = settings.loop.validate_every or max(1, updates // VALIDATIONS)
+    trainer = Trainer(
+        objective=LanguageModelling(model),
+        plan=Plan(
+            updates=updates,
+            learning_rate=settings.learning_rate,
+            schedule=schedule,
+            seed=settings.seed,
+            clip=settings.optimizer.clip,
+            validate_every=validate_every,
+            checkpoint_every=settings.loop.checkpoint_every,
+        ),
+        settings=settings.loop,
+        engine=engine,
+        optimizer=Adam(model, settings.optimizer),
+        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
+        folder=run,
+        validate=partial(_validate, model, corpus, settings) if corpus.split("valid").token_count > 1 else None,
+        title="pre-training",
+    )
+    state = trainer.run()
+    scores = _last_validation(run.metrics())
+    result = Pretrained(
+        folder=run.path,
+        parameters=model.parameter_count(),
+        updates=state.update,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        valid_loss=scores.get("valid_loss"),
+        valid_perplexity=scores.get("valid_perplexity"),
+    )
+    history = {"pretraining": {**_identity(settings, corpus), "result": result.to_json(), "engine": engine.describe()}}
+    if engine.rank == 0:
+        save_model(run.path, SavedModel(model, tokenizer, history=history))
+    return result
+
+
+def _validate(model: GPT, corpus: Corpus, settings: PretrainSettings) -> dict[str, float]:
+    from foretext.corpus import sequential_windows
+    from foretext.evaluation.perplexity import perplexity
+
+    windows = sequential_windows(
+        corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
+    )
+    score = perplexity(model, windows)
+    return {"loss": score.loss, "perplexity": score.perplexity}
+
+
+def _identity(settings: PretrainSettings, corpus: Corpus) -> dict[str, Any]:
+    """What makes this run this run: everything that its weights follow from."""
+    values = settings.model_dump(mode="json", exclude={"out", "resume", "corpus", "loop"})
+    return {"command": "pretrain", "settings": values, "corpus": corpus.fingerprint}
+
+
+def _last_validation(metrics: list[dict[str, Any]]) -> dict[str, float]:
+    return next((line for line in reversed(metrics) if "valid_loss" in line), {})

@@ -1,0 +1,240 @@
+"""The one training loop: pre-training and fine-tuning are this function with other batches and another objective.
+
+Everything an update does follows from its number: its batch, its random state, its learning rate. So a checkpoint is
+weights, optimizer state and a number, and a run that was cut off goes on to the bit.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foretext.batch import Batch
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.errors import ForetextError
+from foretext.model.sequences import Sequences
+from foretext.progress import Progress, progress
+from foretext.training.engine import Engine, seed_update
+from foretext.training.objectives import Counts
+from foretext.training.optimizer import Adam
+from foretext.training.schedules import Schedule
+from foretext.training.settings import LoopSettings
+
+BatchAt = Callable[[int, int, int], Batch]  # (update, rank, world) to this process's share of the update's batch
+Validate = Callable[[], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done, in updates."""
+
+    updates: int
+    learning_rate: float  # the peak
+    schedule: Schedule  # update to share of the peak
+    seed: int
+    clip: float
+    validate_every: int
+    checkpoint_every: int
+    metric: str = "loss"  # which of the values `validate` gives decides what is best
+    higher_is_better: bool = False
+
+
+@dataclass
+class State:
+    """Where a run stands; written with each checkpoint."""
+
+    update: int = 0  # the update to do next
+    tokens: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    best_update: int | None = None
+    validations_without_better: int = 0
+
+    def better(self, value: float, plan: Plan) -> bool:
+        """Notes a validation; whether it is the best so far."""
+        better = self.best is None or (value > self.best if plan.higher_is_better else value < self.best)
+        if better:
+            self.best, self.best_update, self.validations_without_better = value, self.update, 0
+        else:
+            self.validations_without_better += 1
+        return better
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """An objective on its way down; `run` does the updates that are left."""
+
+    objective: nn.Module
+    plan: Plan
+    settings: LoopSettings
+    engine: Engine
+    optimizer: Adam
+    batch_at: BatchAt
+    folder: RunFolder | None = None
+    validate: Validate | None = None
+    title: str = "training"
+    state: State = field(default_factory=State)
+
+    def run(self) -> State:
+        """Trains to the end of the plan, or until patience runs out; returns where it ended.
+
+        Raises:
+            ForetextError: the loss is no longer a finite number.
+            KeyboardInterrupt: the run was interrupted; a checkpoint of the last whole update is written first.
+        """
+        self._resume()
+        objective, optimizer = self.engine.setup(self.objective, self.optimizer)
+        objective.train()
+        window = _Window()
+        with progress(self.title, self.plan.updates, unit="updates") as bar, _interruptible() as interrupted:
+            bar.advance(self.state.update)
+            while self.state.update < self.plan.updates and not self._out_of_patience():
+                self._update(objective, optimizer, window)
+                self._report(window, bar)
+                self._validate_and_save(objective)
+                if interrupted:
+                    self._save()
+                    raise KeyboardInterrupt
+        return self.state
+
+    def _resume(self) -> None:
+        checkpoint = self.folder.latest() if self.folder else None
+        if self.folder is None or checkpoint is None:
+            return
+        self.folder.restore(checkpoint, self.objective, self.optimizer)
+        for name in vars(self.state):
+            setattr(self.state, name, checkpoint.state[name])
+        self.folder.forget_metrics_after(self.state.update)
+
+    def _update(self, objective: nn.Module, optimizer: Any, window: _Window) -> None:
+        update, started = self.state.update, time.perf_counter()
+        seed_update(self.plan.seed, update, self.engine.rank)
+        batch = self.batch_at(update, self.engine.rank, self.engine.world)
+        parts = batch.split(self.settings.micro_batch or max(1, batch.example_count))
+        counts = self._counts(batch)
+        for index, part in enumerate(parts):
+            with self.engine.accumulating(objective, index < len(parts) - 1):
+                losses = objective(Sequences.of(part, self.engine.device), counts)
+                # Processes average their gradients; the counts already are those of all of them.
+                self.engine.backward(losses["loss"] * self.engine.world)
+            window.add(losses)
+        norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.plan.clip or math.inf)
+        rate = self.plan.learning_rate * self.plan.schedule(update)
+        self.optimizer.prepare(update, rate)
+        optimizer.step()
+        optimizer.zero_grad()
+        window.close_update(norm, rate)
+        self.state.update += 1
+        self.state.tokens += len(batch.tokens) * self.engine.world
+        self.state.seconds += time.perf_counter() - started
+
+    def _counts(self, batch: Batch) -> Counts:
+        if self.engine.world == 1:
+            return Counts(batch.sequence_count, batch.example_count)
+        mine = torch.tensor([batch.sequence_count, batch.example_count], device=self.engine.device)
+        sequences, examples = self.engine.sum_over_processes(mine).tolist()
+        return Counts(sequences, examples)
+
+    def _report(self, window: _Window, bar: Progress) -> None:
+        last = self.state.update == self.plan.updates
+        if self.state.update % self.settings.log_every and not last:
+            bar.advance()
+            return
+        line = window.line(self.state)
+        window.clear(self.state)
+        if not math.isfinite(line["loss"]):
+            raise ForetextError(
+                f"the loss is no longer a finite number at update {self.state.update}; "
+                "a lower --learning-rate or a longer --warmup helps most often"
+            )
+        if self.folder and self.engine.rank == 0:
+            self.folder.log(line)
+        bar.advance(1, text=f"loss {line['loss']:.3f}, {line['tokens_per_second']:,.0f} tokens/s")
+
+    def _validate_and_save(self, objective: nn.Module) -> None:
+        done, last = self.state.update, self.state.update == self.plan.updates
+        validated = self.validate is not None and (last or done % self.plan.validate_every == 0)
+        if validated and self.validate is not None:
+            objective.eval()
+            with torch.no_grad():
+                values = self.validate()
+            objective.train()
+            self.state.better(values[self.plan.metric], self.plan)
+            if self.folder and self.engine.rank == 0:
+                self.folder.log({"update": done, **{f"valid_{name}": value for name, value in values.items()}})
+        if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
+            self._save()
+
+    def _save(self) -> None:
+        if self.folder and self.engine.rank == 0:
+            keep = self.settings.keep_checkpoints
+            self.folder.save(self.objective, self.optimizer, dict(vars(self.state)), keep=keep)
+
+    def _out_of_patience(self) -> bool:
+        return bool(self.settings.patience) and self.state.validations_without_better >= self.settings.patience
+
+
+class _Window:
+    """Sums of what the updates since the last log line gave; tensors are not read before a line is due."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.updates = 0
+        self.norm: Tensor | None = None
+        self.rate = 0.0
+        self.tokens = 0
+        self.seconds = 0.0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        for name, value in losses.items():
+            self.sums[name] = self.sums.get(name, torch.zeros_like(value)).detach() + value.detach()
+
+    def close_update(self, norm: Tensor, rate: float) -> None:
+        self.updates += 1
+        self.norm, self.rate = norm, rate
+
+    def line(self, state: State) -> dict[str, Any]:
+        seconds = max(state.seconds - self.seconds, 1e-9)
+        return {
+            "update": state.update,
+            **{name: float(value) / self.updates for name, value in self.sums.items()},
+            "learning_rate": self.rate,
+            "gradient_norm": float(self.norm) if self.norm is not None else 0.0,
+            "tokens": state.tokens,
+            "tokens_per_second": (state.tokens - self.tokens) / seconds,
+            "seconds": state.seconds,
+        }
+
+    def clear(self, state: State) -> None:
+        self.__init__()  # type: ignore[misc]
+        self.tokens, self.seconds = state.tokens, state.seconds
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """A list that a first SIGINT or SIGTERM fills, so that the update at hand ends well; a second one stops at once."""
+    caught: list[int] = []
+
+    def handler(number: int, frame: Any) -> None:
+        if caught:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    try:
+        previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: signals stay with whoever owns them
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for number, action in previous.items():
+            signal.signal(number, action)

@@ -1,0 +1,43 @@
+"""Adam as the released code writes it, run by torch's fused kernel.
+
+    rate_t = rate · √(1 − β2^t) / (1 − β1^t)
+    p ← p − rate_t · m / (√v + ε) − rate_t · decay · p        decay for tensors of rank > 1 only
+
+torch's AdamW puts ε inside the bias correction and decays by the plain rate. Both become the lines above when ε and
+the decay of update t are given to it as ε / √(1 − β2^t) and decay · √(1 − β2^t) / (1 − β1^t).
+
+Source: recipe points 4 and 5.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from foretext.training.settings import OptimizerSettings
+
+
+class Adam(torch.optim.AdamW):
+    """The optimizer over all of a model's parameters; call `prepare(update, rate)` before each `step()`."""
+
+    def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
+        self.settings = settings
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in parameters if p.dim() > 1], "decays": True},
+            {"params": [p for p in parameters if p.dim() <= 1], "decays": False},
+        ]
+        super().__init__(groups, lr=0.0, betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True)
+
+    def prepare(self, update: int, rate: float) -> None:
+        """Sets the rate of `update` (counted from 0) and what follows from it."""
+        count = update + 1
+        second = math.sqrt(1 - self.settings.beta2**count)
+        correction = second / (1 - self.settings.beta1**count)
+        for group in self.param_groups:
+            group["lr"] = rate
+            group["eps"] = self.settings.epsilon / second
+            group["weight_decay"] = self.settings.weight_decay * correction if group["decays"] else 0.0

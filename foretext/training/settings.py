@@ -1,0 +1,47 @@
+"""How long, how fast and with what care to train; the two stages of the paper are two sets of defaults."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from foretext.settings import Settings
+
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+class OptimizerSettings(Settings):
+    """Adam as the released code writes it (recipe points 4, 5 and 6)."""
+
+    beta1: float = Field(0.9, ge=0, lt=1)
+    """Decay of the running mean of gradients."""
+    beta2: float = Field(0.999, ge=0, lt=1)
+    """Decay of the running mean of squared gradients."""
+    epsilon: float = Field(1e-8, gt=0)
+    """Added to the root of the second moment."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled decay of every tensor of rank above 1."""
+    clip: float = Field(1.0, ge=0)
+    """Largest global norm of the gradient; 0 means no clipping."""
+
+
+class LoopSettings(Settings):
+    """What both stages share: device, precision, memory, logging, checkpoints, stopping."""
+
+    micro_batch: int = Field(0, ge=0)
+    """Examples in memory at once; the gradient is the same. 0 means the whole batch."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: Precision = "auto"
+    """fp32, bf16 (fp32 weights, bf16 products), or auto: bf16 where the hardware computes in it."""
+    log_every: int = Field(10, ge=1)
+    """Updates between two lines of metrics.jsonl."""
+    validate_every: int = Field(0, ge=0)
+    """Updates between two validations; 0 means once an epoch in fine-tuning, 20 times a run in pre-training."""
+    checkpoint_every: int = Field(0, ge=0)
+    """Updates between two checkpoints; 0 means at every validation."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many of the newest checkpoints to keep, the best one aside."""
+    patience: int = Field(0, ge=0)
+    """Stop after so many validations in a row without a better one; 0 means never."""

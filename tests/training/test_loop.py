@@ -1,0 +1,136 @@
+"""The loop: what was cut off goes on to the bit, and the best is kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from foretext.batch import Batch
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.errors import ForetextError, SettingsError
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.training.engine import Engine
+from foretext.training.loop import Plan, Trainer
+from foretext.training.objectives import LanguageModelling
+from foretext.training.optimizer import Adam
+from foretext.training.schedules import warmup_cosine
+from foretext.training.settings import LoopSettings, OptimizerSettings
+
+MODEL = ModelSettings(vocabulary=30, context=8, layers=2, width=16, heads=2)  # dropout is on
+
+
+def batch_at(update: int, rank: int, world: int) -> Batch:
+    random = np.random.default_rng([update, rank, world])
+    return Batch(random.integers(0, 30, 32), np.full(4, 8), np.arange(4))
+
+
+def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, rate=1e-2, **loop):
+    model = GPT(MODEL, seed=1)
+    run = RunFolder.start(folder, {"name": "test"}, resume=resume) if folder else None
+    return Trainer(
+        objective=LanguageModelling(model),
+        plan=Plan(
+            updates=updates,
+            learning_rate=rate,
+            schedule=partial(warmup_cosine, warmup=2, total=12),
+            seed=7,
+            clip=1.0,
+            validate_every=3,
+            checkpoint_every=3,
+        ),
+        settings=LoopSettings(device="cpu", precision="fp32", log_every=2, **loop),
+        engine=Engine.start("cpu", "fp32"),
+        optimizer=Adam(model, OptimizerSettings()),
+        batch_at=batch,
+        folder=run,
+        validate=validate,
+    )
+
+
+class Cut(Exception):
+    """Stands for a power cut."""
+
+
+def cut_at(last: int):
+    def batch(update: int, rank: int, world: int) -> Batch:
+        if update == last:
+            raise Cut
+        return batch_at(update, rank, world)
+
+    return batch
+
+
+def test_a_run_that_was_cut_off_ends_with_the_weights_of_one_that_was_not(tmp_path):
+    whole = trainer(tmp_path / "whole")
+    whole.run()
+    with pytest.raises(Cut):
+        trainer(tmp_path / "cut", batch=cut_at(8)).run()
+    resumed = trainer(tmp_path / "cut", resume=True)
+    resumed.run()
+    for (name, one), other in zip(whole.objective.named_parameters(), resumed.objective.parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_the_metrics_of_a_resumed_run_hold_each_update_once(tmp_path):
+    with pytest.raises(Cut):
+        trainer(tmp_path, batch=cut_at(11)).run()
+    trainer(tmp_path, resume=True).run()
+    updates = [json.loads(line)["update"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert updates == [2, 4, 6, 8, 10, 12]
+
+
+def test_micro_batches_change_nothing_but_rounding_when_dropout_is_off():
+    def weights(micro_batch):
+        made = trainer(None, micro_batch=micro_batch, updates=4)
+        made.objective.model.settings = made.objective.model.settings.model_copy(update={"embedding_dropout": 0.0})
+        for block in made.objective.model.blocks:
+            block.residual_dropout = block.attention.attention_dropout = 0.0
+        made.run()
+        return torch.cat([parameter.detach().flatten() for parameter in made.objective.parameters()])
+
+    torch.testing.assert_close(weights(0), weights(1), rtol=0, atol=1e-5)
+
+
+def test_the_best_checkpoint_is_kept_beside_the_newest(tmp_path):
+    losses = iter([2.0, 1.0, 3.0, 4.0])
+    made = trainer(tmp_path, validate=lambda: {"loss": next(losses)}, keep_checkpoints=1)
+    state = made.run()
+    assert (state.best, state.best_update) == (1.0, 6)
+    kept = sorted(folder.name for folder in (tmp_path / "checkpoints").glob("update-*"))
+    assert kept == ["update-00000006", "update-00000012"]
+
+
+def test_training_stops_when_patience_runs_out(tmp_path):
+    losses = iter([1.0, 2.0, 3.0, 0.0])
+    state = trainer(tmp_path, validate=lambda: {"loss": next(losses)}, patience=2).run()
+    assert state.update == 9
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path):
+    made = trainer(tmp_path)
+    with torch.no_grad():
+        made.objective.model.embedding.fill_(math.nan)
+    with pytest.raises(ForetextError, match="lower --learning-rate"):
+        made.run()
+
+
+def test_a_folder_of_another_run_is_not_touched(tmp_path):
+    RunFolder.start(tmp_path / "run", {"seed": 1}, resume=False)
+    with pytest.raises(SettingsError, match="add --resume"):
+        RunFolder.start(tmp_path / "run", {"seed": 1}, resume=False)
+    with pytest.raises(SettingsError, match="seed was 1, now 2"):
+        RunFolder.start(tmp_path / "run", {"seed": 2}, resume=True)
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+    made = trainer(tmp_path, keep_checkpoints=2)
+    made.run()
+    damaged = tmp_path / "checkpoints" / "update-00000012" / "optimizer.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-10])
+    assert made.folder.latest().update == 9

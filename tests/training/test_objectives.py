@@ -1,0 +1,69 @@
+"""L1, L2 and L3 against their definitions, written out token by token."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from foretext.batch import pack
+from foretext.model.gpt import GPT
+from foretext.model.heads import HeadSettings
+from foretext.model.sequences import Sequences
+from foretext.model.settings import ModelSettings
+from foretext.training.objectives import Counts, FineTuning, LanguageModelling
+
+SETTINGS = ModelSettings(vocabulary=20, context=12, layers=1, width=16, heads=2)
+EXAMPLES = [[[1, 2, 3], [4, 5]], [[6, 7, 8, 9]], [[10, 11], [12, 13, 14], [15, 16]]]
+LABELS = [1, 0, 2]
+
+
+@pytest.fixture
+def model():
+    return GPT(SETTINGS, HeadSettings(combine="choose", outputs=1), seed=3).double().eval()
+
+
+def batch(examples=EXAMPLES, labels=LABELS):
+    return Sequences.of(pack(examples, labels))
+
+
+def mean_over_sequences(model, rows):
+    losses = []
+    for example in EXAMPLES:
+        for ids in example:
+            states = model(Sequences.of(pack([[ids]]))).states
+            logs = (states @ model.embedding[:rows].T).log_softmax(-1)
+            losses.append(-torch.stack([logs[place, ids[place + 1]] for place in range(len(ids) - 1)]).mean())
+    return torch.stack(losses).mean()
+
+
+def test_l1_is_the_mean_over_targets_then_over_sequences(model):
+    """Recipe point 10; in pre-training the softmax runs over the tokens alone."""
+    loss = LanguageModelling(model)(batch(), Counts(6, 3))["loss"]
+    torch.testing.assert_close(loss, mean_over_sequences(model, 20), rtol=0, atol=1e-10)
+
+
+def test_l3_is_l2_plus_lambda_l1_with_the_softmax_over_specials_and_positions_too(model):
+    """Recipe points 9 and 10: the wrong answers' text counts as well."""
+    losses = FineTuning(model, 0.5)(batch(), Counts(6, 3))
+    text = mean_over_sequences(model, 20 + 3 + 12)
+    torch.testing.assert_close(losses["text_loss"], text.detach(), rtol=0, atol=1e-10)
+    hidden = model(batch())
+    task = model.head.loss(model.scores(hidden, batch()), batch()) / 3
+    torch.testing.assert_close(losses["loss"], task + 0.5 * text, rtol=0, atol=1e-6)
+
+
+def test_without_the_auxiliary_loss_only_the_task_counts(model):
+    losses = FineTuning(model, 0.0)(batch(), Counts(6, 3))
+    assert set(losses) == {"loss", "task_loss"}
+    assert torch.equal(losses["loss"], losses["task_loss"])
+
+
+def test_micro_batches_add_up_to_the_gradient_of_the_whole_batch(model):
+    objective, whole = FineTuning(model, 0.5), pack(EXAMPLES, LABELS)
+    objective(Sequences.of(whole), Counts(6, 3))["loss"].backward()
+    expected = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    for part in whole.split(2):
+        objective(Sequences.of(part), Counts(6, 3))["loss"].backward()
+    for parameter, gradient in zip(model.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=0, atol=1e-7)  # scores are fp32
