@@ -53,14 +53,14 @@ def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, 
     )
 
 
-class Cut(Exception):
+class CutError(Exception):
     """Stands for a power cut."""
 
 
 def cut_at(last: int):
     def batch(update: int, rank: int, world: int) -> Batch:
         if update == last:
-            raise Cut
+            raise CutError
         return batch_at(update, rank, world)
 
     return batch
@@ -69,7 +69,7 @@ def cut_at(last: int):
 def test_a_run_that_was_cut_off_ends_with_the_weights_of_one_that_was_not(tmp_path):
     whole = trainer(tmp_path / "whole")
     whole.run()
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         trainer(tmp_path / "cut", batch=cut_at(8)).run()
     resumed = trainer(tmp_path / "cut", resume=True)
     resumed.run()
@@ -78,7 +78,7 @@ def test_a_run_that_was_cut_off_ends_with_the_weights_of_one_that_was_not(tmp_pa
 
 
 def test_the_metrics_of_a_resumed_run_hold_each_update_once(tmp_path):
-    with pytest.raises(Cut):
+    with pytest.raises(CutError):
         trainer(tmp_path, batch=cut_at(11)).run()
     trainer(tmp_path, resume=True).run()
     updates = [json.loads(line)["update"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]

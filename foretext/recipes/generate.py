@@ -1,0 +1,73 @@
+"""A prompt becomes text: sample from a pre-trained (or fine-tuned) model's language model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import Field
+
+from foretext.settings import Settings
+
+
+class GenerateSettings(Settings):
+    """How to draw text from a model."""
+
+    model: str
+    """Name of an installed model, or the folder of a run."""
+    prompt: str
+    """Text to go on from."""
+    tokens: int = Field(80, ge=1)
+    """How many tokens to draw."""
+    temperature: float = Field(1.0, ge=0)
+    """Below 1 plays safer, above 1 wilder; 0 always takes the likeliest token."""
+    top_k: int = Field(0, ge=0)
+    """Draw only from so many likeliest tokens; 0 means from all."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Draw only from the likeliest tokens that together have this probability."""
+    seed: int = Field(0, ge=0)
+    """The same seed gives the same text."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The prompt and what the model made follow it, as the tokenizer writes text (lower case in the paper's mode)."""
+
+    prompt: str
+    text: str
+
+    def lines(self) -> list[str]:
+        return [f"{self.prompt}{self.text}"]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def generate(settings: GenerateSettings) -> Generated:
+    """Text that goes on from the prompt.
+
+    Raises:
+        UnknownName: there is no such model.
+        SettingsError: the prompt holds no token.
+    """
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
+    from foretext.model.devices import find_device
+    from foretext.model.generation import generate as draw
+
+    saved = load_model(find_model(settings.model))
+    prompt = saved.tokenizer.encode(settings.prompt)
+    ids = draw(
+        saved.gpt.to(find_device(settings.device)),
+        prompt,
+        tokens=settings.tokens,
+        temperature=settings.temperature,
+        top_k=settings.top_k,
+        top_p=settings.top_p,
+        seed=settings.seed,
+    )
+    whole = saved.tokenizer.decode([*prompt, *ids])
+    shown = saved.tokenizer.decode(prompt)
+    return Generated(prompt=shown, text=whole.removeprefix(shown))
