@@ -124,6 +124,7 @@ def resolve(
     toml: Path | None = None,
     environment: Mapping[str, str] | None = None,
     flags: Mapping[str, Any] | None = None,
+    preset_name: str = "",
 ) -> Resolved[S]:
     """Settings from defaults < preset < TOML file < environment < flags, and the source of each value.
 
@@ -138,7 +139,7 @@ def resolve(
     values = {name: leaf.default for name, leaf in known.items() if not leaf.required}
     sources = dict.fromkeys(values, "default")
     for name, value, source in (
-        *_flat(preset or {}, known, "preset"),
+        *_flat(preset or {}, known, f"preset {preset_name}".strip()),
         *_flat(read_toml(toml) if toml else {}, known, str(toml)),
         *_from_environment(environment or {}, known),
         *((name, value, leaf.flag) for name, value, leaf in _flags(flags or {}, known)),

@@ -1,0 +1,227 @@
+"""The command line: a table of commands, and what happens when one succeeds, fails or is interrupted.
+
+A command is one recipe. Its flags come from the recipe's settings, its result says how it looks (`lines`, `to_json`).
+Recipes are named by import path, so that `foretext --help` loads none of them.
+
+Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
+143 terminated.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+    from foretext.flags import Given
+    from foretext.settings import Settings
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: the recipe's settings and function by import path, what it does, and how it is typed."""
+
+    name: str
+    settings: str
+    function: str
+    help: str
+    example: str
+    positionals: tuple[str, ...] = ()
+
+
+COMMANDS = (
+    Command(
+        "pretrain",
+        "foretext.recipes.pretrain:PretrainSettings",
+        "foretext.recipes.pretrain:pretrain",
+        "Train a language model on a prepared corpus.",
+        "foretext pretrain corpus --preset mini --out run",
+        positionals=("corpus",),
+    ),
+)
+
+
+class Result(Protocol):
+    """What a recipe returns: lines for a person, a tree of plain values for a program."""
+
+    def lines(self) -> list[str]: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that half-written files go
+    try:
+        code = _dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("foretext: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return 141
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """One line on stderr for what went wrong, and the exit code."""
+    error = _as_ours(error)
+    if isinstance(error, ForetextError):
+        print(f"foretext: {error}", file=sys.stderr)
+        return error.exit_code
+    kind = type(error).__name__
+    print(
+        f"foretext: this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "),
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _as_ours(error: Exception) -> Exception:
+    """The error as one of ours where it is the user's to mend: a full disk, a file that will not open, a bad flag."""
+    from cyclopts import CycloptsError, UnusedCliTokensError
+
+    if isinstance(error, UnusedCliTokensError):
+        return UsageError(f"too many arguments: {' '.join(error.unused_tokens or ())}")
+    if isinstance(error, CycloptsError):
+        return UsageError(" ".join(str(error).split()))
+    if isinstance(error, OSError):
+        place = f" {error.filename}" if error.filename else ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return DiskFull(f"no space left to write{place}; free some and run the same command again")
+        if error.filename:
+            return UsageError(f"cannot use{place}: {error.strerror}")
+    return error
+
+
+def _dispatch(arguments: list[str]) -> int:
+    """Parses the arguments and runs the command they name."""
+    from foretext.flags import shielded
+    from foretext.progress import LogLines
+
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[LogLines()])
+    logging.getLogger("foretext").setLevel(logging.INFO)
+    named = next((argument for argument in arguments if not argument.startswith("-")), "")
+    code = _application(named)(
+        shielded(arguments), exit_on_error=False, print_error=False, result_action="return_value"
+    )
+    return code if isinstance(code, int) else 0
+
+
+def _application(named: str) -> App:
+    """The whole command line; only the command `named` is loaded, of the others there is the line of help."""
+    from cyclopts import App
+
+    app = App(
+        name="foretext",
+        help="Pre-train a Transformer decoder on text, fine-tune it on labelled tasks, use it.",
+        version=_version,
+        help_format="plaintext",
+        help_epilogue="foretext COMMAND --help lists the flags of a command, with an example.",
+        suppress_keyboard_interrupt=False,
+    )
+    for command in COMMANDS:
+        if command.name == named:
+            app.command(_loaded(command), name=command.name, help_epilogue=f"Example: {command.example}")
+        else:
+            app.command(_load.__module__ + ":main", name=command.name, help=command.help)
+    return app
+
+
+def _loaded(command: Command) -> Any:
+    from foretext.flags import command_line
+
+    settings: type[Settings] = _load(command.settings)
+    return command_line(
+        settings, lambda given: _run(command, settings, given), positionals=command.positionals, help=command.help
+    )
+
+
+def _run(command: Command, settings: type[Settings], given: Given) -> int:
+    """Resolves the settings, calls the recipe and shows its result."""
+    from foretext.settings import resolve
+
+    preset = given.preset or os.environ.get("FORETEXT_PRESET")
+    presets: Mapping[str, Mapping[str, Any]] = getattr(settings, "PRESETS", {})
+    if preset and presets and preset not in presets:
+        raise UnknownName("preset", preset, presets)
+    _refuse_unknown_variables(settings)
+    resolved = resolve(
+        settings,
+        preset=presets.get(preset or ""),
+        preset_name=preset or "",
+        toml=given.settings,
+        environment=os.environ,
+        flags=given.leaves,
+    )
+    if given.print_settings:
+        print(resolved.to_toml(), end="")
+        return 0
+    result: Result | None = _load(command.function)(resolved.value)
+    if result is not None:
+        _show(result, as_json=given.json)
+    return 0
+
+
+def _show(result: Result, *, as_json: bool) -> None:
+    import json
+
+    if as_json:
+        print(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        for line in result.lines():
+            print(line)
+
+
+def _refuse_unknown_variables(settings: type[Settings]) -> None:
+    """Refuses a FORETEXT_ variable that no command knows: most likely it is misspelt.
+
+    Raises:
+        UnknownName: with the nearest variable there is.
+    """
+    from foretext.settings import PREFIX, RESERVED, leaves
+
+    def variables(classes: Sequence[type[Settings]]) -> set[str]:
+        return {leaf.variable for cls in classes for leaf in leaves(cls).values() if leaf.variable}
+
+    set_here = {name for name in os.environ if name.startswith(PREFIX)} - RESERVED - {"FORETEXT_PRESET"}
+    unknown = set_here - variables([settings])
+    if unknown:
+        known = variables([_load(command.settings) for command in COMMANDS])
+        for name in sorted(unknown - known):
+            raise UnknownName("setting in the environment", name, known)
+
+
+def _load(path: str) -> Any:
+    """What an import path such as `package.module:name` names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("foretext")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
