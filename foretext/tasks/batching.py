@@ -1,0 +1,97 @@
+"""Which examples an update sees: a pure function of seed and update number, so a resume needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from foretext.batch import Batch, pack
+from foretext.errors import DataError
+from foretext.tasks.examples import Encoded
+
+BATCH = 32  # Radford et al. 2018, section 4.1
+TOKENS_PER_BATCH = 8_192  # for prediction: some 400 sentences, or 16 sequences of the paper's context
+
+
+@dataclass(frozen=True)
+class EpochBatches:
+    """Random batches of `batch` examples; each epoch is a new shuffle of all of them.
+
+    The last partial batch of an epoch is dropped (recipe point 2). With fewer examples than one batch, all of them
+    are the one, smaller, batch of an epoch.
+
+    Raises:
+        DataError: there are no examples.
+    """
+
+    encoded: Sequence[Encoded]
+    batch: int = BATCH
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.encoded:
+            raise DataError("there is nothing to train on: no examples")
+
+    @property
+    def examples_per_update(self) -> int:
+        """`batch`, or all examples where there are fewer."""
+        return min(self.batch, len(self.encoded))
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Whole batches in the examples, 1 at least."""
+        return len(self.encoded) // self.examples_per_update
+
+    def indices(self, update: int) -> list[int]:
+        """Which examples update `update` (from 0) sees."""
+        epoch, place = divmod(update, self.updates_per_epoch)
+        first = place * self.examples_per_update
+        order = _shuffle(len(self.encoded), self.seed, epoch)
+        return [int(index) for index in order[first : first + self.examples_per_update]]
+
+    def at(self, update: int, rank: int = 0, world: int = 1) -> Batch:
+        """The batch of update `update`; of `world` processes, the share of process `rank`.
+
+        The shares of all ranks, end to end, are the batch of a single process.
+        """
+        indices = self.indices(update)
+        low, high = (len(indices) * part // world for part in (rank, rank + 1))
+        return packed([self.encoded[index] for index in indices[low:high]])
+
+
+def length_sorted(
+    encoded: Sequence[Encoded], tokens_per_batch: int = TOKENS_PER_BATCH
+) -> Iterator[tuple[list[int], Batch]]:
+    """All examples as batches of similar length, longest first, each with the indices of its examples.
+
+    A batch holds at most `tokens_per_batch` tokens, or one example that is longer.
+    """
+    order = sorted(range(len(encoded)), key=lambda index: (-max(map(len, encoded[index].sequences)), index))
+    indices: list[int] = []
+    tokens = 0
+    for index in order:
+        size = sum(map(len, encoded[index].sequences))
+        if indices and tokens + size > tokens_per_batch:
+            yield indices, packed([encoded[place] for place in indices])
+            indices, tokens = [], 0
+        indices.append(index)
+        tokens += size
+    if indices:
+        yield indices, packed([encoded[place] for place in indices])
+
+
+def packed(encoded: Sequence[Encoded]) -> Batch:
+    """The examples as one packed batch; without labels if any of them has none."""
+    labels = [item.label for item in encoded if item.label is not None]
+    return pack([item.sequences for item in encoded], labels if len(labels) == len(encoded) else None)
+
+
+@lru_cache(maxsize=2)
+def _shuffle(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """The order of `count` examples in an epoch."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    return generator.permutation(count)

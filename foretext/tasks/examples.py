@@ -1,0 +1,59 @@
+"""What a task is made of: examples as text, and the same examples as ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from foretext.errors import UnknownName
+
+Kind = Literal["classification", "entailment", "similarity", "choice", "regression"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Label = str | float
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled (or not yet labelled) row.
+
+    `texts` are the fields in the order the model reads them; `choices` the answers of a multiple choice, else empty.
+    `label` is the name of a class, a score, or for multiple choice the index of the right answer from 0. `where` is
+    the place it was read from, `file:line`, for messages.
+    """
+
+    texts: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    label: Label | None = None
+    where: str = ""
+
+    @property
+    def content(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What the model sees of it: two examples with equal content are the same question."""
+        return self.texts, self.choices
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An example as the model reads it.
+
+    `sequences` holds one list of ids in classification, entailment and regression, two in similarity, one for each
+    answer in multiple choice. `label` is the index of the class or of the answer, or the score. `cut` is how many
+    tokens of its fields did not fit into the context.
+    """
+
+    sequences: list[list[int]]
+    label: int | float | None = None
+    cut: int = 0
+
+
+def check_kind(kind: str) -> Kind:
+    """`kind` as one of the known kinds of task.
+
+    Raises:
+        UnknownName: it is none of them.
+    """
+    for known in KINDS:
+        if kind == known:
+            return known
+    raise UnknownName("kind of task", kind, KINDS)

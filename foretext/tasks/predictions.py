@@ -1,0 +1,55 @@
+"""What a model, or a baseline, says about examples: one form for all kinds of task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foretext.tasks.examples import Label
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One label for each example and, where there is something to choose among, the probabilities behind it.
+
+    A label is a class, a score, or for choice the index of the answer from 0. `probabilities` has a row an example: a
+    value a class in the order of `classes`, or for choice a value an answer.
+    """
+
+    labels: tuple[Label, ...]
+    probabilities: tuple[tuple[float, ...], ...] | None = None
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def confidence(self, index: int) -> float | None:
+        """The probability of what was predicted for example `index`, or None without probabilities."""
+        return None if self.probabilities is None else max(self.probabilities[index])
+
+
+def of_classes(probabilities: npt.NDArray[np.float64], classes: Sequence[str]) -> Predictions:
+    """The most probable class of each example, from `(examples, classes)`; the first one where several tie."""
+    best = probabilities.argmax(axis=1)
+    return Predictions(
+        labels=tuple(classes[k] for k in best),
+        probabilities=tuple(tuple(map(float, row)) for row in probabilities),
+        classes=tuple(classes),
+    )
+
+
+def of_answers(scores: Sequence[npt.NDArray[np.float64]]) -> Predictions:
+    """The best answer of each example, from one score an answer; probabilities are the softmax over its answers."""
+    probabilities = [np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in scores]
+    return Predictions(
+        labels=tuple(int(row.argmax()) for row in probabilities),
+        probabilities=tuple(tuple(map(float, row)) for row in probabilities),
+    )
+
+
+def of_scores(scores: npt.NDArray[np.float64]) -> Predictions:
+    """The scores `(examples,)` themselves."""
+    return Predictions(labels=tuple(map(float, scores)))

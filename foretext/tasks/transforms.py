@@ -1,0 +1,71 @@
+"""Figure 1 of the paper: how the fields of an example become sequences that a language model can read.
+
+`[s]` is the start token, `[$]` the delimiter, `[e]` the extract token, whose state the task head reads.
+
+Source: Radford et al. 2018, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from foretext.tasks.examples import Kind
+
+Ids = Sequence[int]
+
+
+class Marks(Protocol):
+    """The ids of the three special tokens; a tokenizer has them."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def delimiter(self) -> int: ...
+    @property
+    def extract(self) -> int: ...
+
+
+def in_one_sequence(fields: Sequence[Ids], marks: Marks) -> list[list[int]]:
+    """The fields in their order: classification and regression of a text, entailment of a pair.
+
+    fields = [7, 8]              result = [[s], 7, 8, [e]]
+    fields = [7, 8]  [9]         result = [[s], 7, 8, [$], 9, [e]]
+    """
+    ids = [marks.start, *fields[0]]
+    for field in fields[1:]:
+        ids += [marks.delimiter, *field]
+    return [[*ids, marks.extract]]
+
+
+def in_both_orders(fields: Sequence[Ids], marks: Marks) -> list[list[int]]:
+    """Both orders of a pair, for tasks where order means nothing.
+
+    fields = [7, 8]  [9]         result = [[s], 7, 8, [$], 9, [e]]
+                                          [[s], 9, [$], 7, 8, [e]]
+    """
+    return in_one_sequence(fields, marks) + in_one_sequence(fields[::-1], marks)
+
+
+def one_sequence_an_answer(context: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
+    """The context, read through (document, then question, nothing in between), before each answer.
+
+    context = [7, 8]  [6]        result = [[s], 7, 8, 6, [$], 4, [e]]
+    answers = [4]  [5, 5]                 [[s], 7, 8, 6, [$], 5, 5, [e]]
+    """
+    together = [token for field in context for token in field]
+    return [[marks.start, *together, marks.delimiter, *answer, marks.extract] for answer in answers]
+
+
+def transform(kind: Kind, fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
+    """The sequences of one example of a task of this kind; `answers` is empty but for multiple choice."""
+    if kind == "choice":
+        return one_sequence_an_answer(fields, answers, marks)
+    if kind == "similarity":
+        return in_both_orders(fields, marks)
+    return in_one_sequence(fields, marks)
+
+
+def special_count(kind: Kind, fields: int) -> int:
+    """How many special tokens stand in a sequence made of `fields` text fields."""
+    return 3 if kind == "choice" else fields + 1
