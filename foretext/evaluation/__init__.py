@@ -1,0 +1,5 @@
+"""Labels and predictions become scores with error bars, beside chance and a word-count baseline, and a report to read.
+
+Start at `scoring.score`; `intervals` holds the bootstrap, `baselines` TF-IDF with logistic regression, `report` the
+self-contained HTML page. Nothing here knows a model: predictions come in as plain values.
+"""

@@ -1,0 +1,116 @@
+"""Metrics as bootstrap statistics: the score of many resamples at once.
+
+The definition of a metric is the one in `foretext.tasks.metrics`; what stands here computes the same number for all
+resamples together, and a test holds the two equal. A metric without a fast form is called once a resample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretext.evaluation.intervals import Statistic, Values
+
+Numbers = npt.NDArray[Any]  # (examples,): indices of classes or answers, or scores
+Counts = npt.NDArray[np.int64]  # (resamples, classes, classes): true class, predicted class
+Scores = npt.NDArray[np.float64]  # (resamples, examples) or (resamples, classes)
+
+ROUNDING = 1e-12  # values that lie closer than this, relative to the largest, are one value
+
+
+def statistic(
+    metric: str, truth: Numbers, predicted: Numbers, definition: Callable[[Numbers, Numbers], float]
+) -> Statistic:
+    """The named metric between `truth` and `predicted`, both `(examples,)`, as a function of resampled rows.
+
+    Classes are integers counted from 0. `definition` is the metric as the tasks define it, for names that have no
+    fast form here.
+    """
+    if metric in OF_RIGHT:
+        right = (truth == predicted).astype(np.float64)
+        return lambda rows: OF_RIGHT[metric](right[rows])
+    if metric in OF_COUNTS:
+        classes = max(2, int(max(truth.max(), predicted.max())) + 1)
+        return lambda rows: OF_COUNTS[metric](confusion_counts(truth[rows], predicted[rows], classes))
+    if metric in OF_SCORES:
+        return lambda rows: OF_SCORES[metric](truth[rows], predicted[rows])
+    return lambda rows: np.array([definition(truth[row], predicted[row]) for row in rows], dtype=np.float64)
+
+
+def confusion_counts(truth: Numbers, predicted: Numbers, classes: int) -> Counts:
+    """How often each true class got each prediction, for each row of `(resamples, examples)`."""
+    resamples = truth.shape[0]
+    pairs = truth.astype(np.int64) * classes + predicted.astype(np.int64)
+    cells = classes * classes
+    offsets = np.arange(resamples)[:, None] * cells
+    counts = np.bincount((pairs + offsets).ravel(), minlength=resamples * cells)
+    return counts.reshape(resamples, classes, classes)
+
+
+def _accuracy(right: Scores) -> Values:
+    return np.asarray(right.mean(axis=1))
+
+
+def _f1_each(counts: Counts) -> Scores:
+    """F1 of each class `(resamples, classes)`; NaN for a class that is neither true nor predicted anywhere."""
+    hits = np.diagonal(counts, axis1=1, axis2=2)
+    seen = counts.sum(axis=1) + counts.sum(axis=2)
+    return _divided(2 * hits, seen, defined=seen > 0, otherwise=np.nan)
+
+
+def _f1_macro(counts: Counts) -> Values:
+    return np.asarray(np.nanmean(_f1_each(counts), axis=1))
+
+
+def _f1_positive(counts: Counts) -> Values:
+    """F1 of class 1 against all others."""
+    return np.nan_to_num(_f1_each(counts)[:, 1])
+
+
+def _matthews(counts: Counts) -> Values:
+    """Matthews correlation of any number of classes; 0 where truth or predictions are constant (Gorodkin 2004)."""
+    total = counts.sum(axis=(1, 2)).astype(np.float64)
+    hits = np.trace(counts, axis1=1, axis2=2)
+    true, said = counts.sum(axis=2).astype(np.float64), counts.sum(axis=1).astype(np.float64)
+    covariance = hits * total - (true * said).sum(axis=1)
+    spread = np.sqrt((total**2 - (true**2).sum(axis=1)) * (total**2 - (said**2).sum(axis=1)))
+    return _divided(covariance, spread, defined=spread > 0, otherwise=0.0)
+
+
+def _pearson(truth: Scores, predicted: Scores) -> Values:
+    """Pearson correlation of each row; 0 where one side is constant."""
+    left = truth - truth.mean(axis=1, keepdims=True)
+    right = predicted - predicted.mean(axis=1, keepdims=True)
+    spread = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
+    varied = _varied(truth) & _varied(predicted)
+    return _divided((left * right).sum(axis=1), spread, defined=varied, otherwise=0.0)
+
+
+def _spearman(truth: Scores, predicted: Scores) -> Values:
+    from scipy.stats import rankdata
+
+    return _pearson(rankdata(truth, axis=1), rankdata(predicted, axis=1))
+
+
+def _varied(values: Scores) -> npt.NDArray[np.bool_]:
+    """Which rows hold more than one value, so far as floating point can tell."""
+    return np.asarray(np.ptp(values, axis=1) > ROUNDING * np.maximum(1.0, np.abs(values).max(axis=1)))
+
+
+def _divided(part: Numbers, whole: Numbers, *, defined: npt.NDArray[np.bool_], otherwise: float) -> Scores:
+    """The quotient where it is `defined`, and `otherwise` elsewhere."""
+    quotient = np.full(whole.shape, otherwise, dtype=np.float64)
+    np.divide(part, whole, out=quotient, where=defined)
+    return quotient
+
+
+OF_RIGHT: dict[str, Callable[[Scores], Values]] = {"accuracy": _accuracy}
+OF_COUNTS: dict[str, Callable[[Counts], Values]] = {
+    "f1": _f1_positive,
+    "f1_macro": _f1_macro,
+    "matthews": _matthews,
+}
+OF_SCORES: dict[str, Callable[[Scores, Scores], Values]] = {"pearson": _pearson, "spearman": _spearman}

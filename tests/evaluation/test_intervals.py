@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from foretext.errors import DataError
+from foretext.evaluation.intervals import (
+    bootstrap,
+    exact_proportion_bound,
+    over_seeds,
+    paired_difference,
+)
+
+
+def mean_of(values):
+    return lambda rows: values[rows].mean(axis=1)
+
+
+def test_the_interval_covers_the_truth_in_about_95_of_100_samples():
+    generator = np.random.default_rng(7)
+    samples = (generator.random((400, 200)) < 0.7).astype(float)
+    intervals = [bootstrap(mean_of(sample), 200, resamples=400, seed=k) for k, sample in enumerate(samples)]
+    covered = np.mean([interval.low <= 0.7 <= interval.high for interval in intervals])
+    assert 0.92 <= covered <= 0.98  # 0.95 with three standard errors of 0.011
+
+
+def test_the_interval_is_as_wide_as_the_normal_approximation_says():
+    right = np.repeat([0.0, 1.0], [300, 700])
+    interval = bootstrap(mean_of(right), 1000)
+    expected = 2 * 1.96 * np.sqrt(0.3 * 0.7 / 1000)
+    assert interval.high - interval.low == pytest.approx(expected, rel=0.06)
+
+
+def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
+    values = np.random.default_rng(0).normal(size=50)
+    first = bootstrap(mean_of(values), 50, seed=3)
+    assert bootstrap(mean_of(values), 50, seed=3) == first
+    assert bootstrap(mean_of(values), 50, seed=4) != first
+
+
+def test_resamples_without_a_value_are_left_out():
+    values = np.array([0.0, 1.0])
+
+    def mean_if_mixed(rows):
+        means = values[rows].mean(axis=1)
+        return np.where((means > 0) & (means < 1), means, np.nan)
+
+    assert bootstrap(mean_if_mixed, 2).low == 0.5
+    assert bootstrap(mean_if_mixed, 2).high == 0.5
+
+
+def test_with_no_resample_defined_the_interval_is_the_value_alone():
+    values = np.array([4.0])
+    interval = bootstrap(mean_of(values), 1)
+    assert (interval.low, interval.value, interval.high) == (4.0, 4.0, 4.0)
+
+
+def test_a_small_steady_lead_shows_when_examples_are_paired_though_intervals_overlap():
+    generator = np.random.default_rng(1)
+    difficulty = generator.normal(size=300)
+    first, second = mean_of(difficulty), mean_of(difficulty + 0.05 + 0.05 * generator.normal(size=300))
+    difference = paired_difference(first, second, 300)
+    assert difference.estimate.low > 0
+    assert difference.reversed == 0
+    assert bootstrap(first, 300).high > bootstrap(second, 300).low
+
+
+def test_a_system_is_not_better_than_itself():
+    values = np.random.default_rng(0).normal(size=30)
+    difference = paired_difference(mean_of(values), mean_of(values), 30)
+    assert difference.estimate.value == difference.estimate.low == difference.estimate.high == 0
+    assert difference.reversed == 1
+
+
+def test_all_right_leaves_the_doubt_that_the_rule_of_three_states():
+    low, high = exact_proportion_bound(30, 30)
+    assert high == 1
+    assert low == pytest.approx(1 - 3.7 / 30, abs=0.01)  # ln(0.025) = -3.7
+    assert exact_proportion_bound(0, 30) == pytest.approx((0, 1 - low))
+
+
+def test_seeds_are_summarised_by_median_and_range():
+    summary = over_seeds([0.7, 0.9, 0.74])
+    assert (summary.value, summary.low, summary.high, summary.count) == (0.74, 0.7, 0.9, 3)
+
+
+def test_nothing_to_score_is_said():
+    with pytest.raises(DataError, match="no examples to score"):
+        bootstrap(mean_of(np.array([])), 0)
+    with pytest.raises(DataError, match="at least one seed"):
+        over_seeds([])
+
+
+def test_an_estimate_reads_as_the_paper_prints_scores():
+    assert str(over_seeds([0.871, 0.85, 0.892])) == "87.1 [85.0, 89.2]"
