@@ -1,0 +1,149 @@
+"""From labels and predictions to an `Evaluation`: metrics with intervals, chance, confusions, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foretext.errors import DataError, UnknownName
+from foretext.evaluation.calibration import Calibration, calibration
+from foretext.evaluation.chance import chance_of_answers, chance_of_classes, chance_of_scores
+from foretext.evaluation.confusion import Confusion
+from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
+from foretext.evaluation.statistics import Numbers, statistic
+from foretext.evaluation.tables import text_table
+from foretext.tasks.examples import Example
+from foretext.tasks.metrics import METRICS, metrics_for
+from foretext.tasks.predictions import Predictions
+from foretext.tasks.schema import TaskSchema
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good predictions are. `metrics` has the main metric first; `chance` is what blind guessing gets of each."""
+
+    count: int
+    metrics: dict[str, Estimate]
+    chance: dict[str, float]
+    confusion: Confusion | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def main(self) -> str:
+        """The name of the metric that decides."""
+        return next(iter(self.metrics))
+
+    @property
+    def score(self) -> Estimate:
+        """The main metric."""
+        return self.metrics[self.main]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "count": self.count,
+            "main": self.main,
+            "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
+            "chance": self.chance,
+            "confusion": self.confusion and self.confusion.to_json(),
+            "calibration": self.calibration and self.calibration.to_json(),
+        }
+
+    def lines(self) -> list[str]:
+        """The evaluation as lines for a terminal; scores are times 100."""
+        lines = [f"{self.count:,} examples; scores x 100 with 95 % intervals", ""]
+        lines += text_table(
+            ["metric", "score", "95 % interval", "chance"],
+            [[name, *_cells(score), f"{100 * self.chance[name]:.1f}"] for name, score in self.metrics.items()],
+        )
+        if self.confusion:
+            lines += ["", *_class_lines(self.confusion)]
+        if self.calibration:
+            lines += ["", f"expected calibration error {100 * self.calibration.error:.1f}"]
+        return lines
+
+
+def score(
+    examples: Sequence[Example],
+    predictions: Predictions,
+    *,
+    schema: TaskSchema,
+    metrics: Sequence[str] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """The evaluation of `predictions` against the labels of the same examples.
+
+    `metrics` are names of `foretext.tasks.metrics.METRICS`, the main one first; without any, those that fit the schema.
+
+    Raises:
+        DataError: there is nothing to score, a label is missing, or a label is none of the classes.
+        UnknownName: a metric that is not in the table.
+    """
+    names = tuple(metrics) or tuple(metrics_for(schema))
+    _check(examples, predictions, names)
+    truth = np.array([_target(example, schema) for example in examples])
+    said = np.array([schema.target(label) for label in predictions.labels])
+    return Evaluation(
+        count=len(examples),
+        metrics={name: _estimate(name, truth, said, resamples, seed) for name in names},
+        chance={name: _chance(name, truth, examples, schema) for name in names},
+        confusion=Confusion.of(truth, said, schema.classes) if schema.classes else None,
+        calibration=_calibration(truth == said, predictions),
+    )
+
+
+def _check(examples: Sequence[Example], predictions: Predictions, metrics: Sequence[str]) -> None:
+    if not examples:
+        raise DataError("no examples to score: the file has no labelled rows")
+    if len(examples) != len(predictions):
+        raise DataError(f"{len(examples)} examples but {len(predictions)} predictions; give each example one")
+    for name in metrics:
+        if name not in METRICS:
+            raise UnknownName("metric", name, METRICS)
+
+
+def _target(example: Example, schema: TaskSchema) -> int | float:
+    place = f"{example.where}: " if example.where else ""
+    if example.label is None:
+        raise DataError(f"{place}the label is missing; scoring needs a label in every row")
+    try:
+        return schema.target(example.label)
+    except DataError as error:
+        raise DataError(f"{place}{error}") from error
+
+
+def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> Estimate:
+    statistic_of_rows = statistic(name, truth, said, METRICS[name])
+    estimate = bootstrap(statistic_of_rows, len(truth), resamples=resamples, seed=seed)
+    if name == "accuracy" and estimate.value in (0.0, 1.0):
+        low, high = exact_proportion_bound(int(estimate.value), len(truth))
+        return Estimate(estimate.value, low, high, len(truth))
+    return estimate
+
+
+def _chance(name: str, truth: Numbers, examples: Sequence[Example], schema: TaskSchema) -> float:
+    if schema.kind == "choice":
+        return chance_of_answers([len(example.choices) for example in examples])
+    return chance_of_scores() if schema.graded else chance_of_classes(truth, METRICS[name])
+
+
+def _calibration(right: npt.NDArray[np.bool_], predictions: Predictions) -> Calibration | None:
+    if predictions.probabilities is None:
+        return None
+    return calibration(np.array([max(row) for row in predictions.probabilities]), right)
+
+
+def _cells(estimate: Estimate) -> list[str]:
+    return [f"{100 * estimate.value:.1f}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"]
+
+
+def _class_lines(confusion: Confusion) -> list[str]:
+    rows = [
+        [s.name, *(f"{100 * value:.1f}" for value in (s.precision, s.recall, s.f1)), f"{s.support:,}"]
+        for s in confusion.scores()
+    ]
+    return text_table(["class", "precision", "recall", "F1", "examples"], rows)
