@@ -1,0 +1,163 @@
+import base64
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from foretext.evaluation.comparison import TaskRow, comparison_lines
+from foretext.evaluation.figures import loss_curves, scores_by, scratch_against_pretrained, svg
+from foretext.evaluation.intervals import Estimate
+from foretext.evaluation.pages import evaluation_report
+from foretext.evaluation.report import Report, ShownExample, write_report
+from foretext.evaluation.scoring import score
+from foretext.evaluation.showing import sample, shown, worst
+from foretext.tasks.examples import Example
+from foretext.tasks.predictions import of_answers, of_classes, of_scores
+from foretext.tasks.schema import TaskSchema
+
+ROW = TaskRow(
+    task="ending",
+    kind="classification",
+    metric="accuracy",
+    chance=0.5,
+    tfidf=Estimate(0.55, 0.5, 0.6, 400),
+    scratch=Estimate(0.6, 0.55, 0.65, 400),
+    pretrained=Estimate(0.871, 0.85, 0.892, 400),
+)
+
+
+class Page(HTMLParser):
+    """What a browser would fetch, and whether every element that was opened is closed."""
+
+    void = frozenset({"meta", "source", "img", "br", "link"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.fetched, self.open, self.mismatched, self.tags = [], [], [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [value for name, value in attrs if name in ("src", "srcset", "href", "action", "data")]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.open.pop() != tag:
+            self.mismatched.append(tag)
+
+
+def full_report():
+    report = Report("Demo", "all parts")
+    first = report.section("Scores").paragraph("A paragraph.").warnings(["few examples"])
+    first.table(("task", "score", "rows"), [("ending", ROW.pretrained, 1234)], caption="scores")
+    first.figure(loss_curves({"train": ([1, 2], [3.0, 2.0])}), "The loss falls.", "A falling line")
+    report.section("Examples").examples([ShownExample({"text": "it rained"}, "wet", "wet", True, (("wet", 0.75),))])
+    report.section("Settings").values("Settings", {"model": {"layers": 4}, "seed": 1})
+    return report
+
+
+def test_a_report_fetches_nothing():
+    html = full_report().html()
+    page = Page(html)
+    assert page.fetched
+    assert all(address.startswith(("data:", "#")) for address in page.fetched)
+    assert not {"script", "link", "iframe"} & set(page.tags)
+    assert not re.search(r"url\(|@import", html)
+
+
+def test_every_element_of_a_report_is_closed():
+    page = Page(full_report().html())
+    assert page.open == []
+    assert page.mismatched == []
+
+
+def test_a_report_holds_what_was_put_in():
+    html = full_report().html()
+    for text in (
+        "87.1",
+        "[85.0, 89.2]",
+        "1,234",
+        "few examples",
+        "75.0 %",
+        "it rained",
+        "model.layers",
+        "A falling line",
+    ):
+        assert text in html
+
+
+def test_texts_are_shown_and_not_obeyed():
+    report = Report("<b>title</b>")
+    report.section("S").examples([ShownExample({"text": "<script>alert(1)</script>"}, "<i>", "&", False)])
+    report.section("T").table(("<u>",), [("<td>",)]).values("V", {"<k>": "<v>"})
+    html = report.html()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert not any(tag in html for tag in ("<script", "<b>", "<i>", "<u>", "<k>", "<v>"))
+
+
+def test_the_same_report_gives_the_same_bytes():
+    assert full_report().html() == full_report().html()
+
+
+def test_a_figure_has_a_dark_twin():
+    figure = loss_curves({"train": ([1, 2], [3.0, 2.0])})
+    assert "#24292f" in svg(figure)
+    assert "#24292f" not in svg(figure, dark=True)
+
+
+def test_a_report_is_written_whole(tmp_path):
+    write_report(tmp_path / "new" / "report.html", full_report())
+    assert (tmp_path / "new" / "report.html").read_text(encoding="utf-8") == full_report().html()
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_figures_hold_their_words_as_shapes_and_no_foreign_link():
+    for figure in (
+        scratch_against_pretrained([ROW]),
+        scores_by([0, 1, 2], {"MNLI": [ROW.tfidf, ROW.scratch, ROW.pretrained]}, x="layers transferred"),
+    ):
+        assert "<text" not in svg(figure)
+
+
+def test_a_comparison_names_the_mean_lead():
+    lines = comparison_lines([ROW])
+    assert "87.1 [85.0, 89.2]" in lines[2]
+    assert "+27.1 on average" in lines[-1]
+    assert ROW.to_json()["pretrained"] == {"value": 0.871, "low": 0.85, "high": 0.892, "count": 400}
+
+
+def test_the_gravest_mistakes_come_first_and_right_ones_not_at_all():
+    examples = [Example((f"text {k}",), label=label) for k, label in enumerate(["no", "no", "yes"])]
+    predictions = of_classes(np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]), ("no", "yes"))
+    assert worst(examples, predictions) == [2, 1]
+
+
+def test_scores_furthest_off_are_the_gravest():
+    examples = [Example(("a",), label=1.0), Example(("b",), label=4.0), Example(("c",), label=2.0)]
+    assert worst(examples, of_scores(np.array([1.5, 1.0, 2.0]))) == [1, 0]
+
+
+@pytest.mark.parametrize(("count", "places"), [(100, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]), (3, [0, 1, 2])])
+def test_a_sample_is_spread_evenly(count, places):
+    assert sample(count) == places
+
+
+def test_a_choice_is_shown_in_the_words_of_its_answers():
+    example = Example(("which?",), choices=("left", "right"), label=1)
+    (one,) = shown([example], of_answers([np.array([2.0, 0.0])]), [0])
+    assert (one.predicted, one.label, one.right) == ("left", "right", False)
+    assert [name for name, _ in one.probabilities] == ["left", "right"]
+
+
+def test_the_page_of_an_evaluation_has_scores_confusions_and_mistakes():
+    examples = [Example((f"text {k}",), label=label) for k, label in enumerate(["no", "no", "yes", "yes"])]
+    predictions = of_classes(np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9]]), ("no", "yes"))
+    schema = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
+    evaluation = score(examples, predictions, schema=schema)
+    html = evaluation_report(evaluation, examples, predictions, title="Sentiment").html()
+    pictures = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", html)
+    assert len(pictures) == 4  # two figures, light and dark
+    assert all(base64.b64decode(picture).startswith(b"<?xml") for picture in pictures)
+    assert html.index("Scores") < html.index("Gravest mistakes")
