@@ -1,0 +1,154 @@
+"""A prepared corpus, opened: two splits, each one long row of token ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foretext.batch import Ids
+from foretext.corpus.manifest import SPLITS, Manifest, read_manifest
+from foretext.corpus.problems import Problems
+from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, map_shard
+from foretext.errors import DataError, FingerprintMismatch, UnknownName
+from foretext.files import sha256
+
+_SHOWN = 12  # hex digits of a fingerprint in a message
+
+
+@dataclass(frozen=True)
+class Split:
+    """The tokens of all documents of a split end to end, over all its shards."""
+
+    folder: Path
+    shards: tuple[ShardRecord, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def token_count(self) -> int:
+        return int(self._ends[-1]) if self.shards else 0
+
+    @property
+    def document_count(self) -> int:
+        return sum(shard.documents for shard in self.shards)
+
+    def read(self, start: int, stop: int) -> Ids:
+        """The ids from `start` up to `stop`, `(stop - start,)`; positions count over the whole split."""
+        assert 0 <= start <= stop <= self.token_count, (start, stop, self.token_count)
+        found = []
+        while start < stop:
+            shard = int(np.searchsorted(self._ends, start, side="right"))
+            first = int(self._ends[shard]) - self.shards[shard].tokens
+            part = self._maps[shard][start - first : stop - first]
+            found.append(part.astype(np.int64))
+            start += len(part)
+        return np.concatenate(found) if found else np.empty(0, np.int64)
+
+    def documents(self) -> Iterator[Ids]:
+        """The ids of one document after another."""
+        for shard in self.shards:
+            tokens, ends = map_shard(self.folder / shard.file, self.dtype)
+            start = 0
+            for end in ends.tolist():
+                yield tokens[start:end].astype(np.int64)
+                start = end
+
+    @cached_property
+    def _ends(self) -> Ids:
+        return np.cumsum([shard.tokens for shard in self.shards], dtype=np.int64)
+
+    @cached_property
+    def _maps(self) -> list[Any]:
+        return [map_shard(self.folder / shard.file, self.dtype)[0] for shard in self.shards]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A folder that `prepare` made; `Corpus.open(folder)` checks it."""
+
+    folder: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, folder: str | Path, *, verify: bool = False) -> Corpus:
+        """The corpus in `folder`, its files present and of the right size; with `verify` their hashes are checked too.
+
+        Raises:
+            DataError: there is no corpus, it is not complete, or a file is damaged.
+        """
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        for name in SPLITS:
+            for shard in manifest.splits[name]:
+                _check(folder / shard.file, shard, manifest.plan.token_type.itemsize, verify=verify)
+        return cls(folder, manifest)
+
+    def split(self, name: str) -> Split:
+        """The `train` or the `valid` split; the latter may be empty."""
+        if name not in SPLITS:
+            raise UnknownName("split", name, SPLITS)
+        return Split(self.folder, tuple(self.manifest.splits[name]), self.manifest.plan.token_type)
+
+    def check_tokenizer(self, fingerprint: str) -> None:
+        """Nothing, if the corpus was made with the tokenizer of this fingerprint.
+
+        Raises:
+            FingerprintMismatch: it was made with another; both are named.
+        """
+        own = self.manifest.plan.tokenizer
+        if fingerprint != own:
+            raise FingerprintMismatch(
+                f"the corpus {self.folder} was made with the tokenizer {own[:_SHOWN]}…, "
+                f"the tokenizer here is {fingerprint[:_SHOWN]}…; "
+                f"use the one in the corpus folder, or prepare the corpus with this one"
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 of the content: corpora with the same one give the same windows."""
+        return self.manifest.fingerprint
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """The folder that `Tokenizer.load` takes: the tokenizer lies beside the shards."""
+        return self.folder
+
+    def lines(self) -> list[str]:
+        """What to tell the user about the corpus."""
+        counts, problems = self.manifest.counts, self.manifest.problems
+        lines = [f"{counts.documents:,} documents, {counts.characters:,} characters, {counts.tokens:,} tokens"]
+        for name in SPLITS:
+            split = self.split(name)
+            shape = f"{split.document_count:,} documents, {split.token_count:,} tokens, {len(split.shards):,} shards"
+            lines.append(f"{name}: {shape}")
+        if counts.empty:
+            lines.append(f"{counts.empty:,} documents without a token, left out")
+        if counts.pieces:
+            lines.append(f"{counts.pieces:,} documents are pieces of longer ones")
+        lines += Problems(Counter(problems.counts), problems.first).lines()
+        return [*lines, f"corpus saved in {self.folder}"]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as data: the manifest, and where it lies."""
+        return {"folder": str(self.folder), "fingerprint": self.fingerprint, **self.manifest.model_dump(mode="json")}
+
+
+def _check(path: Path, shard: ShardRecord, token_bytes: int, *, verify: bool) -> None:
+    index = index_path(path)
+    for file, size, digest in (
+        (path, shard.tokens * token_bytes, shard.sha256),
+        (index, shard.documents * ENDS_TYPE.itemsize, shard.index_sha256),
+    ):
+        try:
+            found = file.stat().st_size
+        except OSError as error:
+            raise DataError(f"{file} belongs to the corpus but cannot be read: {error.strerror}") from error
+        if found != size:
+            raise DataError(f"{file} is damaged: {found:,} bytes instead of {size:,}; prepare the corpus again")
+        if verify and sha256(file) != digest:
+            raise DataError(f"{file} is damaged: its SHA-256 is not the manifest's; prepare the corpus again")

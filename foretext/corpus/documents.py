@@ -1,0 +1,82 @@
+"""A document, and what has to be done to a text before it may be one: cut if it is too long, mended if it is broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from foretext.corpus.problems import Report
+
+LONGEST = 1 << 22  # characters; the longest novels have 3.3 million
+
+_LINE_BREAK_IN_PARAGRAPH = re.compile(r"(?<=[^\s])[^\S\n]*\r?\n[^\S\n]*(?=[^\s])")
+BAD_BYTES = "line with bytes that are not UTF-8 (replaced)"
+BAD_RECORD = "record without a text (left out)"
+HALF_CHARACTER = "record with half a character (replaced)"
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text, where it comes from (a file, or file:line), and its number if it is a piece of a longer one, from 1.
+
+    `position` is how many bytes of the whole input, as it lies on the disk, were read when this document was complete.
+    """
+
+    text: str
+    where: str
+    piece: int = 0
+    position: int = 0
+
+
+def pieces(text: str, longest: int = LONGEST) -> Iterator[str]:
+    """`text` in pieces of at most `longest` characters, cut at a line break, else at a space, else anywhere.
+
+    The line break or space of a cut belongs to neither piece. Where a cut falls depends on nothing behind it, so a
+    text may be cut while it is being read.
+    """
+    start = 0
+    while len(text) - start > longest:
+        end = start + longest
+        cut = text.rfind("\n", start + 1, end + 1)
+        if cut < 0:
+            cut = text.rfind(" ", start + 1, end + 1)
+        yield text[start : cut if cut > 0 else end]
+        start = cut + 1 if cut > 0 else end
+    yield text[start:]
+
+
+def one_line_a_paragraph(text: str) -> str:
+    """`text` with a space for each single line break: books wrapped at a column flow again.
+
+    "It was\\na dark night.\\n\\nRain fell."    becomes    "It was a dark night.\\n\\nRain fell."
+    """
+    return _LINE_BREAK_IN_PARAGRAPH.sub(" ", text)
+
+
+def cut(text: str, where: str) -> Iterator[Document]:
+    """One document, or as many as it takes to have none longer than `LONGEST`."""
+    if len(text) <= LONGEST:
+        yield Document(text, where)
+        return
+    for number, piece in enumerate(pieces(text, LONGEST), start=1):
+        yield Document(piece, where, piece=number)
+
+
+def decode(data: bytes, where: str, report: Report) -> str:
+    """The characters of UTF-8; what is not UTF-8 is reported and becomes U+FFFD."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        report(BAD_BYTES, where, f"byte {error.start + 1} is 0x{data[error.start]:02x}, which is not UTF-8 there")
+        return data.decode(errors="replace")
+
+
+def without_half_characters(text: str, where: str, report: Report) -> str:
+    """`text` that UTF-8 can hold: halves of surrogate pairs, which JSON may spell, are reported and become U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        report(HALF_CHARACTER, where, f"half of a surrogate pair, \\u{ord(text[error.start]):04x}")
+        return text.encode(errors="surrogatepass").decode(errors="replace")
+    return text

@@ -1,0 +1,138 @@
+"""What is known about a prepared corpus: how it was made, from what, and every file of it with its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from foretext.corpus.shards import ShardRecord
+from foretext.errors import DataError
+
+NAME = "manifest.json"
+VERSION = 1
+
+SplitName = Literal["train", "valid"]
+SPLITS: tuple[SplitName, ...] = ("train", "valid")
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Plan(_Record):
+    """What the content of a corpus follows from, the text itself left out."""
+
+    tokenizer: str
+    """Fingerprint of the tokenizer."""
+    vocabulary: int
+    """Pieces of the tokenizer, special tokens not counted."""
+    dtype: Literal["<u2", "<u4"]
+    """Type of the ids in the shards, as numpy writes it."""
+    line_breaks: Literal["keep", "paragraphs"]
+    """Whether every line break counts, or only those between paragraphs."""
+    separator_id: int | None
+    """The id behind every document; None for nothing."""
+    field: str
+    validation: float
+    strict: bool
+    shard_tokens: int
+    document_characters: int
+    """Documents longer than this were cut."""
+
+    @property
+    def token_type(self) -> np.dtype[Any]:
+        return np.dtype(self.dtype)
+
+
+class SourceRecord(_Record):
+    """One file the text came from; of standard input neither size nor time is known."""
+
+    path: str
+    bytes: int | None
+    modified: int | None
+    """Nanoseconds since 1970."""
+
+
+class Counts(_Record):
+    """How much text was read and what became of it."""
+
+    documents: int = 0
+    empty: int = 0
+    """Documents without a token; they are in no shard."""
+    pieces: int = 0
+    """How many of the documents are pieces of longer ones."""
+    characters: int = 0
+    tokens: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.model_fields})
+
+
+class ProblemRecord(_Record):
+    """What was wrong with the input: counts by kind, the first ones in words."""
+
+    counts: dict[str, int]
+    first: list[str]
+
+
+class Manifest(_Record):
+    """The content of `manifest.json`."""
+
+    version: int = VERSION
+    plan: Plan
+    sources: list[SourceRecord]
+    counts: Counts
+    problems: ProblemRecord
+    splits: dict[SplitName, list[ShardRecord]]
+
+    @property
+    def fingerprint(self) -> str:
+        """A SHA-256 that two corpora share when they hold the same ids in the same order, cut into the same shards."""
+        shards = {name: [shard.model_dump() for shard in self.splits[name]] for name in SPLITS}
+        content = json.dumps([self.plan.tokenizer, self.plan.dtype, shards], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a corpus folder.
+
+    Raises:
+        DataError: there is none, or it is damaged, or of a version that this program does not know.
+    """
+    path = folder / NAME
+    try:
+        content = json.loads(path.read_bytes())
+        if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
+            raise DataError(
+                f"{path} is of version {content['version']}, this program reads version {VERSION}; "
+                f"install a newer foretext, or prepare the corpus again"
+            )
+        return Manifest.model_validate(content)
+    except FileNotFoundError:
+        raise DataError(f"{folder} is no prepared corpus: {_why_not(folder)}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise DataError(f"{path} is damaged: {place}: {first['msg']}; prepare the corpus again") from error
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}; prepare the corpus again") from error
+
+
+def unfinished(folder: Path) -> Path:
+    """Where the parts of a corpus lie until it is complete."""
+    return folder.with_name(folder.name + ".unfinished")
+
+
+def _why_not(folder: Path) -> str:
+    if unfinished(folder).is_dir():
+        return "its preparation was interrupted; run the same `foretext prepare` again and it goes on"
+    if not folder.exists():
+        return "there is no such folder; `foretext prepare` makes one"
+    return f"it has no {NAME}; `foretext prepare` makes a corpus from text"

@@ -1,0 +1,50 @@
+"""What was wrong with the input: every problem is counted, the first few are named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from foretext.errors import DataError
+
+NAMED = 10  # problems that are named with file and line; the others are only counted
+
+Report = Callable[[str, str, str], None]  # kind, where (file:line), detail
+
+
+@dataclass
+class Problems:
+    """Counts of the problems of each kind, and the first ones in words: `books.jsonl:12: not JSON: …`."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, where: str, detail: str) -> None:
+        """Counts one problem of this kind, and keeps it in words if it is one of the first."""
+        self.counts[kind] += 1
+        if len(self.first) < NAMED:
+            self.first.append(f"{where}: {detail}")
+
+    @property
+    def total(self) -> int:
+        return self.counts.total()
+
+    def lines(self) -> list[str]:
+        """What to tell the user: a line of counts, then the first problems; nothing if there are none."""
+        if not self.counts:
+            return []
+        counts = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(self.counts.items()))
+        head = f"{self.total:,} problems in the input: {counts}"
+        if self.total > len(self.first):
+            head += f"; the first {len(self.first)}"
+        return [head + ":", *(f"  {line}" for line in self.first)]
+
+
+def refuse(kind: str, where: str, detail: str) -> None:
+    """The strict way to report: the first problem is an error.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(f"{where}: {detail} ({kind}; refused because of --strict)")

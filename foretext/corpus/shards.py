@@ -1,0 +1,116 @@
+"""Token ids on disk, in the layout of datatrove: flat ids, and where each document ends.
+
+    00000.ds          ids of all documents end to end, little-endian, 16 bits each (32 for a large vocabulary)
+    00000.ds.index    for each document the number of tokens up to its end, little-endian, 64 bits
+
+Any program can read them: `numpy.fromfile("00000.ds", "<u2")`, `numpy.fromfile("00000.ds.index", "<u8")`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from foretext.files import atomic_file
+
+Tokens = npt.NDArray[np.unsignedinteger[Any]]
+Ends = npt.NDArray[np.uint64]
+
+ENDS_TYPE = np.dtype("<u8")
+LARGEST_16_BIT = 65_535
+
+
+class ShardRecord(BaseModel):
+    """What a manifest says about one shard; `file` is relative to the corpus folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    documents: int
+    tokens: int
+    sha256: str
+    index_sha256: str
+
+
+def token_type(ids: int) -> Literal["<u2", "<u4"]:
+    """The type on disk of the ids below `ids`, as numpy writes it: 16 bits if they fit, else 32."""
+    return "<u2" if ids <= LARGEST_16_BIT else "<u4"
+
+
+def index_path(shard: Path) -> Path:
+    """The file with the document ends that belongs to a `.ds` file."""
+    return shard.with_name(shard.name + ".index")
+
+
+def write_shard(path: Path, documents: Sequence[Tokens]) -> None:
+    """Documents as one shard, each of its two files whole or not at all.
+
+    Raises:
+        DiskFull: there is no space left.
+    """
+    with atomic_file(path) as file:
+        for tokens in documents:
+            file.write(tokens.tobytes())
+    with atomic_file(index_path(path)) as file:
+        file.write(np.cumsum([len(tokens) for tokens in documents], dtype=ENDS_TYPE).tobytes())
+
+
+def map_shard(path: Path, dtype: np.dtype[Any]) -> tuple[Tokens, Ends]:
+    """Token ids `(tokens,)` and document ends `(documents,)` of a shard, mapped: only what is looked at is read."""
+    return np.memmap(path, dtype, mode="r"), np.memmap(index_path(path), ENDS_TYPE, mode="r")
+
+
+def merge(parts: Iterable[tuple[Tokens, Ends]], folder: Path, *, shard_tokens: int) -> Iterator[ShardRecord]:
+    """Writes the documents of all parts, in their order, into numbered shards of `folder`; a record of each shard.
+
+    A shard is full when the next document would take it over `shard_tokens`; a document longer than that has a shard
+    of its own. So the shards do not depend on how the documents lie in the parts.
+    """
+    folder.mkdir()
+    for number, runs in itertools.groupby(_runs(parts, shard_tokens), key=lambda run: run[0]):
+        yield _write(folder / f"{number:05}.ds", ((tokens, ends) for _, tokens, ends in runs))
+
+
+def _runs(parts: Iterable[tuple[Tokens, Ends]], shard_tokens: int) -> Iterator[tuple[int, Tokens, Ends]]:
+    """Documents in a row that go into one shard: its number, their tokens, and their ends counted from the first."""
+    number, filled = 0, 0
+    for tokens, ends in parts:
+        first, start = 0, 0
+        while first < len(ends):
+            last = int(np.searchsorted(ends, max(start + shard_tokens - filled, 0), side="right"))
+            if last <= first and filled:
+                number, filled = number + 1, 0
+                continue
+            last = max(last, first + 1)
+            stop = int(ends[last - 1])
+            yield number, tokens[start:stop], ends[first:last] - start
+            filled += stop - start
+            first, start = last, stop
+
+
+def _write(path: Path, runs: Iterable[tuple[Tokens, Ends]]) -> ShardRecord:
+    digest, index_digest = hashlib.sha256(), hashlib.sha256()
+    documents = token_count = 0
+    with path.open("wb") as file, index_path(path).open("wb") as index_file:
+        for tokens, ends in runs:
+            ids, index = tokens.tobytes(), (ends + token_count).astype(ENDS_TYPE).tobytes()
+            file.write(ids)
+            index_file.write(index)
+            digest.update(ids)
+            index_digest.update(index)
+            documents += len(ends)
+            token_count += len(tokens)
+    return ShardRecord(
+        file=f"{path.parent.name}/{path.name}",
+        documents=documents,
+        tokens=token_count,
+        sha256=digest.hexdigest(),
+        index_sha256=index_digest.hexdigest(),
+    )

@@ -1,0 +1,82 @@
+"""Windows of token ids to learn from and to score, without any state: nothing to save for a resume but the update.
+
+Training takes random contiguous windows, as the paper does (section 4.1); scoring takes every token once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from foretext.batch import Batch, Ids
+from foretext.corpus.corpus import Split
+from foretext.errors import DataError, SettingsError
+
+_RAW_BITS = 64
+
+
+class Windows:
+    """Batches of random windows over a split, each a pure function of (seed, update, rank, world size).
+
+    Every start is as likely as any other, across the borders of documents and shards. The batch is the same whatever
+    the number of ranks: they divide it among them.
+
+    Raises:
+        DataError: the split is shorter than one window.
+    """
+
+    def __init__(self, split: Split, *, context: int, batch: int, seed: int) -> None:
+        if split.token_count < context:
+            raise DataError(
+                f"the corpus {split.folder} has {split.token_count:,} tokens to train on, fewer than one window of "
+                f"{context:,}; give it more text, or train with a smaller --context"
+            )
+        self._split, self._context, self._size, self._seed = split, context, batch, seed
+        self._start_count = split.token_count - context + 1
+
+    def batch(self, update: int, *, rank: int = 0, world: int = 1) -> Batch:
+        """The windows that `rank` of `world` processes learns from at `update`: `batch / world` of `context` tokens.
+
+            starts of update 7   [41 3 88 20]
+            rank 0 of 2          [41 3]
+            rank 1 of 2              [88 20]
+
+        Raises:
+            SettingsError: the batch cannot be divided evenly.
+        """
+        if self._size % world:
+            raise SettingsError(f"a batch of {self._size} cannot be divided among {world} processes; use a multiple")
+        share = self._size // world
+        starts = self.starts(update)[rank * share : (rank + 1) * share]
+        return _batch([self._split.read(start, start + self._context) for start in starts])
+
+    def starts(self, update: int) -> list[int]:
+        """Where the windows of an update start, over all ranks.
+
+        Made from the raw 64-bit numbers of Philox, which numpy promises to keep, while it may change how it draws
+        from a range. The high half of number × count is even over the range but for one part in 2**64 / count.
+        """
+        generator = np.random.Philox(np.random.SeedSequence([self._seed, update]))
+        return [(int(raw) * self._start_count) >> _RAW_BITS for raw in generator.random_raw(self._size)]
+
+
+def sequential_windows(split: Split, context: int, limit: int | None = None, *, batch: int = 16) -> Iterator[Batch]:
+    """Windows end to end over a split, at most `batch` at a time: every token once, the last window may be shorter.
+
+    With a `limit` in tokens, only as many whole windows as it holds (one at least), spread evenly over the split.
+    """
+    count = -(-split.token_count // context)
+    wanted = count if limit is None else min(count, max(1, limit // context))
+    numbers = [index * count // wanted for index in range(wanted)]
+    for first in range(0, wanted, batch):
+        starts = [number * context for number in numbers[first : first + batch]]
+        yield _batch([split.read(start, min(start + context, split.token_count)) for start in starts])
+
+
+def _batch(windows: list[Ids]) -> Batch:
+    return Batch(
+        tokens=np.concatenate(windows),
+        lengths=np.array([len(window) for window in windows], dtype=np.int64),
+        examples=np.arange(len(windows), dtype=np.int64),
+    )
