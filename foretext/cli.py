@@ -50,6 +50,14 @@ COMMANDS = (
         "foretext pretrain corpus --preset mini --out run",
         positionals=("corpus",),
     ),
+    Command(
+        "generate",
+        "foretext.recipes.generate:GenerateSettings",
+        "foretext.recipes.generate:generate",
+        "Write on from a prompt.",
+        'foretext generate run "The old woman opened the door and"',
+        positionals=("model", "prompt"),
+    ),
 )
 
 
@@ -115,15 +123,17 @@ def _as_ours(error: Exception) -> Exception:
 
 def _dispatch(arguments: list[str]) -> int:
     """Parses the arguments and runs the command they name."""
-    from foretext.flags import shielded
     from foretext.progress import LogLines
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[LogLines()])
     logging.getLogger("foretext").setLevel(logging.INFO)
     named = next((argument for argument in arguments if not argument.startswith("-")), "")
-    code = _application(named)(
-        shielded(arguments), exit_on_error=False, print_error=False, result_action="return_value"
-    )
+    if named:
+        from foretext.flags import shielded
+
+        arguments = shielded(arguments)
+    application = _application(named)
+    code = application(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     return code if isinstance(code, int) else 0
 
 
@@ -141,19 +151,21 @@ def _application(named: str) -> App:
     )
     for command in COMMANDS:
         if command.name == named:
-            app.command(_loaded(command), name=command.name, help_epilogue=f"Example: {command.example}")
+            _register(app, command)
         else:
-            app.command(_load.__module__ + ":main", name=command.name, help=command.help)
+            app.command("foretext.cli:main", name=command.name, help=command.help)
     return app
 
 
-def _loaded(command: Command) -> Any:
+def _register(app: App, command: Command) -> None:
+    """Adds a command with all its flags."""
     from foretext.flags import command_line
 
     settings: type[Settings] = _load(command.settings)
-    return command_line(
+    call = command_line(
         settings, lambda given: _run(command, settings, given), positionals=command.positionals, help=command.help
     )
+    app.command(call, name=command.name, help_epilogue=f"Example: {command.example}")
 
 
 def _run(command: Command, settings: type[Settings], given: Given) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from inspect import Parameter as Argument
 from inspect import Signature
 from pathlib import Path
@@ -13,7 +14,9 @@ from cyclopts import Group, Parameter
 
 from foretext.settings import Leaf, Settings, leaves
 
-COMMON = Group("Common", sort_key=2)
+INPUTS = Group("Inputs", sort_key=0)
+FLAGS = Group("Flags", sort_key=1)
+COMMON = Group("Flags of every command", sort_key=3)
 DASH = "\ufdd0"  # stands for a lone "-" (standard input or output), which cyclopts would take for a flag
 
 
@@ -88,14 +91,24 @@ def _common(presets: Mapping[str, Any]) -> dict[str, Any]:
 def _argument(leaf: Leaf, *, positional: bool = False) -> Argument:
     show = Parameter(
         name=leaf.flag,
-        help=" ".join([leaf.field.description or "", "[required]" if leaf.required else ""]).strip(),
+        help=f"{leaf.help} [required]" if leaf.required else leaf.help,
         show_default=_default(leaf),
         metavar=_metavar(leaf),
         negative=None if leaf.kinds == (bool,) else "",
-        group=Group(leaf.path[-2].capitalize(), sort_key=1) if len(leaf.path) > 1 else None,
+        group=INPUTS if positional else _panel(leaf),
     )
     kind = Argument.POSITIONAL_OR_KEYWORD if positional else Argument.KEYWORD_ONLY
     return Argument(leaf.name, kind, default=None, annotation=Annotated[_typed(leaf) | None, show])
+
+
+def _panel(leaf: Leaf) -> Group:
+    """Where the help shows it: a panel for each table of settings."""
+    return _table(leaf.path[-2]) if len(leaf.path) > 1 else FLAGS
+
+
+@cache
+def _table(name: str) -> Group:
+    return Group(name.replace("_", " ").capitalize(), sort_key=2)
 
 
 def _typed(leaf: Leaf) -> Any:

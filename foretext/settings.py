@@ -66,6 +66,11 @@ class Leaf:
         return None if variable in RESERVED else variable
 
     @property
+    def help(self) -> str:
+        """What the field's docstring says, on one line."""
+        return " ".join((self.field.description or "").split())
+
+    @property
     def required(self) -> bool:
         return self.default is PydanticUndefined
 
@@ -147,7 +152,7 @@ def resolve(
         values[name] = known[name].check(value, source)
         sources[name] = source
     for name in known.keys() - values.keys():
-        raise SettingsError(f"{name} is missing: {known[name].field.description or 'it has no default'}")
+        raise SettingsError(f"{name} is missing: {known[name].help or 'it has no default'}")
     return Resolved(cls(**_nest(values, known)), {".".join(known[name].path): sources[name] for name in known})
 
 
