@@ -1,0 +1,174 @@
+"""Settings: the order of their sources, and errors of one line that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import Field, ValidationError, field_validator
+
+from foretext.errors import SettingsError, UnknownName
+from foretext.settings import Settings, leaves, resolve, to_json, to_toml
+
+
+class Boiler(Settings):
+    """A table."""
+
+    pressure: float = Field(1.5, gt=0, le=10)
+    """In bar."""
+    valves: int = Field(4, ge=1)
+
+
+class Engine(Settings):
+    """A tree of two levels."""
+
+    name: str
+    """What it is called."""
+    fuel: Literal["coal", "wood"] = "coal"
+    stops: tuple[str, ...] = ()
+    log: Path | None = None
+    steam: bool = True
+    data: str = ""
+    boiler: Boiler = Boiler(valves=6)
+
+    @field_validator("name")
+    @classmethod
+    def _is_short(cls, name: str) -> str:
+        if len(name) > 20:
+            raise ValueError("a name has at most 20 letters")
+        return name
+
+
+@pytest.fixture
+def toml(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "engine.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def message_of(call: Callable[[], Any]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_each_source_beats_the_ones_before_it(toml: Callable[[str], Path]) -> None:
+    layers: dict[str, Any] = {
+        "preset": {"valves": 1, "pressure": 1.0, "fuel": "wood"},
+        "toml": toml("fuel = 'coal'\n[boiler]\nvalves = 2\npressure = 2"),
+        "environment": {"FORETEXT_VALVES": "3", "FORETEXT_NAME": "Rocket"},
+        "flags": {"name": "Puffing Billy"},
+    }
+    resolved = resolve(Engine, preset_name="small", **layers)
+    assert resolved.value == Engine(name="Puffing Billy", fuel="coal", boiler=Boiler(valves=3, pressure=2.0))
+    assert resolved.sources["name"] == "--name"
+    assert resolved.sources["boiler.valves"] == "FORETEXT_VALVES"
+    assert resolved.sources["boiler.pressure"] == str(layers["toml"])
+    assert resolved.sources["steam"] == "default"
+    del layers["toml"]
+    assert resolve(Engine, preset_name="small", **layers).sources["boiler.pressure"] == "preset small"
+
+
+def test_a_table_keeps_the_defaults_its_owner_gives_it() -> None:
+    assert Boiler().valves == 4
+    assert resolve(Engine, flags={"name": "Rocket", "pressure": 3}).value.boiler.valves == 6
+
+
+def test_the_environment_gives_lists_with_commas_and_truth_values_in_words() -> None:
+    environment = {"FORETEXT_STOPS": "Leeds,York", "FORETEXT_STEAM": "off"}
+    value = resolve(Engine, environment=environment, flags={"name": "Rocket"}).value
+    assert value.stops == ("Leeds", "York")
+    assert value.steam is False
+
+
+def test_a_variable_that_means_something_else_is_no_setting() -> None:
+    value = resolve(Engine, environment={"FORETEXT_DATA": "/elsewhere"}, flags={"name": "Rocket"}).value
+    assert value.data == ""
+
+
+def test_what_is_written_as_toml_is_read_back_the_same(toml: Callable[[str], Path]) -> None:
+    value = Engine(
+        name='a "b" \\ \t é \x7f', stops=("x", "y"), log=Path("a/b"), steam=False, boiler=Boiler(pressure=1e-7)
+    )
+    assert resolve(Engine, toml=toml(to_toml(value))).value == value
+    assert "log" not in to_toml(Engine(name="x"))
+
+
+def test_resolved_settings_show_each_source_as_a_comment() -> None:
+    text = resolve(Engine, flags={"name": "Rocket"}).to_toml()
+    assert 'name = "Rocket"  # --name' in text
+    assert "[boiler]\npressure = 1.5  # default\nvalves = 6  # default" in text
+
+
+def test_json_holds_only_what_json_knows() -> None:
+    tree = to_json(Engine(name="x", log=Path("a"), stops=("b",)))
+    assert tree["log"] == "a"
+    assert tree["stops"] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("valve = 3", "did you mean 'valves'?"),
+        ("[boiler]\nvalve = 3", "in table [boiler] of"),
+        ("[boiler]\nname = 'x'", "no setting in table [boiler] of"),
+        ("boiler = 3", "must be a table"),
+        ("[boiler]\nvalves = true", "takes no truth value"),
+        ("[boiler]\nvalves = 0", "greater than or equal to 1"),
+        ("[boiler]\npressure = nan", "pressure is nan"),
+        ("stops = 'Leeds'", "stops is 'Leeds'"),
+        ("name = 3", "valid string"),
+        ("name = ", "is not TOML"),
+    ],
+)
+def test_a_mistake_in_a_file_is_told_with_its_name(toml: Callable[[str], Path], text: str, expected: str) -> None:
+    message = message_of(lambda: resolve(Engine, toml=toml(text)))
+    assert expected in message
+    assert "engine.toml" in message
+
+
+def test_a_missing_settings_file_is_told_with_its_name(tmp_path: Path) -> None:
+    assert "nowhere.toml: No such file" in message_of(lambda: resolve(Engine, toml=tmp_path / "nowhere.toml"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({}, "name is missing: What it is called."),
+        ({"name": "x", "valves": "four"}, "valves is 'four' (--valves); it should be a valid integer"),
+        ({"name": "x", "fuel": "gas"}, "fuel is 'gas' (--fuel); it should be 'coal' or 'wood'"),
+        ({"name": "x" * 30}, "at most 20 letters"),
+        ({"nam": "x"}, "did you mean 'name'?"),
+    ],
+)
+def test_a_mistake_in_a_flag_is_told_in_one_line(flags: dict[str, Any], expected: str) -> None:
+    assert expected in message_of(lambda: resolve(Engine, flags=flags))
+
+
+def test_a_mistake_in_python_is_told_as_plainly() -> None:
+    message = message_of(lambda: Boiler(valves=0, pressure=99.0))
+    assert "valves is 0; it should be greater than or equal to 1" in message
+    assert "pressure is 99.0; it should be less than or equal to 10" in message
+    with pytest.raises(UnknownName, match="did you mean 'valves'"):
+        Boiler(valvs=1)  # type: ignore[call-arg]
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Boiler().valves = 3  # type: ignore[misc]
+
+
+def test_two_leaves_of_one_name_are_a_bug() -> None:
+    class Twice(Settings):
+        valves: int = 1
+        boiler: Boiler = Boiler()
+
+    with pytest.raises(AssertionError, match="two settings called valves"):
+        leaves(Twice)
