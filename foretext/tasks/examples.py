@@ -11,6 +11,7 @@ Kind = Literal["classification", "entailment", "similarity", "choice", "regressi
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Label = str | float
+AnswerRule = Literal["index0", "index1", "letter", "text"]  # how a label cell names the right answer
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,8 @@ from pydantic import model_validator
 from foretext.errors import DataError, SettingsError
 from foretext.settings import Settings
 from foretext.tasks.cutting import Cutting
-from foretext.tasks.examples import Kind, Label
+from foretext.tasks.examples import AnswerRule, Kind, Label
 
-AnswerRule = Literal["index0", "index1", "letter", "text"]
 Combine = Literal["one", "add", "choose"]
 
 COMBINE: dict[Kind, Combine] = {"similarity": "add", "choice": "choose"}

@@ -1,0 +1,142 @@
+"""What was read, before anything trains: balance, lengths, cuts, duplicates, rows shared with validation."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from foretext.tasks.examples import Encoded, Example
+
+LISTED = 20  # classes that are listed by name
+BARS = 5  # ranges that scores are counted in
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Lengths of sequences in tokens, special tokens included."""
+
+    minimum: int
+    median: int
+    percentile_95: int
+    maximum: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set of examples: training or validation."""
+
+    rows: int
+    labels: dict[str, int]  # rows with each class or right answer, or in each range of scores
+    lengths: Lengths
+    cut_rows: int  # rows that were too long for the context
+    cut_tokens: int  # tokens that they lost
+    most_cut: int  # tokens that the longest of them lost
+    empty_texts: int  # rows with a text of nothing but white space
+    duplicates: int  # rows that repeat an earlier one
+    contradictions: int  # rows whose question also stands there with another label
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], encoded: Sequence[Encoded]) -> Part:
+        cuts = [item.cut for item in encoded if item.cut]
+        labels: dict[object, set[object]] = defaultdict(set)
+        for example in examples:
+            labels[example.content].add(example.label)
+        return cls(
+            rows=len(examples),
+            labels=_balance(examples),
+            lengths=_lengths(encoded),
+            cut_rows=len(cuts),
+            cut_tokens=sum(cuts),
+            most_cut=max(cuts, default=0),
+            empty_texts=sum(not all(text.strip() for text in example.texts) for example in examples),
+            duplicates=len(examples) - len(labels),
+            contradictions=sum(len(labels[example.content]) > 1 for example in examples),
+        )
+
+    def lines(self, name: str) -> list[str]:
+        size, shown = self.lengths, list(self.labels.items())[:LISTED]
+        balance = ", ".join(f"{label} {count:,} ({count / self.rows:.0%})" for label, count in shown)
+        more = f" and {len(self.labels) - LISTED} more" if len(self.labels) > LISTED else ""
+        lines = [
+            f"{name}: {self.rows:,} rows",
+            f"  labels: {balance}{more}",
+            f"  tokens in a sequence: {size.minimum} at least, {size.median} in the middle, "
+            f"95 % up to {size.percentile_95}, {size.maximum} at most",
+        ]
+        if self.cut_rows:
+            lines.append(
+                f"  too long for the context: {self.cut_rows:,} rows ({self.cut_rows / self.rows:.1%}) were cut by "
+                f"{self.cut_tokens / self.cut_rows:,.0f} tokens on average, {self.most_cut:,} at most"
+            )
+        else:
+            lines.append("  none was cut")
+        found = {"with an empty text": self.empty_texts, "repeat an earlier row": self.duplicates}
+        found["ask what another row answers otherwise"] = self.contradictions
+        return lines + [f"  {count:,} rows {what}" for what, count in found.items() if count]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Training and validation examples as they were read."""
+
+    train: Part
+    valid: Part | None
+    shared: int  # validation rows that also stand in training
+
+    def lines(self) -> list[str]:
+        """The overview for a terminal."""
+        lines = self.train.lines("training")
+        if self.valid:
+            lines += self.valid.lines("validation")
+            share = "no row stands" if not self.shared else f"{self.shared:,} validation rows also stand"
+            lines.append(f"{share} in training" + ("; the score will be too good" if self.shared else ""))
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def overview(
+    train: Sequence[Example],
+    train_encoded: Sequence[Encoded],
+    valid: Sequence[Example] = (),
+    valid_encoded: Sequence[Encoded] = (),
+) -> Overview:
+    """What stands in the examples, and in the same examples encoded."""
+    known = {example.content for example in train}
+    return Overview(
+        train=Part.of(train, train_encoded),
+        valid=Part.of(valid, valid_encoded) if valid else None,
+        shared=sum(example.content in known for example in valid),
+    )
+
+
+def _balance(examples: Sequence[Example]) -> dict[str, int]:
+    """Rows of each class, commonest first; of each right answer, in order; or in each of five ranges of scores."""
+    labels = [example.label for example in examples if example.label is not None]
+    if any(isinstance(label, float) for label in labels):
+        counts, edges = np.histogram(np.array(labels, dtype=np.float64), bins=BARS)
+        ranges = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+        return dict(zip(ranges, map(int, counts), strict=True))
+    if examples and examples[0].choices:
+        return {f"answer {label + 1}": count for label, count in sorted(Counter(map(_index, labels)).items())}
+    return {str(label): count for label, count in Counter(labels).most_common()}
+
+
+def _index(label: str | float) -> int:
+    return int(label)
+
+
+def _lengths(encoded: Sequence[Encoded]) -> Lengths:
+    lengths = np.array([len(ids) for item in encoded for ids in item.sequences] or [0])
+    return Lengths(
+        minimum=int(lengths.min()),
+        median=int(np.median(lengths)),
+        percentile_95=int(np.percentile(lengths, 95, method="inverted_cdf")),
+        maximum=int(lengths.max()),
+    )

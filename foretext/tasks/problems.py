@@ -1,0 +1,66 @@
+"""What is wrong with a file, row by row: all of it is found before anything is done with the rest."""
+
+from __future__ import annotations
+
+from bisect import insort
+
+from foretext.errors import DataError
+
+SHOWN = 10  # problems that a message names; all are counted
+
+
+class Problems:
+    """Collects the bad rows of one file; `check` raises them together.
+
+    With `stop` the first one is raised at once, for streams that cannot be looked at as a whole.
+    """
+
+    def __init__(self, source: str, *, stop: bool = False) -> None:
+        self.source = source
+        self.count = 0
+        self._stop = stop
+        self._first: list[tuple[int, int, str]] = []  # line, order of finding, message
+
+    def add(self, line: int, problem: str, *, column: str | None = None) -> None:
+        """Notes what is wrong in `line`, and in which column."""
+        self.count += 1
+        place = f"{self.source}:{line}: " + (f"column {column!r}: " if column is not None else "")
+        insort(self._first, (line, self.count, place + problem))
+        del self._first[SHOWN:]
+        if self._stop:
+            self.check()
+
+    def check(self) -> None:
+        """Nothing, if nothing was found.
+
+        Raises:
+            DataError: the problems with the lowest line numbers, and how many there are in all.
+        """
+        if not self.count:
+            return
+        messages = [message for _, _, message in self._first]
+        if self.count == 1:
+            raise DataError(messages[0])
+        rest = "" if self.count == len(messages) else f" The first {len(messages)}:"
+        raise DataError(
+            "\n".join([f"{self.source}: {self.count:,} problems; mend them and try again.{rest}", *messages])
+        )
+
+
+def text_problem(text: str) -> str | None:
+    """Why a cell is not text that can be worked with, or None.
+
+    Bytes that are not UTF-8 are recognised by the marks that `errors="surrogateescape"` leaves.
+    """
+    if "\0" in text:
+        return f"a NUL byte after {text.index(chr(0))} characters; the file is not plain text"
+    if text.isascii():
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        if 0xDC80 <= code <= 0xDCFF:
+            return f"not UTF-8: byte 0x{code - 0xDC00:02X} after {error.start} characters; save the file as UTF-8"
+        return f"half a surrogate pair (\\u{code:04x}) after {error.start} characters"
+    return None

@@ -1,0 +1,108 @@
+"""Rows to a file in any of the formats that can be read, whole or not at all; "-" is standard output."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from foretext.errors import DataError
+from foretext.files import atomic_file
+from foretext.tasks.parquet import write_parquet
+from foretext.tasks.tables import DELIMITERS, STANDARD, Format, format_of, source_of
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def write_rows(path: Path | str, rows: Rows, format: Format | None = None) -> int:
+    """Writes `rows` and returns how many there were; memory stays bounded.
+
+    The columns of CSV, TSV and Parquet are those of the first row. What is no text goes into a cell of CSV or TSV as
+    JSON (a list of answers), None as nothing.
+
+    Raises:
+        DataError: there is no row, or a row has another set of columns than the first or a type that does not fit.
+        DiskFull: there is no space left; what was at `path` before is untouched.
+    """
+    kind = format_of(path, format)
+    with _target(path) as file:
+        return _WRITERS[kind](file, rows, source_of(path) if str(path) != STANDARD else "standard output")
+
+
+@contextmanager
+def _target(path: Path | str) -> Iterator[BinaryIO]:
+    if str(path) == STANDARD:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    with atomic_file(Path(path)) as file:
+        yield file
+
+
+def _write_delimited(file: BinaryIO, rows: Rows, source: str, delimiter: str) -> int:
+    columns, rows = _columns(rows, source)
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    try:
+        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(columns)
+        count = 0
+        for row in rows:
+            count += 1
+            writer.writerow([_cell(value) for value in _same(columns, row, count, source).values()])
+        return count
+    finally:
+        text.detach()
+
+
+def _write_json_lines(file: BinaryIO, rows: Rows, source: str) -> int:
+    count = 0
+    for row in rows:
+        file.write(_json(row).encode("utf-8") + b"\n")
+        count += 1
+    return count
+
+
+def _write_parquet(file: BinaryIO, rows: Rows, source: str) -> int:
+    columns, rows = _columns(rows, source)
+    return write_parquet(file, (_same(columns, row, number, source) for number, row in enumerate(rows, 1)), source)
+
+
+_WRITERS: dict[Format, Callable[[BinaryIO, Rows, str], int]] = {
+    "csv": lambda file, rows, source: _write_delimited(file, rows, source, DELIMITERS["csv"]),
+    "tsv": lambda file, rows, source: _write_delimited(file, rows, source, DELIMITERS["tsv"]),
+    "jsonl": _write_json_lines,
+    "parquet": _write_parquet,
+}
+
+
+def _columns(rows: Rows, source: str) -> tuple[tuple[str, ...], Rows]:
+    """The columns of the first row, and all rows."""
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        raise DataError(f"there is no row to write to {source}, so its columns are not known")
+    return tuple(first), chain([first], iterator)
+
+
+def _same(columns: tuple[str, ...], row: Mapping[str, Any], number: int, source: str) -> dict[str, Any]:
+    """The row in the order of `columns`."""
+    if row.keys() != set(columns):
+        odd = ", ".join(sorted(row.keys() ^ set(columns)))
+        raise DataError(f"{source}: row {number:,} and the first row differ in columns: {odd}; write .jsonl instead")
+    return {name: row[name] for name in columns}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
