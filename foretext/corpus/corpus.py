@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,6 @@ import numpy as np
 
 from foretext.batch import Ids
 from foretext.corpus.manifest import SPLITS, Manifest, read_manifest
-from foretext.corpus.problems import Problems
 from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, map_shard
 from foretext.errors import DataError, FingerprintMismatch, UnknownName
 from foretext.files import sha256
@@ -120,7 +118,7 @@ class Corpus:
 
     def lines(self) -> list[str]:
         """What to tell the user about the corpus."""
-        counts, problems = self.manifest.counts, self.manifest.problems
+        counts = self.manifest.counts
         lines = [f"{counts.documents:,} documents, {counts.characters:,} characters, {counts.tokens:,} tokens"]
         for name in SPLITS:
             split = self.split(name)
@@ -130,8 +128,7 @@ class Corpus:
             lines.append(f"{counts.empty:,} documents without a token, left out")
         if counts.pieces:
             lines.append(f"{counts.pieces:,} documents are pieces of longer ones")
-        lines += Problems(Counter(problems.counts), problems.first).lines()
-        return [*lines, f"corpus saved in {self.folder}"]
+        return [*lines, *self.manifest.problems.lines(), f"corpus saved in {self.folder}"]
 
     def to_json(self) -> dict[str, Any]:
         """The same as data: the manifest, and where it lies."""

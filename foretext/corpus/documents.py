@@ -30,20 +30,26 @@ class Document:
 
 
 def pieces(text: str, longest: int = LONGEST) -> Iterator[str]:
-    """`text` in pieces of at most `longest` characters, cut at a line break, else at a space, else anywhere.
+    """`text` in pieces of at most `longest` characters, cut between paragraphs, else between lines, words or anywhere.
 
-    The line break or space of a cut belongs to neither piece. Where a cut falls depends on nothing behind it, so a
+    The line breaks or the space of a cut belong to neither piece. Where a cut falls depends on nothing behind it, so a
     text may be cut while it is being read.
     """
     start = 0
     while len(text) - start > longest:
         end = start + longest
-        cut = text.rfind("\n", start + 1, end + 1)
-        if cut < 0:
-            cut = text.rfind(" ", start + 1, end + 1)
-        yield text[start : cut if cut > 0 else end]
-        start = cut + 1 if cut > 0 else end
+        stop, skipped = _last_gap(text, start + 1, end)
+        yield text[start:stop]
+        start = stop + skipped
     yield text[start:]
+
+
+def _last_gap(text: str, low: int, high: int) -> tuple[int, int]:
+    """Where the best gap between `low` and `high` starts, and its length; `high` and 0 if there is none."""
+    for gap in ("\n\n", "\n", " "):
+        if (found := text.rfind(gap, low, high + 1)) >= 0:
+            return found, len(gap)
+    return high, 0
 
 
 def one_line_a_paragraph(text: str) -> str:

@@ -79,6 +79,15 @@ class ProblemRecord(_Record):
     counts: dict[str, int]
     first: list[str]
 
+    def lines(self) -> list[str]:
+        """What to tell the user: a line of counts, then the first problems; nothing if there are none."""
+        total = sum(self.counts.values())
+        if not total:
+            return []
+        counts = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(self.counts.items()))
+        which = f" the first {len(self.first)} of {total:,}" if total > len(self.first) else ""
+        return [f"problems in the input: {counts};{which}".rstrip(";") + ":", *(f"  {line}" for line in self.first)]
+
 
 class Manifest(_Record):
     """The content of `manifest.json`."""

@@ -1,34 +1,25 @@
 """Text becomes a corpus: read, encode with all cores, gather into shards, write the manifest.
 
-Until all is done the parts lie in `OUT.unfinished`; the corpus appears under its name whole or not at all. Run again
-after an interruption, what is finished is not done again, and the result is the same to the byte.
+Until all is done the finished units lie in `OUT.unfinished`; the corpus appears under its name whole or not at all. Run
+again after an interruption, what is finished is not done again, and the result is the same to the byte.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from foretext.corpus import documents
 from foretext.corpus.corpus import Corpus
-from foretext.corpus.manifest import (
-    NAME,
-    SPLITS,
-    Counts,
-    Manifest,
-    Plan,
-    ProblemRecord,
-    SplitName,
-    unfinished,
-)
+from foretext.corpus.earlier import finished_corpus, leave_parts, open_parts
+from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources
 from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
-from foretext.corpus.sources import STANDARD_INPUT, Source, find_sources
+from foretext.corpus.sources import Source, find_sources
 from foretext.corpus.units import Unit, UnitRecord, part_path, units
 from foretext.corpus.workers import cores, encode_units
 from foretext.errors import DataError
@@ -40,7 +31,6 @@ if TYPE_CHECKING:
 
 SHARD_TOKENS = 1 << 26  # 128 MiB at 16 bits
 _MEGABYTE = 1e6
-_PLAN_NAME = "plan.json"
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +52,9 @@ def prepare(
 
     A share `validation` of the documents, chosen by the hash of their text, becomes the `valid` split. Each document
     is followed by the line-break piece, if the tokenizer has one and `separator` is "newline". `workers` processes
-    share the work, 0 means one a core; the result does not depend on their number. For the other arguments see
-    `read_documents`. If `out` holds the same corpus already, nothing is done.
+    share the work, 0 means one a core; the result does not depend on their number. `line_breaks` "paragraphs" makes a
+    space of each single line break, for text that is wrapped at a column. For `field` and `strict` see
+    `read_documents`. If `out` holds this corpus already, nothing is done.
 
     Raises:
         DataError: an input is missing or wrong, there is no text in any, or `out` holds something else.
@@ -72,67 +63,73 @@ def prepare(
     out, problems = Path(out), Problems()
     report = refuse if strict else problems.add
     sources = find_sources(inputs, report)
-    separator_id = tokenizer.newline if separator == "newline" else None
     plan = Plan(
         tokenizer=tokenizer.fingerprint,
         vocabulary=tokenizer.size,
         dtype=token_type(tokenizer.extract + 1),
         line_breaks=line_breaks,
-        separator_id=separator_id,
+        separator_id=tokenizer.newline if separator == "newline" else None,
         field=field,
         validation=validation,
         strict=strict,
         shard_tokens=shard_tokens,
         document_characters=documents.LONGEST,
     )
-    if (held := _held(out, plan, sources)) is not None:
-        return held
-    parts = _open_parts(unfinished(out), plan)
+    if (corpus := finished_corpus(out, plan, sources)) is not None:
+        return corpus
+    parts = open_parts(out, plan)
     try:
-        read = read_sources(sources, field=field, report=report)
-        records = _encode(units(read), parts, tokenizer, plan, sources, workers or cores())
-        counts = sum((record.counts for record in records), Counts())
-        _refuse_no_text(counts, inputs, problems)
-        with atomic_folder(out) as folder:
-            splits = {name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS}
-            tokenizer.save(folder)
-            manifest = Manifest(
-                plan=plan,
-                sources=[source.record() for source in sources],
-                counts=counts,
-                problems=ProblemRecord(counts=dict(problems.counts), first=problems.first),
-                splits=splits,
-            )
-            write_json(folder / NAME, manifest.model_dump(mode="json"))
+        work = units(read_sources(sources, field=field, report=report))
+        encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
+        records = list(_shown(encoded, sources))
+        _refuse_no_text(records, sources, problems)
+        _write(out, parts, records, plan, sources, problems, tokenizer)
     except BaseException:
-        _leave(parts)
+        leave_parts(parts)
         raise
     shutil.rmtree(parts)
-    corpus = Corpus.open(out)
-    _warn(corpus)
-    return corpus
+    return _checked(Corpus.open(out))
 
 
-def _encode(
-    work: Iterable[Unit], parts: Path, tokenizer: Tokenizer, plan: Plan, sources: Sequence[Source], workers: int
-) -> list[UnitRecord]:
-    """The record of each unit, all encoded now; shows how far the input is read."""
-    sizes = [source.bytes for source in sources]
-    total = None if None in sizes else sum(size or 0 for size in sizes) / _MEGABYTE
-    records, done, tokens = [], 0, 0
+def _shown(encoded: Iterable[tuple[Unit, UnitRecord]], sources: Sequence[Source]) -> Iterator[UnitRecord]:
+    """The records, while a bar shows how much of the input they cover."""
+    sizes = [source.bytes for source in sources if source.bytes is not None]
+    total = sum(sizes) / _MEGABYTE if len(sizes) == len(sources) else None
+    done = tokens = 0
     with progress("tokenise", total, unit="MB") as bar:
-        for unit, record in encode_units(work, parts, tokenizer, plan, workers=workers):
-            records.append(record)
+        for unit, record in encoded:
             tokens += record.counts.tokens
             bar.advance((unit.position - done) / _MEGABYTE, f"{tokens / 1e6:,.1f} million tokens")
             done = unit.position
-    return records
+            yield record
+
+
+def _write(
+    out: Path,
+    parts: Path,
+    records: Sequence[UnitRecord],
+    plan: Plan,
+    sources: Sequence[Source],
+    problems: Problems,
+    tokenizer: Tokenizer,
+) -> None:
+    """Makes the folder `out` from the finished units, all of it or nothing."""
+    with atomic_folder(out) as folder:
+        manifest = Manifest(
+            plan=plan,
+            sources=[source.record() for source in sources],
+            counts=_counts(records),
+            problems=problems.record(),
+            splits={name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS},
+        )
+        tokenizer.save(folder)
+        write_json(folder / NAME, manifest.model_dump(mode="json"))
 
 
 def _gather(
     folder: Path, parts: Path, split: SplitName, records: Sequence[UnitRecord], plan: Plan
 ) -> Iterator[ShardRecord]:
-    """Writes the shards of a split from what the units gave to it."""
+    """Writes the shards of a split, with what each unit gave to it, in the order of the units."""
     found = (
         map_shard(part_path(parts, number, split), plan.token_type)
         for number, record in enumerate(records)
@@ -141,79 +138,37 @@ def _gather(
     return merge(found, folder / split, shard_tokens=plan.shard_tokens)
 
 
-def _held(out: Path, plan: Plan, sources: Sequence[Source]) -> Corpus | None:
-    """The corpus that `out` holds already, if it is the one asked for; None if `out` is free.
-
-    Raises:
-        DataError: `out` holds something else.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    if not (out / NAME).is_file():
-        raise DataError(f"{out} exists and is no corpus; choose another --out")
-    corpus = Corpus.open(out)
-    _refuse_other_plan(out, corpus.manifest.plan, plan)
-    if corpus.manifest.sources != [source.record() for source in sources]:
-        raise DataError(f"{out} holds a corpus made from other files, or they changed since; choose another --out")
-    if any(source.path == STANDARD_INPUT for source in sources):
-        raise DataError(
-            f"{out} holds a corpus made from standard input, which has no name to know it by; choose another --out"
-        )
-    log.info("%s holds this corpus already; nothing to do", out)
-    return corpus
+def _counts(records: Sequence[UnitRecord]) -> Counts:
+    return sum((record.counts for record in records), Counts())
 
 
-def _open_parts(parts: Path, plan: Plan) -> Path:
-    """The folder for finished units, new or left by a run of the same plan."""
-    path = parts / _PLAN_NAME
-    if path.is_file():
-        _refuse_other_plan(parts, Plan.model_validate_json(path.read_bytes()), plan)
-        log.info("going on with the interrupted work in %s", parts)
-    else:
-        write_json(path, plan.model_dump(mode="json"))
-    return parts
-
-
-def _refuse_other_plan(folder: Path, there: Plan, here: Plan) -> None:
-    differences = [
-        f"{name} is {before} there and {now} here"
-        for (name, before), (_, now) in zip(there, here, strict=True)
-        if before != now
-    ]
-    if differences:
-        raise DataError(
-            f"{folder} was made with other settings: {', '.join(differences)}; choose another --out, or delete it"
-        )
-
-
-def _refuse_no_text(counts: Counts, inputs: Sequence[str | Path], problems: Problems) -> None:
+def _refuse_no_text(records: Sequence[UnitRecord], sources: Sequence[Source], problems: Problems) -> None:
+    counts = _counts(records)
     if counts.tokens:
         return
-    where = ", ".join(map(str, inputs))
     found = f"all {counts.documents:,} documents are empty" if counts.documents else "there is no document"
-    seen = f" ({problems.first[0]}; {problems.total:,} problems in all)" if problems.first else ""
-    raise DataError(f"no text in {where}: {found}{seen}")
+    seen = f" ({problems.total:,} problems, the first: {problems.first[0]})" if problems.first else ""
+    raise DataError(f"no text in {_some(source.path for source in sources)}: {found}{seen}")
 
 
-def _leave(parts: Path) -> None:
-    """Keeps the finished units for the next run; without any there is nothing to keep."""
-    if any(parts.glob("*.ds")):
-        log.warning("what is finished is kept in %s; the same command goes on from there", parts)
-    else:
-        shutil.rmtree(parts, ignore_errors=True)
+def _some(names: Iterable[str], most: int = 3) -> str:
+    names = list(names)
+    more = f" and {len(names) - most:,} more files" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
-def _warn(corpus: Corpus) -> None:
-    """Says what a user should know before training on the corpus."""
-    problems = corpus.manifest.problems
-    for line in Problems(Counter(problems.counts), problems.first).lines():
+def _checked(corpus: Corpus) -> Corpus:
+    """The corpus, after saying what its user should know before training on it."""
+    for line in corpus.manifest.problems.lines():
         log.warning(line)
+    share = corpus.manifest.plan.validation
     for name in SPLITS:
-        wanted = name == "train" or corpus.manifest.plan.validation > 0
-        if wanted and not corpus.split(name).token_count:
+        if not corpus.split(name).token_count and (name == "train" or share > 0):
             log.warning(
-                "no document fell into the %s split: of %d documents a share of %s is for validation",
+                "the %s split is empty: each of the %s documents had a chance of %.3g to be for validation; "
+                "choose another --validation, or cut the text into more documents",
                 name,
-                corpus.manifest.counts.documents,
-                corpus.manifest.plan.validation,
+                f"{corpus.manifest.counts.documents:,}",
+                share,
             )
+    return corpus

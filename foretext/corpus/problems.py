@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from foretext.corpus.manifest import ProblemRecord
 from foretext.errors import DataError
 
 NAMED = 10  # problems that are named with file and line; the others are only counted
@@ -30,15 +31,13 @@ class Problems:
     def total(self) -> int:
         return self.counts.total()
 
+    def record(self) -> ProblemRecord:
+        """What a manifest keeps of them."""
+        return ProblemRecord(counts=dict(self.counts), first=self.first)
+
     def lines(self) -> list[str]:
         """What to tell the user: a line of counts, then the first problems; nothing if there are none."""
-        if not self.counts:
-            return []
-        counts = ", ".join(f"{count:,} × {kind}" for kind, count in sorted(self.counts.items()))
-        head = f"{self.total:,} problems in the input: {counts}"
-        if self.total > len(self.first):
-            head += f"; the first {len(self.first)}"
-        return [head + ":", *(f"  {line}" for line in self.first)]
+        return self.record().lines()
 
 
 def refuse(kind: str, where: str, detail: str) -> None:
@@ -47,4 +46,4 @@ def refuse(kind: str, where: str, detail: str) -> None:
     Raises:
         DataError: always.
     """
-    raise DataError(f"{where}: {detail} ({kind}; refused because of --strict)")
+    raise DataError(f"{where}: {detail} ({kind}; an error because of --strict)")

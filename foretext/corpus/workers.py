@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -41,7 +42,10 @@ def encode_units(
         DiskFull: there is no space left.
         ForetextError: a worker process ended without a word.
     """
-    if workers == 1:
+    units = iter(units)
+    first = list(itertools.islice(units, 2))
+    units = itertools.chain(first, units)
+    if workers == 1 or len(first) < 2:  # a process takes longer to start than one unit takes
         for unit in units:
             yield unit, finished(unit, folder) or encode_unit(unit, folder, tokenizer, plan)
     else:
