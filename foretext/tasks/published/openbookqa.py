@@ -1,0 +1,48 @@
+"""OpenBookQA (Mihaylov et al. 2018): TSV whose answers stand in one cell, "(A) fish (B) birds (C) cats (D) dogs"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from foretext.tasks.examples import Example
+from foretext.tasks.labels import answer_index, is_missing
+from foretext.tasks.problems import Problems
+from foretext.tasks.published.splits import Files, Split, find_split
+from foretext.tasks.tables import TableOptions, open_table
+
+FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}
+
+_ANSWERS = re.compile(r"\(A\) (.+?) \(B\) (.+?) \(C\) (.+?) \(D\) (.+)")
+
+
+def read(folder: Path, split: Split) -> Iterator[Example]:
+    """The questions of one split, each with four answers.
+
+    Raises:
+        DataError: the file is not there or not as published.
+    """
+    path = find_split(folder, split, FILES)
+    problems = Problems(str(path))
+    with open_table(path, TableOptions(quoting="none"), problems=problems) as table:
+        for row in table.rows:
+            answers = split_answers(str(row.values.get("Choices")))
+            key = row.values.get("Answer Key")
+            label = None if is_missing(key) else answer_index(key, answers, "letter")
+            if not answers or "Question Stem" not in row.values:
+                problems.add(row.line, "not a question with answers (A) to (D)", column="Choices")
+            elif label is None and not is_missing(key):
+                problems.add(row.line, f"{key!r} is none of the letters A to D", column="Answer Key")
+            else:
+                yield Example((row.values["Question Stem"],), answers, label, f"{path}:{row.line}")
+    problems.check()
+
+
+def split_answers(cell: str) -> tuple[str, ...]:
+    """The four answers of "(A) ice (B) snow (C) rain (D) fog", without their letters; none if a letter is missing.
+
+    One published row has a second "(D)", which stays in its last answer.
+    """
+    match = _ANSWERS.fullmatch(cell.strip())
+    return match.groups() if match else ()
