@@ -33,6 +33,7 @@ class SavedModel:
     task: dict[str, Any] | None = None  # the task's schema, as `tasks` wrote it
     history: dict[str, Any] = field(default_factory=dict)  # how it came to be: settings, data, scores
     folder: Path | None = None
+    fingerprint: str = ""  # SHA-256 of the weights file it was loaded from
 
 
 def save_model(folder: Path, saved: SavedModel, *, dtype: torch.dtype = torch.float32) -> None:
@@ -84,7 +85,14 @@ def load_model(folder: Path) -> SavedModel:
     weights = load_tensors(folder / "model.safetensors", checksum=description["weights_sha256"])
     gpt = GPT(settings, head)
     fill(gpt, weights, folder / "model.safetensors")
-    return SavedModel(gpt.eval(), tokenizer, description["task"], description["history"], folder)
+    return SavedModel(
+        gpt=gpt.eval(),
+        tokenizer=tokenizer,
+        task=description["task"],
+        history=description["history"],
+        folder=folder,
+        fingerprint=description["weights_sha256"],
+    )
 
 
 def describe(folder: Path) -> dict[str, Any]:

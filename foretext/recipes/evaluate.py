@@ -1,0 +1,108 @@
+"""A fine-tuned model and labelled examples become scores with error bars, and a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from foretext.recipes.labelled_data import FileSettings
+from foretext.settings import Settings
+
+if TYPE_CHECKING:
+    from foretext.evaluation.scoring import Evaluation
+
+
+class EvaluateSettings(Settings):
+    """What to score, and on what."""
+
+    model: str
+    """Folder of a fine-tuned run."""
+    data: Path
+    """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""
+    text: tuple[str, ...] = ()
+    """Columns of the texts, if they are called otherwise than in training."""
+    choices: tuple[str, ...] = ()
+    """Columns of the answers, if they are called otherwise than in training."""
+    label: str | None = None
+    """Column of the label, if it is called otherwise than in training."""
+    report: Path | None = None
+    """Also write a report to this HTML file: confusions, calibration, gravest mistakes."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    tokens_per_batch: int = Field(8_192, ge=1)
+    """How many tokens go through the model at once; the scores do not depend on it."""
+    seed: int = Field(0, ge=0)
+    """Decides the bootstrap's resamples."""
+    file: FileSettings = FileSettings()
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Scores of one model on one file."""
+
+    model: str
+    data: Path
+    evaluation: Evaluation
+    cut: int  # examples that did not fit the context whole
+    report: Path | None
+
+    def lines(self) -> list[str]:
+        cut = [f"{self.cut:,} examples were cut to fit the context"] if self.cut else []
+        report = [f"report written to {self.report}"] if self.report else []
+        return [*self.evaluation.lines(), *cut, *report]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "data": str(self.data),
+            **self.evaluation.to_json(),
+            "cut": self.cut,
+            "report": str(self.report) if self.report else None,
+        }
+
+
+def evaluate(settings: EvaluateSettings) -> Evaluated:
+    """Scores a fine-tuned model on labelled examples.
+
+    Raises:
+        ModelError: the model is missing, damaged, or has no task.
+        DataError: the examples cannot be used; all bad rows are named together.
+    """
+    from foretext.progress import progress
+    from foretext.recipes.scored import evaluate_predictions
+    from foretext.serving.predictor import Predictor
+    from foretext.tasks.encode import encode
+    from foretext.tasks.reading import read_labelled
+
+    predictor = Predictor.load(settings.model, device=settings.device)
+    schema = predictor.schema
+    reading = read_labelled(
+        settings.data,
+        schema,
+        text=settings.text,
+        choices=settings.choices,
+        label=settings.label,
+        options=settings.file.options(),
+    )
+    encoded = encode(reading.examples, schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
+    with progress("evaluating", len(encoded), unit="examples") as bar:
+        predictions = predictor.answer(encoded, tokens_per_batch=settings.tokens_per_batch, bar=bar)
+    evaluation = evaluate_predictions(predictions, schema, encoded, seed=settings.seed)
+    if settings.report is not None:
+        from foretext.evaluation.pages import evaluation_report
+        from foretext.evaluation.report import write_report
+
+        page = evaluation_report(
+            evaluation,
+            reading.examples,
+            predictions,
+            title=f"{settings.model} on {settings.data.name}",
+            names=schema.text,
+            settings=settings.model_dump(mode="json"),
+        )
+        write_report(settings.report, page)
+    cut = sum(item.cut > 0 for item in encoded)
+    return Evaluated(settings.model, settings.data, evaluation, cut, settings.report)

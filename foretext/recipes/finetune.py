@@ -1,0 +1,242 @@
+"""A language model and labelled examples become a model for a task: minimise L3 (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from foretext.recipes.labelled_data import LabelledData, LabelledDataSettings, read_labelled_data
+from foretext.settings import Settings
+from foretext.training.settings import LoopSettings, OptimizerSettings
+
+if TYPE_CHECKING:
+    from foretext.checkpoints.saved_model import SavedModel
+    from foretext.evaluation.scoring import Evaluation
+    from foretext.model.gpt import GPT
+    from foretext.model.heads import HeadSettings
+    from foretext.tasks.examples import Encoded
+
+PAPER_LEARNING_RATE = 6.25e-5  # section 4.1, at the paper's width
+PAPER_WIDTH = 768
+GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
+MOST_GRADES = 20  # steps of 1 up to this many
+
+log = logging.getLogger(__name__)
+
+
+class FinetuneSettings(Settings):
+    """Fine-tuning; the defaults are the paper's."""
+
+    model: str
+    """Name of an installed model, or the folder of a pre-training run."""
+    out: Path
+    """Folder of the run; the best model is saved there."""
+    labelled: LabelledDataSettings = LabelledDataSettings()
+    resume: bool = False
+    """Go on with the run in --out from its newest checkpoint."""
+    epochs: float = Field(3.0, gt=0)
+    """Passes over the training examples."""
+    batch: int = Field(32, ge=1)
+    """Examples in one update; the last partial batch of an epoch is left out."""
+    learning_rate: float | None = Field(None, gt=0)
+    """Peak of the learning rate. Not given: the paper's 6.25e-5 at its width of 768, more for narrower models, in
+    inverse proportion to the square of the width."""
+    warmup: float = Field(0.002, ge=0, lt=1)
+    """Share of the updates over which the learning rate rises, before it falls in a straight line."""
+    language_model_weight: float = Field(0.5, ge=0)
+    """The weight λ of the auxiliary language-model loss; 0 leaves it out."""
+    transfer_layers: int | None = Field(None, ge=-1)
+    """How much of the model to start from: -1 nothing (from scratch), 0 the embeddings, k the embeddings and k blocks.
+    Not given: all of it."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on embeddings, attention weights and residual sums."""
+    classifier_dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on the state that the task head reads."""
+    scores: Literal["grades", "value"] | None = None
+    """How scores are learned: grades, a soft choice among whole grades, or value, by least squares. Not given: grades
+    for similarity, value for regression."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights to keep, by the validation score."""
+    seed: int = Field(0, ge=0)
+    """Decides new weights, the order of the examples and dropout."""
+    optimizer: OptimizerSettings = OptimizerSettings()
+    loop: LoopSettings = LoopSettings()
+
+
+@dataclass(frozen=True)
+class Finetuned:
+    """Where the model is and how well it does on the validation examples."""
+
+    folder: Path
+    updates: int
+    seconds: float
+    learning_rate: float
+    best_update: int
+    evaluation: Evaluation
+
+    def lines(self) -> list[str]:
+        return [
+            f"{self.updates:,} updates in {self.seconds / 60:.1f} minutes, peak learning rate "
+            f"{self.learning_rate:.3g}; kept the weights after update {self.best_update:,}",
+            "validation:",
+            *self.evaluation.lines(),
+            f"model saved in {self.folder}",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        shallow = {name: value for name, value in vars(self).items() if name != "evaluation"}
+        return {**shallow, "folder": str(self.folder), "validation": self.evaluation.to_json()}
+
+
+def finetune(settings: FinetuneSettings) -> Finetuned:
+    """Fine-tunes a model on labelled examples and saves it in `settings.out`.
+
+    Raises:
+        UnknownName: there is no such model or column.
+        DataError: the examples cannot be used; all bad rows are named before anything trains.
+        SettingsError: settings contradict each other, or `out` holds another run.
+    """
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
+
+    source = load_model(find_model(settings.model))
+    return finetune_from(source, read_labelled_data(settings.labelled, seed=settings.seed), settings)
+
+
+def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
+    """The same from a model and examples that are in memory already."""
+    from foretext.checkpoints.run_folder import RunFolder
+    from foretext.checkpoints.saved_model import SavedModel, save_model
+    from foretext.files import write_text
+    from foretext.recipes.scored import evaluate_model
+    from foretext.settings import to_toml
+    from foretext.tasks.batching import EpochBatches
+    from foretext.tasks.overview import overview
+    from foretext.training.engine import Engine
+    from foretext.training.loop import Plan, Trainer
+    from foretext.training.objectives import FineTuning
+    from foretext.training.optimizer import Adam
+    from foretext.training.schedules import warmup_linear
+
+    train, valid = _encode(source, data)
+    for line in overview(data.train, train, data.valid, valid).lines():
+        log.info(line)
+    batches = EpochBatches(train, batch=settings.batch, seed=settings.seed)
+    updates = max(1, round(settings.epochs * batches.updates_per_epoch))
+    model = _build(source, data, settings)
+    rate = settings.learning_rate or default_learning_rate(model.settings.width)
+    log.info("%s updates of %d examples, peak learning rate %.3g", f"{updates:,}", batches.examples_per_update, rate)
+
+    identity = _identity(settings, source, data)
+    run = RunFolder.start(settings.out, identity, resume=settings.resume)
+    write_text(run.path / "settings.toml", to_toml(settings))
+    engine = Engine.start(settings.loop.device, settings.loop.precision)
+    trainer = Trainer(
+        objective=FineTuning(model, settings.language_model_weight),
+        plan=Plan(
+            updates=updates,
+            learning_rate=rate,
+            schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
+            seed=settings.seed,
+            clip=settings.optimizer.clip,
+            validate_every=settings.loop.validate_every or batches.updates_per_epoch,
+            checkpoint_every=settings.loop.checkpoint_every,
+            metric="score",
+            higher_is_better=True,
+        ),
+        settings=settings.loop,
+        engine=engine,
+        optimizer=Adam(model, settings.optimizer),
+        batch_at=batches.at,
+        folder=run,
+        validate=lambda: {"score": evaluate_model(model, data.schema, valid, intervals=False).score.value},
+        title="fine-tuning",
+    )
+    state = trainer.run()
+    kept = state.update
+    if settings.keep == "best" and state.best_update is not None:
+        kept = state.best_update
+        run.restore_best(kept, trainer.objective)
+    evaluation = evaluate_model(model, data.schema, valid)
+    result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
+    history = {**source.history, "finetuning": {**identity, "result": result.to_json(), "engine": engine.describe()}}
+    if engine.rank == 0:
+        save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
+    return result
+
+
+def default_learning_rate(width: int) -> float:
+    """The paper's peak rate at the paper's width, and more for narrower models: 6.25e-5 · (768 / width)²."""
+    return PAPER_LEARNING_RATE * (PAPER_WIDTH / width) ** 2
+
+
+def _encode(source: SavedModel, data: LabelledData) -> tuple[list[Encoded], list[Encoded]]:
+    from foretext.progress import progress
+    from foretext.tasks.encode import encode
+
+    context = source.gpt.settings.context
+    with progress("reading", len(data.train) + len(data.valid), unit="examples") as bar:
+        train = encode(data.train, data.schema, source.tokenizer, context, bar=bar)
+        valid = encode(data.valid, data.schema, source.tokenizer, context, bar=bar)
+    return train, valid
+
+
+def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> GPT:
+    """The source's model with a new head, new special tokens, and as many of its layers as asked for."""
+    from foretext.model.gpt import GPT, transfer
+
+    dropouts = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), settings.dropout)
+    shape = source.gpt.settings.model_copy(update=dropouts)
+    model = GPT(shape, head_settings(data, settings), seed=settings.seed)
+    transfer(source.gpt, model, settings.transfer_layers)
+    return model
+
+
+def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSettings:
+    """The head that fits the task's labels."""
+    import numpy as np
+
+    from foretext.model.heads import HeadSettings
+
+    schema, dropout = data.schema, settings.classifier_dropout
+    if not schema.graded:
+        outputs = 1 if schema.kind == "choice" else len(schema.classes)
+        return HeadSettings(combine=schema.combine, outputs=outputs, dropout=dropout)
+    scores = np.array([float(example.label) for example in data.train if example.label is not None])
+    learned = settings.scores or ("grades" if schema.kind == "similarity" else "value")
+    if learned == "value":
+        return HeadSettings(
+            combine=schema.combine,
+            target="value",
+            outputs=1,
+            low=float(scores.mean()),
+            step=float(scores.std()) or 1.0,
+            dropout=dropout,
+        )
+    low, high = float(np.floor(scores.min())), float(np.ceil(scores.max()))
+    steps = round(high - low) if 2 <= high - low <= MOST_GRADES else GRADES
+    return HeadSettings(
+        combine=schema.combine,
+        target="grades",
+        outputs=steps + 1,
+        low=low,
+        step=(high - low) / steps,
+        dropout=dropout,
+    )
+
+
+def _identity(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> dict[str, Any]:
+    """What makes this run this run: everything that its weights follow from."""
+    left_out = {"out", "resume", "loop", "model", "labelled"}
+    return {
+        "command": "finetune",
+        "settings": settings.model_dump(mode="json", exclude=left_out),
+        "model": source.fingerprint,
+        "data": data.fingerprint,
+        "task": data.schema.to_dict(),
+    }

@@ -1,0 +1,158 @@
+"""Labelled examples for training and validation, from a person's files or a published task, and what was understood."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from foretext.errors import SettingsError
+from foretext.settings import Settings
+from foretext.tasks.cutting import Cutting
+from foretext.tasks.delimited import Quoting
+from foretext.tasks.examples import AnswerRule, Example, Kind
+from foretext.tasks.reading import LabelType, Reading, read_examples, read_labelled
+from foretext.tasks.schema import TaskSchema
+from foretext.tasks.splitting import stratified_split
+from foretext.tasks.tables import Format, TableOptions
+
+log = logging.getLogger(__name__)
+
+
+class FileSettings(Settings):
+    """How a labelled file is read, where its name and content leave it open."""
+
+    format: Format | None = None
+    """csv, tsv, jsonl or parquet. Not given: by the ending of the file's name."""
+    quoting: Quoting = "auto"
+    """minimal: cells may be in double quotes; none: quotes are text. auto: CSV is quoted, TSV as its content shows."""
+    header: bool = True
+    """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
+
+    def options(self) -> TableOptions:
+        return TableOptions(format=self.format, quoting=self.quoting, header=self.header)
+
+
+class LabelledDataSettings(Settings):
+    """Where the examples are and what their columns mean."""
+
+    data: Path | None = None
+    """File with the training examples (CSV, TSV, JSON lines or Parquet); with --task, the task's folder."""
+    valid: Path | None = None
+    """File with the validation examples. Not given: a share of the training examples is split off."""
+    task: str | None = None
+    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
+    kind: Kind | None = None
+    """classification, entailment, similarity, choice or regression."""
+    text: tuple[str, ...] = ()
+    """Column of a text; give it once for each text, in order. Not given: guessed, and said."""
+    choices: tuple[str, ...] = ()
+    """Multiple choice: the column with the list of answers, or once for each answer's column."""
+    label: str | None = None
+    """Column of the label."""
+    labels: LabelType = "auto"
+    """Whether the labels of pairs are classes or scores: auto, class or score."""
+    answer_labels: AnswerRule | None = None
+    """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
+    positive: str | None = None
+    """Which of two classes is the positive one."""
+    metric: str | None = None
+    """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores."""
+    cutting: Cutting = "equal"
+    """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
+    short field leaves goes to the longer ones."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of the training examples to validate on when there is no --valid."""
+    train_rows: int = Field(0, ge=0)
+    """Train on so many examples, drawn by the seed; 0 means all."""
+    file: FileSettings = FileSettings()
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """Examples as text, and the schema of the task they teach."""
+
+    schema: TaskSchema
+    train: Sequence[Example]
+    valid: Sequence[Example]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all texts and labels, in order."""
+        digest = hashlib.sha256()
+        for example in (*self.train, *self.valid):
+            digest.update(json.dumps([example.texts, example.choices, example.label]).encode())
+        return digest.hexdigest()
+
+
+def read_labelled_data(settings: LabelledDataSettings, *, seed: int) -> LabelledData:
+    """The examples that `settings` name; how they were understood is logged.
+
+    Raises:
+        SettingsError: it is not said what to read, or as what.
+        DataError: a file cannot be used; all its bad rows are named together.
+    """
+    if settings.task is not None:
+        data = _published(settings)
+    elif settings.data is None or settings.kind is None:
+        missing = "--data, the file with the examples" if settings.data is None else "--kind, the kind of task"
+        raise SettingsError(f"give {missing} (or --task, a published one)")
+    else:
+        data = _from_files(settings, settings.data, settings.kind)
+    return _limited(_with_validation(data, settings, seed), settings.train_rows, seed)
+
+
+def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> LabelledData:
+    options = settings.file.options()
+    reading = read_examples(
+        path,
+        kind=kind,
+        text=settings.text,
+        choices=settings.choices,
+        label=settings.label,
+        labels=settings.labels,
+        answer_labels=settings.answer_labels,
+        positive=settings.positive,
+        metric=settings.metric,
+        options=options,
+    )
+    _say(reading)
+    schema = reading.schema.model_copy(update={"cutting": settings.cutting})
+    if settings.valid is None:
+        return LabelledData(schema, reading.examples, ())
+    valid = read_labelled(settings.valid, schema, options=options)
+    _say(valid)
+    return LabelledData(schema, reading.examples, valid.examples)
+
+
+def _say(reading: Reading) -> None:
+    for line in reading.lines():
+        log.info(line)
+
+
+def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: int) -> LabelledData:
+    if data.valid:
+        return data
+    train, valid = stratified_split(data.train, share=settings.validation, seed=seed)
+    log.info(
+        "no --valid: %s of the %s examples are held out for validation, each class in proportion (seed %d)",
+        f"{len(valid):,}",
+        f"{len(data.train):,}",
+        seed,
+    )
+    return LabelledData(data.schema, train, valid)
+
+
+def _limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
+    if not rows or rows >= len(data.train):
+        return data
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(len(data.train))[:rows]
+    log.info("training on %s of %s examples, drawn with seed %d", f"{rows:,}", f"{len(data.train):,}", seed)
+    return LabelledData(data.schema, [data.train[index] for index in sorted(order)], data.valid)

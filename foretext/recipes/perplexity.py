@@ -1,0 +1,96 @@
+"""A language model and text become one number: how well the model predicts the text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import Field
+
+from foretext.settings import Settings
+
+BATCH = 16  # windows at a time
+
+
+class PerplexitySettings(Settings):
+    """Which model, on which text."""
+
+    model: str
+    """Name of an installed model, or the folder of a run."""
+    inputs: tuple[str, ...] = Field(min_length=1)
+    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    field: str = "text"
+    """Field of JSON lines, or column of Parquet, that holds the text."""
+    strict: bool = False
+    """Make the first bad byte or bad record an error instead of counting it."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Perplexity a token depends on the vocabulary; perplexity a word can be compared between models."""
+
+    perplexity: float
+    loss: float
+    perplexity_per_word: float
+    documents: int
+    words: int
+    tokens: int
+    problems: dict[str, int]
+
+    def lines(self) -> list[str]:
+        return [
+            f"perplexity {self.perplexity:.2f} a token ({self.loss:.4f} nats), {self.perplexity_per_word:.1f} a word",
+            f"{self.documents:,} documents, {self.words:,} words, {self.tokens:,} tokens predicted",
+            *(f"{count:,} x {problem}" for problem, count in self.problems.items()),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def perplexity(settings: PerplexitySettings) -> Measured:
+    """The perplexity of the texts, in windows of the context that cover every token once.
+
+    Each document is read by itself; the first token of a window is given, not predicted. Words are what stands between
+    white space.
+
+    Raises:
+        DataError: an input is missing or wrong, or there is no text in any.
+    """
+    import math
+
+    from foretext.batch import pack
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
+    from foretext.corpus import Problems, read_documents
+    from foretext.errors import DataError
+    from foretext.evaluation.perplexity import perplexity as measure
+    from foretext.model.devices import find_device
+    from foretext.progress import progress
+
+    saved, problems = load_model(find_model(settings.model)), Problems()
+    model, context = saved.gpt.to(find_device(settings.device)), saved.gpt.settings.context
+    loss, tokens, words, documents = 0.0, 0, 0, 0
+    read = read_documents(settings.inputs, field=settings.field, strict=settings.strict, problems=problems)
+    with progress("reading", None, unit="tokens") as bar:
+        for document in read:
+            ids = saved.tokenizer.encode(document.text)
+            windows = [ids[first : first + context] for first in range(0, len(ids), context)]
+            batches = (pack([[window] for window in windows[k : k + BATCH]]) for k in range(0, len(windows), BATCH))
+            found = measure(model, batches)
+            loss, tokens = loss + found.loss * found.tokens, tokens + found.tokens
+            words, documents = words + len(document.text.split()), documents + 1
+            bar.advance(len(ids))
+    if not tokens:
+        raise DataError(f"there is nothing to predict in {', '.join(settings.inputs)}: no text of two tokens")
+    return Measured(
+        perplexity=math.exp(min(loss / tokens, 700.0)),
+        loss=loss / tokens,
+        perplexity_per_word=math.exp(min(loss / words, 700.0)),
+        documents=documents,
+        words=words,
+        tokens=tokens,
+        problems=dict(problems.counts),
+    )

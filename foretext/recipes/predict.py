@@ -1,0 +1,116 @@
+"""A fine-tuned model and a file of examples become the same file with answers, streaming and in input order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from foretext.errors import DataError
+from foretext.recipes.labelled_data import FileSettings
+from foretext.settings import Settings
+from foretext.tasks.delimited import Row
+from foretext.tasks.examples import Example
+from foretext.tasks.problems import Problems
+from foretext.tasks.reading import unlabelled
+from foretext.tasks.tables import STANDARD, Format, open_table
+from foretext.tasks.writing import write_rows
+
+if TYPE_CHECKING:
+    from foretext.progress import Progress
+    from foretext.serving.predictor import Prediction, Predictor
+
+DIGITS = 6  # of a probability in a file: what float32 can tell
+
+
+class PredictSettings(Settings):
+    """Which model answers what, and where the answers go."""
+
+    model: str
+    """Folder of a fine-tuned run."""
+    data: str
+    """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
+    out: str = "-"
+    """File to write, its format by its ending; - is standard output."""
+    out_format: Format | None = None
+    """csv, tsv, jsonl or parquet. Not given: by the ending of --out; on standard output that of the input."""
+    text: tuple[str, ...] = ()
+    """Columns of the texts, if they are called otherwise than in training."""
+    choices: tuple[str, ...] = ()
+    """Columns of the answers, if they are called otherwise than in training."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    tokens_per_batch: int = Field(8_192, ge=1)
+    """How many tokens go through the model at once; the answers do not depend on it."""
+    file: FileSettings = FileSettings()
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """How many rows were answered, and where they are."""
+
+    rows: int
+    out: str
+
+    def lines(self) -> list[str]:
+        return [] if self.out == "-" else [f"{self.rows:,} rows with predictions written to {self.out}"]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def predict(settings: PredictSettings) -> Predicted:
+    """Writes the input's columns plus `prediction` and, for classes and answers, probabilities.
+
+    Classes get a column each, `probability_CLASS`; multiple choice gets one, `probabilities`, with a list.
+
+    Raises:
+        ModelError: the model is missing, damaged, or has no task.
+        DataError: a row cannot be used, or a column of the input would be overwritten; nothing is written then.
+    """
+    from foretext.progress import progress
+    from foretext.serving.predictor import Predictor
+
+    predictor = Predictor.load(settings.model, device=settings.device)
+    schema = predictor.schema
+    columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
+    with open_table(settings.data, settings.file.options()) as table, progress("predicting", None, unit="rows") as bar:
+        problems = Problems(table.source, stop=True)
+        rows = unlabelled(table, schema.model_copy(update=columns), problems)
+        out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
+        answered = _answered(predictor, rows, table.source, settings.tokens_per_batch, bar)
+        count = write_rows(settings.out, answered, out_format)
+    return Predicted(count, settings.out)
+
+
+def _answered(
+    predictor: Predictor, rows: Iterable[tuple[Row, Example]], source: str, tokens_per_batch: int, bar: Progress
+) -> Iterator[dict[str, Any]]:
+    """Each row's cells with its prediction behind them; rows wait only until their chunk is answered."""
+    waiting: deque[Row] = deque()
+
+    def examples() -> Iterator[Example]:
+        for row, example in rows:
+            waiting.append(row)
+            yield example
+
+    for prediction in predictor.stream(examples(), tokens_per_batch=tokens_per_batch):
+        row = waiting.popleft()
+        answer = _cells(prediction)
+        taken = sorted(answer.keys() & row.values.keys())
+        if taken:
+            raise DataError(f"{source} has a column {taken[0]!r} already; rename it, or predictions would overwrite it")
+        bar.advance(1)
+        yield {**row.values, **answer}
+
+
+def _cells(prediction: Prediction) -> dict[str, Any]:
+    if prediction.probabilities is None:
+        return {"prediction": round(float(prediction.label), DIGITS)}
+    rounded = {key: round(value, DIGITS) for key, value in prediction.probabilities.items()}
+    if isinstance(prediction.label, str):
+        return {"prediction": prediction.label, **{f"probability_{name}": value for name, value in rounded.items()}}
+    return {"prediction": prediction.label, "probabilities": list(rounded.values())}
