@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foretext.evaluation.intervals import Estimate
+from foretext.evaluation.intervals import Difference, Estimate, paired_difference
+from foretext.evaluation.scoring import as_numbers
+from foretext.evaluation.statistics import statistic
 from foretext.evaluation.tables import text_table
+from foretext.tasks.examples import Label
+from foretext.tasks.metrics import METRICS
+from foretext.tasks.predictions import Predictions
 
 SYSTEMS = {"tfidf": "TF-IDF", "scratch": "from scratch", "pretrained": "pre-trained"}  # field -> what people read
 
@@ -37,6 +42,23 @@ class TaskRow:
         """The row as people read it, scores times 100."""
         scores = [str(getattr(self, name)) for name in SYSTEMS]
         return [self.task, self.metric, f"{100 * self.chance:.1f}", *scores, f"{100 * self.lead:+.1f}"]
+
+
+def lead(
+    truth: Sequence[Label],
+    first: Predictions,
+    second: Predictions,
+    *,
+    metric: str,
+    classes: Sequence[str] = (),
+    seed: int = 0,
+) -> Difference:
+    """By how much `second` scores higher than `first` on the same examples, with a paired 95 % interval."""
+    true = as_numbers(truth, classes)
+    one, other = (
+        statistic(metric, true, as_numbers(system.labels, classes), METRICS[metric]) for system in (first, second)
+    )
+    return paired_difference(one, other, len(truth), seed=seed)
 
 
 HEADER = ("task", "metric", "chance", *SYSTEMS.values(), "lead")

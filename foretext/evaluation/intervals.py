@@ -57,8 +57,8 @@ def bootstrap(
 ) -> Estimate:
     """The statistic of `count` examples with its percentile bootstrap interval, a pure function of `seed`.
 
-    Resamples in which the statistic is not defined (NaN) are left out; with none defined, or one example, the interval
-    is the value alone. The interval always holds the value.
+    Resamples in which the statistic is not defined (NaN) are left out; with none left, with one example, or with no
+    `resamples` at all, the interval is the value alone. The interval always holds the value.
 
     Raises:
         DataError: there are no examples.
@@ -66,7 +66,7 @@ def bootstrap(
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
     """
     value = _on_all(statistic, count)
-    values = np.concatenate([statistic(rows) for rows in _resampled_rows(count, resamples, seed)])
+    values = _concatenated([statistic(rows) for rows in _resampled_rows(count, resamples, seed)])
     low, high = _percentiles(values, level, value)
     return Estimate(value, low, high, count)
 
@@ -90,7 +90,7 @@ def paired_difference(
     Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation".
     """
     value = _on_all(second, count) - _on_all(first, count)
-    leads = np.concatenate([second(rows) - first(rows) for rows in _resampled_rows(count, resamples, seed)])
+    leads = _concatenated([second(rows) - first(rows) for rows in _resampled_rows(count, resamples, seed)])
     low, high = _percentiles(leads, level, value)
     defined = leads[np.isfinite(leads)]
     not_better = float(np.mean(defined <= 0)) if len(defined) else 1.0
@@ -129,6 +129,10 @@ def _resampled_rows(count: int, resamples: int, seed: int) -> Iterator[Rows]:
     at_once = max(1, min(_ROWS_AT_ONCE, _DRAWS_AT_ONCE // count))
     for first in range(0, resamples, at_once):
         yield generator.integers(count, size=(min(at_once, resamples - first), count))
+
+
+def _concatenated(blocks: Sequence[Values]) -> Values:
+    return np.concatenate(blocks) if blocks else np.empty(0)
 
 
 def _percentiles(values: Values, level: float, value: float) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from foretext.evaluation.confusion import Confusion
 from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
 from foretext.evaluation.statistics import Numbers, statistic
 from foretext.evaluation.tables import text_table
-from foretext.tasks.examples import Example
+from foretext.tasks.examples import Example, Label
 from foretext.tasks.metrics import METRICS, metrics_for
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
@@ -67,53 +67,90 @@ class Evaluation:
 
 
 def score(
+    truth: Sequence[Label],
+    predictions: Predictions,
+    *,
+    metrics: Sequence[str],
+    classes: Sequence[str] = (),
+    answers: Sequence[int] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Evaluation:
+    """The evaluation of `predictions` against the true labels of the same examples.
+
+    `metrics` are names of `foretext.tasks.metrics.METRICS`, the main one first. `classes` are given for tasks with
+    classes, `answers` (how many each example has) for multiple choice, neither for scores.
+
+    Raises:
+        DataError: there is nothing to score, or a label is none of the classes.
+        UnknownName: a metric that is not in the table.
+    """
+    _check(truth, predictions, metrics)
+    true, said = as_numbers(truth, classes), as_numbers(predictions.labels, classes)
+    return Evaluation(
+        count=len(truth),
+        metrics={name: _estimate(name, true, said, resamples, seed) for name in metrics},
+        chance={name: _chance(name, true, classes, answers) for name in metrics},
+        confusion=Confusion.of(true, said, classes) if classes else None,
+        calibration=_calibration(true == said, predictions),
+    )
+
+
+def score_examples(
     examples: Sequence[Example],
     predictions: Predictions,
     *,
     schema: TaskSchema,
-    metrics: Sequence[str] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
-    """The evaluation of `predictions` against the labels of the same examples.
-
-    `metrics` are names of `foretext.tasks.metrics.METRICS`, the main one first; without any, those that fit the schema.
+    """The same for examples as they were read, by the metrics that fit the schema.
 
     Raises:
-        DataError: there is nothing to score, a label is missing, or a label is none of the classes.
-        UnknownName: a metric that is not in the table.
+        DataError: a label is missing or is none of the classes; the message names its place.
     """
-    names = tuple(metrics) or tuple(metrics_for(schema))
-    _check(examples, predictions, names)
-    truth = np.array([_target(example, schema) for example in examples])
-    said = np.array([schema.target(label) for label in predictions.labels])
-    return Evaluation(
-        count=len(examples),
-        metrics={name: _estimate(name, truth, said, resamples, seed) for name in names},
-        chance={name: _chance(name, truth, examples, schema) for name in names},
-        confusion=Confusion.of(truth, said, schema.classes) if schema.classes else None,
-        calibration=_calibration(truth == said, predictions),
+    for example in examples:
+        _check_label(example, schema)
+    return score(
+        [example.label for example in examples if example.label is not None],
+        predictions,
+        metrics=metrics_for(schema),
+        classes=schema.classes,
+        answers=[len(example.choices) for example in examples] if schema.kind == "choice" else (),
+        resamples=resamples,
+        seed=seed,
     )
 
 
-def _check(examples: Sequence[Example], predictions: Predictions, metrics: Sequence[str]) -> None:
-    if not examples:
+def _check(truth: Sequence[Label], predictions: Predictions, metrics: Sequence[str]) -> None:
+    if not truth:
         raise DataError("no examples to score: the file has no labelled rows")
-    if len(examples) != len(predictions):
-        raise DataError(f"{len(examples)} examples but {len(predictions)} predictions; give each example one")
+    if len(truth) != len(predictions):
+        raise DataError(f"{len(truth)} labels but {len(predictions)} predictions; give each label one")
     for name in metrics:
         if name not in METRICS:
             raise UnknownName("metric", name, METRICS)
 
 
-def _target(example: Example, schema: TaskSchema) -> int | float:
+def _check_label(example: Example, schema: TaskSchema) -> None:
     place = f"{example.where}: " if example.where else ""
     if example.label is None:
         raise DataError(f"{place}the label is missing; scoring needs a label in every row")
     try:
-        return schema.target(example.label)
+        schema.target(example.label)
     except DataError as error:
         raise DataError(f"{place}{error}") from error
+
+
+def as_numbers(labels: Sequence[Label], classes: Sequence[str]) -> Numbers:
+    """Labels as numbers `(examples,)`: the index of the class or of the answer, or the score."""
+    if not classes:
+        return np.asarray(labels)
+    place = {name: k for k, name in enumerate(classes)}
+    unknown = sorted({str(label) for label in labels if label not in place})
+    if unknown:
+        raise DataError(f"label {unknown[0]!r} is none of the classes {', '.join(classes)}")
+    return np.array([place[str(label)] for label in labels], dtype=np.int64)
 
 
 def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> Estimate:
@@ -125,10 +162,10 @@ def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: in
     return estimate
 
 
-def _chance(name: str, truth: Numbers, examples: Sequence[Example], schema: TaskSchema) -> float:
-    if schema.kind == "choice":
-        return chance_of_answers([len(example.choices) for example in examples])
-    return chance_of_scores() if schema.graded else chance_of_classes(truth, METRICS[name])
+def _chance(name: str, truth: Numbers, classes: Sequence[str], answers: Sequence[int]) -> float:
+    if answers:
+        return chance_of_answers(answers)
+    return chance_of_classes(truth, METRICS[name]) if classes else chance_of_scores()
 
 
 def _calibration(right: npt.NDArray[np.bool_], predictions: Predictions) -> Calibration | None:

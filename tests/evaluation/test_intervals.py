@@ -47,10 +47,10 @@ def test_resamples_without_a_value_are_left_out():
     assert bootstrap(mean_if_mixed, 2).high == 0.5
 
 
-def test_with_no_resample_defined_the_interval_is_the_value_alone():
-    values = np.array([4.0])
-    interval = bootstrap(mean_of(values), 1)
-    assert (interval.low, interval.value, interval.high) == (4.0, 4.0, 4.0)
+def test_with_nothing_to_resample_the_interval_is_the_value_alone():
+    one, three = mean_of(np.array([4.0])), mean_of(np.array([3.0, 4.0, 5.0]))
+    for interval in (bootstrap(one, 1), bootstrap(three, 3, resamples=0)):
+        assert (interval.low, interval.value, interval.high) == (4.0, 4.0, 4.0)
 
 
 def test_a_small_steady_lead_shows_when_examples_are_paired_though_intervals_overlap():

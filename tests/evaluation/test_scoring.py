@@ -5,7 +5,8 @@ import pytest
 
 from foretext.errors import DataError, UnknownName
 from foretext.evaluation.calibration import calibration
-from foretext.evaluation.scoring import score
+from foretext.evaluation.comparison import lead
+from foretext.evaluation.scoring import score, score_examples
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
@@ -22,7 +23,7 @@ def labelled(*labels):
 def test_the_confusion_matrix_has_true_classes_in_rows_and_predictions_in_columns():
     schema = TaskSchema(kind="classification", text=("text",), classes=("a", "b", "c"))
     said = Predictions(("a", "a", "b", "b", "b"))
-    evaluation = score(labelled("a", "a", "a", "b", "c"), said, schema=schema)
+    evaluation = score_examples(labelled("a", "a", "a", "b", "c"), said, schema=schema)
     assert evaluation.confusion.counts == ((2, 1, 0), (0, 1, 0), (0, 1, 0))
     first, second, third = evaluation.confusion.scores()
     assert (first.precision, first.recall, first.support) == (1, 2 / 3, 3)
@@ -32,7 +33,7 @@ def test_the_confusion_matrix_has_true_classes_in_rows_and_predictions_in_column
 
 def test_metrics_of_a_worked_example():
     said = Predictions(("no", "no", "yes", "yes", "yes", "no"))
-    metrics = score(labelled("no", "no", "no", "yes", "yes", "yes"), said, schema=YES_OR_NO).metrics
+    metrics = score_examples(labelled("no", "no", "no", "yes", "yes", "yes"), said, schema=YES_OR_NO).metrics
     assert metrics["accuracy"].value == pytest.approx(4 / 6)
     assert metrics["f1"].value == pytest.approx(2 / 3)
     assert metrics["matthews"].value == pytest.approx(1 / 3)
@@ -41,12 +42,12 @@ def test_metrics_of_a_worked_example():
 
 def test_the_first_metric_is_the_one_that_decides():
     schema = YES_OR_NO.model_copy(update={"metric": "matthews"})
-    assert score(labelled("no", "yes"), Predictions(("no", "no")), schema=schema).main == "matthews"
+    assert score_examples(labelled("no", "yes"), Predictions(("no", "no")), schema=schema).main == "matthews"
 
 
 def test_chance_is_the_best_constant_answer():
     said = Predictions(("no", "yes", "no", "yes"))
-    chance = score(labelled("no", "no", "no", "yes"), said, schema=YES_OR_NO).chance
+    chance = score_examples(labelled("no", "no", "no", "yes"), said, schema=YES_OR_NO).chance
     assert chance["accuracy"] == 0.75
     assert chance["f1"] == pytest.approx(2 * 0.25 / 1.25)  # always yes
     assert chance["matthews"] == 0
@@ -54,20 +55,22 @@ def test_chance_is_the_best_constant_answer():
 
 def test_chance_of_a_choice_follows_the_number_of_answers():
     examples = [Example(("a",), choices=("b", "c"), label=1), Example(("a",), choices=tuple("bcde"), label=2)]
-    evaluation = score(examples, of_answers([np.array([0.0, 2.0]), np.array([1.0, 0.0, 0.0, 0.0])]), schema=CHOICE)
+    evaluation = score_examples(
+        examples, of_answers([np.array([0.0, 2.0]), np.array([1.0, 0.0, 0.0, 0.0])]), schema=CHOICE
+    )
     assert evaluation.score.value == 0.5
     assert evaluation.chance == {"accuracy": (1 / 2 + 1 / 4) / 2}
     assert evaluation.confusion is None
 
 
 def test_scores_are_judged_by_correlation_with_a_chance_of_nothing():
-    evaluation = score(labelled(1.0, 2.0, 3.0), of_scores(np.array([2.0, 4.0, 7.0])), schema=SCORES)
+    evaluation = score_examples(labelled(1.0, 2.0, 3.0), of_scores(np.array([2.0, 4.0, 7.0])), schema=SCORES)
     assert evaluation.metrics["spearman"].value == pytest.approx(1)
     assert evaluation.chance == {"pearson": 0, "spearman": 0}
 
 
 def test_all_right_is_not_claimed_to_be_certain():
-    evaluation = score(labelled(*["no", "yes"] * 10), Predictions(("no", "yes") * 10), schema=YES_OR_NO)
+    evaluation = score_examples(labelled(*["no", "yes"] * 10), Predictions(("no", "yes") * 10), schema=YES_OR_NO)
     assert evaluation.score.value == evaluation.score.high == 1
     assert evaluation.score.low == pytest.approx(0.8316, abs=1e-4)  # exact binomial, 20 of 20
 
@@ -91,7 +94,7 @@ def test_the_most_probable_class_is_predicted():
 
 def test_an_evaluation_becomes_json_and_lines():
     said = of_classes(np.array([[0.6, 0.4]] * 4), ("no", "yes"))
-    evaluation = score(labelled("no", "yes", "no", "yes"), said, schema=YES_OR_NO)
+    evaluation = score_examples(labelled("no", "yes", "no", "yes"), said, schema=YES_OR_NO)
     read = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
     assert read["metrics"]["accuracy"]["value"] == 0.5
     assert read["confusion"]["counts"] == [[2, 0], [2, 0]]
@@ -103,16 +106,30 @@ def test_an_evaluation_becomes_json_and_lines():
     ("labels", "said", "message"),
     [
         ([], (), "no examples to score"),
-        (["no"], ("no", "no"), "1 examples but 2 predictions"),
+        (["no"], ("no", "no"), "1 labels but 2 predictions"),
         (["no", "maybe"], ("no", "no"), "file.csv:3: label 'maybe' is none of the classes no, yes"),
         (["no", None], ("no", "no"), "file.csv:3: the label is missing"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(labels, said, message):
     with pytest.raises(DataError, match=message):
-        score(labelled(*labels), Predictions(said), schema=YES_OR_NO)
+        score_examples(labelled(*labels), Predictions(said), schema=YES_OR_NO)
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
-        score(labelled("no"), Predictions(("no",)), schema=YES_OR_NO, metrics=["acuracy"])
+        score(["no"], Predictions(("no",)), metrics=["acuracy"], classes=("no", "yes"))
+
+
+def test_a_prediction_that_is_none_of_the_classes_is_refused():
+    with pytest.raises(DataError, match="label 'maybe' is none of the classes no, yes"):
+        score(["no"], Predictions(("maybe",)), metrics=["accuracy"], classes=("no", "yes"))
+
+
+def test_the_lead_of_one_system_over_another_is_taken_on_the_same_examples():
+    truth = ["no", "yes"] * 20
+    worse, better = Predictions(("no",) * 40), Predictions(("no", "yes") * 15 + ("no",) * 10)
+    difference = lead(truth, worse, better, metric="accuracy", classes=("no", "yes"))
+    assert difference.estimate.value == pytest.approx(15 / 40)
+    assert difference.estimate.low > 0.2
+    assert difference.reversed == 0
