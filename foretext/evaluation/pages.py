@@ -1,8 +1,9 @@
-"""The report of one evaluation: scores, what is taken for what, honesty of the probabilities, the worst mistakes."""
+"""The pages of a run: how its training went, and how good it is on one set of labelled examples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from foretext.evaluation.calibration import Calibration
 from foretext.evaluation.confusion import Confusion
@@ -11,6 +12,8 @@ from foretext.evaluation.scoring import Evaluation
 from foretext.evaluation.showing import sample, shown, worst
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import Predictions
+
+_NOT_DRAWN = {"update", "tokens", "seconds"}  # they only ever rise in a straight line
 
 
 def evaluation_report(
@@ -45,6 +48,40 @@ def evaluation_report(
     if settings:
         report.section("How this was made").values("Settings", settings)
     return report
+
+
+def training_report(
+    lines: Sequence[Mapping[str, Any]], *, title: str, settings: Mapping[str, object] | None = None
+) -> Report:
+    """A page about one run from the lines of its `metrics.jsonl`: losses and whatever else was measured over updates.
+
+    Names that start with `valid_` are drawn beside the training's value of the same name.
+    """
+    from foretext.evaluation.figures import loss_curves
+
+    report = Report(title, f"{max((line['update'] for line in lines), default=0):,} updates")
+    curves = report.section("Curves")
+    for name, series in _curves(lines).items():
+        curves.figure(
+            loss_curves(series, y=name.replace("_", " ")),
+            f"{name.replace('_', ' ').capitalize()} over updates.",
+            f"Lines of {', '.join(series)} over updates; the last values stand in the legend.",
+        )
+    if settings:
+        report.section("How this was made").values("Settings", settings)
+    return report
+
+
+def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[list[float], list[float]]]]:
+    """Quantity, then "training" or "validation", then its points over updates."""
+    curves: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
+    for line in lines:
+        for name in line.keys() - _NOT_DRAWN:
+            stage = "validation" if name.startswith("valid_") else "training"
+            points = curves.setdefault(name.removeprefix("valid_"), {}).setdefault(stage, ([], []))
+            points[0].append(line["update"])
+            points[1].append(line[name])
+    return dict(sorted(curves.items(), key=lambda curve: (curve[0] != "loss", curve[0])))
 
 
 def _add_classes(report: Report, confusion: Confusion) -> None:

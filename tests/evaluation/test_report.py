@@ -8,9 +8,9 @@ import pytest
 from foretext.evaluation.comparison import TaskRow, comparison_lines
 from foretext.evaluation.figures import loss_curves, scores_by, scratch_against_pretrained, svg
 from foretext.evaluation.intervals import Estimate
-from foretext.evaluation.pages import evaluation_report
+from foretext.evaluation.pages import evaluation_report, training_report
 from foretext.evaluation.report import Report, ShownExample, write_report
-from foretext.evaluation.scoring import score
+from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown, worst
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import of_answers, of_classes, of_scores
@@ -155,9 +155,24 @@ def test_the_page_of_an_evaluation_has_scores_confusions_and_mistakes():
     examples = [Example((f"text {k}",), label=label) for k, label in enumerate(["no", "no", "yes", "yes"])]
     predictions = of_classes(np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9]]), ("no", "yes"))
     schema = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
-    evaluation = score(examples, predictions, schema=schema)
+    evaluation = score_examples(examples, predictions, schema=schema)
     html = evaluation_report(evaluation, examples, predictions, title="Sentiment").html()
     pictures = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", html)
     assert len(pictures) == 4  # two figures, light and dark
     assert all(base64.b64decode(picture).startswith(b"<?xml") for picture in pictures)
     assert html.index("Scores") < html.index("Gravest mistakes")
+
+
+def test_the_page_of_a_run_draws_training_and_validation_together_and_the_loss_first():
+    lines = [
+        {"update": 10, "learning_rate": 0.1, "loss": 3.0, "tokens": 100, "seconds": 1.0},
+        {"update": 20, "learning_rate": 0.2, "loss": 2.0, "tokens": 200, "seconds": 2.0},
+        {"update": 20, "valid_loss": 2.5, "valid_perplexity": 12.2},
+    ]
+    report = training_report(lines, title="pre-training", settings={"seed": 1})
+    assert [part.caption for part in report.sections[0].parts] == [
+        "Loss over updates.",
+        "Learning rate over updates.",
+        "Perplexity over updates.",
+    ]
+    assert "20 updates" in report.html()
