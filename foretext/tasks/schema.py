@@ -45,8 +45,8 @@ class TaskSchema(Settings):
     """Scores: the highest one seen in training."""
     metric: str | None = None
     """The metric that decides; None means the usual one for these labels."""
-    cutting: Cutting = "fill"
-    """How an example that is too long is cut: fill or equal."""
+    cutting: Cutting = "equal"
+    """How an example that is too long is cut: equal (the paper) or fill."""
 
     @model_validator(mode="after")
     def _labels_fit_the_kind(self) -> TaskSchema:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -47,17 +46,19 @@ def _target(path: Path | str) -> Iterator[BinaryIO]:
 
 def _write_delimited(file: BinaryIO, rows: Rows, source: str, delimiter: str) -> int:
     columns, rows = _columns(rows, source)
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    try:
-        writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-        writer.writerow(columns)
-        count = 0
-        for row in rows:
-            count += 1
-            writer.writerow([_cell(value) for value in _same(columns, row, count, source).values()])
-        return count
-    finally:
-        text.detach()
+    file.write(_line(columns, delimiter))
+    count = 0
+    for row in rows:
+        count += 1
+        file.write(_line([_cell(value) for value in _same(columns, row, count, source).values()], delimiter))
+    return count
+
+
+def _line(cells: Sequence[str], delimiter: str) -> bytes:
+    """Cells as a line, quoted where they must be; the csv module leaves a lone carriage return unquoted."""
+    must = re.compile(f'["\\r\\n{delimiter}]')
+    quoted = ['"' + cell.replace('"', '""') + '"' if must.search(cell) or cells == [""] else cell for cell in cells]
+    return (delimiter.join(quoted) + "\n").encode("utf-8")
 
 
 def _write_json_lines(file: BinaryIO, rows: Rows, source: str) -> int:
