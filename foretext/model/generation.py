@@ -51,7 +51,8 @@ def _next_logits(model: GPT, ids: Sequence[int]) -> Tensor:
     with torch.no_grad():
         hidden = model(Sequences.of(pack([[ids]]), model.embedding.device))
         logits = hidden.states[-1] @ hidden.matrix[: model.settings.vocabulary].T
-        return logits.float().cpu()
+        following: Tensor = logits.float().cpu()
+        return following
 
 
 def _draw(logits: Tensor, temperature: float, top_k: int, top_p: float, generator: torch.Generator) -> int:

@@ -20,8 +20,6 @@ from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings
 from foretext.model.transformer import Block
 
-INITIAL_DEVIATION = 0.02  # section 4.1: weights N(0, 0.02)
-
 
 @dataclass(frozen=True)
 class Hidden:
@@ -34,7 +32,7 @@ class Hidden:
 class GPT(nn.Module):
     """A decoder with, perhaps, a task head.
 
-    Weights are drawn from `seed` alone: N(0, 0.02), biases 0, gains 1.
+    Weights are drawn from `seed` alone: N(0, 0.02) unless the settings say otherwise, biases 0, gains 1.
     """
 
     def __init__(self, settings: ModelSettings, head: HeadSettings | None = None, *, seed: int = 0) -> None:
@@ -43,7 +41,7 @@ class GPT(nn.Module):
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
-        initialize(self, seed)
+        initialize(self, settings.initial_deviation, seed)
 
     def forward(self, sequences: Sequences) -> Hidden:
         """States of every token of every sequence.
@@ -72,14 +70,17 @@ class GPT(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def initialize(model: nn.Module, seed: int) -> None:
-    """Weights N(0, 0.02), biases 0, gains 1, in the order of the parameters' names: the same on every machine."""
+def initialize(model: nn.Module, deviation: float, seed: int) -> None:
+    """Weights N(0, deviation), biases 0, gains 1, in the order of the parameters' names: the same on every machine.
+
+    Source: section 4.1, with a deviation of 0.02.
+    """
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
         with torch.no_grad():
             if parameter.dim() > 1:
                 values = torch.empty(parameter.shape, dtype=torch.float32)
-                parameter.copy_(values.normal_(0.0, INITIAL_DEVIATION, generator=generator))
+                parameter.copy_(values.normal_(0.0, deviation, generator=generator))
             elif name.endswith("norm.weight"):
                 parameter.fill_(1.0)
             else:

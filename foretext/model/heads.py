@@ -46,7 +46,7 @@ class HeadSettings(Settings):
 
 
 class TaskHead(nn.Module):
-    """W_y with its dropout; weights N(0, 0.02), bias 0."""
+    """W_y with its dropout; new weights are drawn as the decoder's are, the bias is 0."""
 
     def __init__(self, settings: HeadSettings, width: int) -> None:
         super().__init__()

@@ -31,6 +31,9 @@ class ModelShape(Settings):
     """Dropout on attention weights."""
     residual_dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on what attention and feed-forward add to the residual stream."""
+    initial_deviation: float = Field(0.02, gt=0)
+    """Standard deviation of new weights. What a layer passes on grows with deviation · √width, so the presets of
+    narrower models keep that product at the paper's value."""
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> ModelShape:
@@ -61,7 +64,7 @@ class ModelSettings(ModelShape):
 # Sizes by name: what differs from the paper's model. The vocabulary always comes from the tokenizer.
 PRESETS: dict[str, dict[str, Any]] = {
     "gpt1": {},
-    "small": {"layers": 6, "width": 384, "heads": 6, "context": 256},
-    "mini": {"layers": 4, "width": 256, "heads": 4, "context": 256},
-    "tiny": {"layers": 3, "width": 128, "heads": 4, "context": 128},
+    "small": {"layers": 6, "width": 384, "heads": 6, "context": 256, "initial_deviation": 0.028},
+    "mini": {"layers": 4, "width": 256, "heads": 4, "context": 256, "initial_deviation": 0.035},
+    "tiny": {"layers": 3, "width": 128, "heads": 4, "context": 128, "initial_deviation": 0.05},
 }

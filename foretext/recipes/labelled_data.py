@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from foretext.errors import SettingsError
 from foretext.settings import Settings
+from foretext.tasks.catalogue import find_task
 from foretext.tasks.cutting import Cutting
 from foretext.tasks.delimited import Quoting
 from foretext.tasks.examples import AnswerRule, Example, Kind
@@ -20,6 +22,8 @@ from foretext.tasks.reading import LabelType, Reading, read_examples, read_label
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.tables import Format, TableOptions
+
+DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with `tasks/NAME/` for published tasks
 
 log = logging.getLogger(__name__)
 
@@ -98,13 +102,27 @@ def read_labelled_data(settings: LabelledDataSettings, *, seed: int) -> Labelled
         DataError: a file cannot be used; all its bad rows are named together.
     """
     if settings.task is not None:
-        data = _published(settings)
+        data = _published(settings, settings.task)
     elif settings.data is None or settings.kind is None:
         missing = "--data, the file with the examples" if settings.data is None else "--kind, the kind of task"
         raise SettingsError(f"give {missing} (or --task, a published one)")
     else:
         data = _from_files(settings, settings.data, settings.kind)
     return _limited(_with_validation(data, settings, seed), settings.train_rows, seed)
+
+
+def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
+    task = find_task(name)
+    root = settings.data or (Path(os.environ[DATA_FOLDER]) / "tasks" if DATA_FOLDER in os.environ else None)
+    if root is None:
+        raise SettingsError(f"where is {task.name}? Give its folder as --data, or set {DATA_FOLDER}")
+    train = task.read(root, "train")
+    valid = task.read(root, "valid").examples if "valid" in task.splits(root) else ()
+    log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
+    if train.unlabelled:
+        log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
+    schema = task.schema(train.examples).model_copy(update={"cutting": settings.cutting})
+    return LabelledData(schema, train.examples, valid)
 
 
 def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> LabelledData:
