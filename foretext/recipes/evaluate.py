@@ -71,8 +71,8 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         ModelError: the model is missing, damaged, or has no task.
         DataError: the examples cannot be used; all bad rows are named together.
     """
+    from foretext.evaluation.scoring import score_examples
     from foretext.progress import progress
-    from foretext.recipes.scored import evaluate_predictions
     from foretext.serving.predictor import Predictor
     from foretext.tasks.encode import encode
     from foretext.tasks.reading import read_labelled
@@ -90,7 +90,7 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
     encoded = encode(reading.examples, schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
     with progress("evaluating", len(encoded), unit="examples") as bar:
         predictions = predictor.answer(encoded, tokens_per_batch=settings.tokens_per_batch, bar=bar)
-    evaluation = evaluate_predictions(predictions, schema, encoded, seed=settings.seed)
+    evaluation = score_examples(reading.examples, predictions, schema=schema, seed=settings.seed)
     if settings.report is not None:
         from foretext.evaluation.pages import evaluation_report
         from foretext.evaluation.report import write_report

@@ -15,6 +15,8 @@ from foretext.settings import Settings
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from foretext.checkpoints.saved_model import SavedModel
     from foretext.evaluation.scoring import Evaluation
     from foretext.model.gpt import GPT
@@ -113,7 +115,6 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     from foretext.checkpoints.run_folder import RunFolder
     from foretext.checkpoints.saved_model import SavedModel, save_model
     from foretext.files import write_text
-    from foretext.recipes.scored import evaluate_model
     from foretext.settings import to_toml
     from foretext.tasks.batching import EpochBatches
     from foretext.tasks.overview import overview
@@ -154,7 +155,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         optimizer=Adam(model, settings.optimizer),
         batch_at=batches.at,
         folder=run,
-        validate=lambda: {"score": evaluate_model(model, data.schema, valid, intervals=False).score.value},
+        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
         title="fine-tuning",
     )
     state = trainer.run()
@@ -162,7 +163,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     if settings.keep == "best" and state.best_update is not None:
         kept = state.best_update
         run.restore_best(kept, trainer.objective)
-    evaluation = evaluate_model(model, data.schema, valid)
+    evaluation = _evaluate(model, data, valid)
     result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
     history = {**source.history, "finetuning": {**identity, "result": result.to_json(), "engine": engine.describe()}}
     if engine.rank == 0:
@@ -228,6 +229,13 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
         step=(high - low) / steps,
         dropout=dropout,
     )
+
+
+def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:
+    from foretext.evaluation.scoring import score_examples
+    from foretext.serving.predictor import answer
+
+    return score_examples(data.valid, answer(model, data.schema, valid), schema=data.schema, **options)
 
 
 def _identity(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> dict[str, Any]:
