@@ -16,8 +16,8 @@ def mean_of(values):
 
 def test_the_interval_covers_the_truth_in_about_95_of_100_samples():
     generator = np.random.default_rng(7)
-    samples = (generator.random((400, 200)) < 0.7).astype(float)
-    intervals = [bootstrap(mean_of(sample), 200, resamples=400, seed=k) for k, sample in enumerate(samples)]
+    samples = (generator.random((400, 100)) < 0.7).astype(float)
+    intervals = [bootstrap(mean_of(sample), 100, resamples=300, seed=k) for k, sample in enumerate(samples)]
     covered = np.mean([interval.low <= 0.7 <= interval.high for interval in intervals])
     assert 0.92 <= covered <= 0.98  # 0.95 with three standard errors of 0.011
 
