@@ -1,7 +1,7 @@
 """The command line: a table of commands, and what happens when one succeeds, fails or is interrupted.
 
 A command is one recipe. Its flags come from the recipe's settings, its result says how it looks (`lines`, `to_json`).
-Recipes are named by import path, so that `foretext --help` loads none of them.
+Recipes are found by their names, so that `foretext --help` loads none of them.
 
 Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
 143 terminated.
@@ -15,14 +15,16 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from cyclopts import App
 
     from foretext.flags import Given
@@ -31,32 +33,78 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Command:
-    """One command: the recipe's settings and function by import path, what it does, and how it is typed."""
+    """One command: what it does, how it is typed, and which of its settings need no flag.
+
+    The command `learn-tokenizer` is the function `learn_tokenizer(LearnTokenizerSettings)` in
+    `foretext.recipes.learn_tokenizer`; `package` is where else to look.
+    """
 
     name: str
-    settings: str
-    function: str
     help: str
     example: str
     positionals: tuple[str, ...] = ()
+    package: str = "foretext.recipes"
+
+    @property
+    def settings(self) -> type[Settings]:
+        words = self._verb.split("_")
+        return cast("type[Settings]", getattr(self._module, f"{''.join(map(str.capitalize, words))}Settings"))
+
+    @property
+    def function(self) -> Callable[[Any], Result | None]:
+        return cast("Callable[[Any], Result | None]", getattr(self._module, self._verb))
+
+    @property
+    def _verb(self) -> str:
+        return self.name.replace("-", "_")
+
+    @property
+    def _module(self) -> ModuleType:
+        return import_module(f"{self.package}.{self._verb}")
 
 
 COMMANDS = (
     Command(
+        "prepare",
+        "Turn raw text into shards of token ids to train on.",
+        "foretext prepare books --tokenizer tokenizer --out corpus",
+        ("inputs",),
+    ),
+    Command(
         "pretrain",
-        "foretext.recipes.pretrain:PretrainSettings",
-        "foretext.recipes.pretrain:pretrain",
         "Train a language model on a prepared corpus.",
         "foretext pretrain corpus --preset mini --out run",
-        positionals=("corpus",),
+        ("corpus",),
+    ),
+    Command(
+        "finetune",
+        "Fine-tune a model on labelled examples.",
+        "foretext finetune mini --data reviews.csv --text review --label stars --out run",
+        ("model",),
+    ),
+    Command(
+        "evaluate",
+        "Score a fine-tuned model on labelled examples.",
+        "foretext evaluate run --data test.csv --report report.html",
+        ("model",),
+    ),
+    Command(
+        "predict",
+        "Answer each row of a file with a fine-tuned model.",
+        "foretext predict run new.csv --out answers.csv",
+        ("model", "data"),
     ),
     Command(
         "generate",
-        "foretext.recipes.generate:GenerateSettings",
-        "foretext.recipes.generate:generate",
         "Write on from a prompt.",
         'foretext generate run "The old woman opened the door and"',
-        positionals=("model", "prompt"),
+        ("model", "prompt"),
+    ),
+    Command(
+        "perplexity",
+        "Measure how well a model predicts the words of a text.",
+        "foretext perplexity run novel.txt",
+        ("model", "inputs"),
     ),
 )
 
@@ -161,7 +209,7 @@ def _register(app: App, command: Command) -> None:
     """Adds a command with all its flags."""
     from foretext.flags import command_line
 
-    settings: type[Settings] = _load(command.settings)
+    settings = command.settings
     call = command_line(
         settings, lambda given: _run(command, settings, given), positionals=command.positionals, help=command.help
     )
@@ -188,7 +236,7 @@ def _run(command: Command, settings: type[Settings], given: Given) -> int:
     if given.print_settings:
         print(resolved.to_toml(), end="")
         return 0
-    result: Result | None = _load(command.function)(resolved.value)
+    result = command.function(resolved.value)
     if result is not None:
         _show(result, as_json=given.json)
     return 0
@@ -218,15 +266,9 @@ def _refuse_unknown_variables(settings: type[Settings]) -> None:
     set_here = {name for name in os.environ if name.startswith(PREFIX)} - RESERVED - {"FORETEXT_PRESET"}
     unknown = set_here - variables([settings])
     if unknown:
-        known = variables([_load(command.settings) for command in COMMANDS])
+        known = variables([command.settings for command in COMMANDS])
         for name in sorted(unknown - known):
             raise UnknownName("setting in the environment", name, known)
-
-
-def _load(path: str) -> Any:
-    """What an import path such as `package.module:name` names."""
-    module, _, name = path.partition(":")
-    return getattr(import_module(module), name)
 
 
 def _version() -> str:
