@@ -54,19 +54,19 @@ def looks_quoted(file: TextIO, delimiter: str) -> bool:
     the first row is quoted, or if every cell that begins with a mark has a doubled mark inside: programs that quote
     only where they must do so for no other reason.
     """
-    opened, widths, needless = False, set(), False
+    widths, marked, doubled, first_row_marked = set(), 0, 0, False
     for number, line in enumerate(file):
         cells = line.rstrip("\r\n").split(delimiter)
-        marked = [cell for cell in cells if cell.startswith('"')]
-        opened |= bool(marked)
-        needless |= any('""' not in cell for cell in marked) and number > 0
-        widths.add(len(cells)) if line.strip() else None
-        if number == 0:
-            first_quoted = len(marked) == len(cells)
+        begins = [cell for cell in cells if cell.startswith('"')]
+        marked += len(begins)
+        doubled += sum('""' in cell for cell in begins)
+        first_row_marked |= number == 0 and len(begins) == len(cells)
+        if line.strip():
+            widths.add(len(cells))
     file.seek(0)
-    if not opened or not _even_when_quoted(file, delimiter):
+    if not marked or not _even_when_quoted(file, delimiter):
         return False
-    return len(widths) > 1 or first_quoted or not needless
+    return len(widths) > 1 or first_row_marked or doubled == marked
 
 
 def _even_when_quoted(file: TextIO, delimiter: str) -> bool:

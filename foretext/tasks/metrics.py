@@ -39,6 +39,8 @@ def f1_macro(truth: Labels, predicted: Labels) -> float:
 
 def matthews(truth: Labels, predicted: Labels) -> float:
     """Matthews correlation, for any number of classes; 0 where one side is constant."""
+    if len(np.unique(truth)) < 2 or len(np.unique(predicted)) < 2:
+        return 0.0
     from sklearn.metrics import matthews_corrcoef
 
     return float(matthews_corrcoef(truth, predicted))

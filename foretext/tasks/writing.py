@@ -58,13 +58,16 @@ def _line(cells: Sequence[str], delimiter: str) -> bytes:
     """Cells as a line, quoted where they must be; the csv module leaves a lone carriage return unquoted."""
     must = re.compile(f'["\\r\\n{delimiter}]')
     quoted = ['"' + cell.replace('"', '""') + '"' if must.search(cell) or cells == [""] else cell for cell in cells]
-    return (delimiter.join(quoted) + "\n").encode("utf-8")
+    try:
+        return (delimiter.join(quoted) + "\n").encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"a cell holds half a surrogate pair, which only .jsonl can: {error.object!a}") from None
 
 
 def _write_json_lines(file: BinaryIO, rows: Rows, source: str) -> int:
     count = 0
     for row in rows:
-        file.write(_json(row).encode("utf-8") + b"\n")
+        file.write(_json_line(row))
         count += 1
     return count
 
@@ -72,6 +75,13 @@ def _write_json_lines(file: BinaryIO, rows: Rows, source: str) -> int:
 def _write_parquet(file: BinaryIO, rows: Rows, source: str) -> int:
     columns, rows = _columns(rows, source)
     return write_parquet(file, (_same(columns, row, number, source) for number, row in enumerate(rows, 1)), source)
+
+
+def _json_line(row: Mapping[str, Any]) -> bytes:
+    try:
+        return (_json(row) + "\n").encode("utf-8")
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can only escape
+        return (json.dumps(row, default=str) + "\n").encode("ascii")
 
 
 _WRITERS: dict[Format, Callable[[BinaryIO, Rows, str], int]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,11 +37,3 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
         return path
 
     return written
-
-
-@pytest.fixture
-def published() -> Path:
-    """The folder of published data sets; tests that need it are skipped where there is none."""
-    if "FORETEXT_DATA" not in os.environ:
-        pytest.skip("FORETEXT_DATA names no folder with real data")
-    return Path(os.environ["FORETEXT_DATA"]) / "tasks"

@@ -52,7 +52,7 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest_name() -> None:
 
 
 def test_texts_that_no_name_gives_away_are_asked_for() -> None:
-    with pytest.raises(SettingsError, match="which columns hold the texts. Say it with --text NAME .* are: x, y, z"):
+    with pytest.raises(SettingsError, match=r"which columns hold the texts\? Say it with --text NAME .* are: x, y, z"):
         find_columns(["x", "y", "z"], "classification")
 
 

@@ -62,6 +62,7 @@ def test_utf16_is_named_as_such(write: Write) -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(write: Write) -> None:
+    assert rows(write("a.tsv", b'\xef\xbb\xbftext\tlabel\n"a" b\t1\n')) == [{"text": '"a" b', "label": "1"}]
     assert rows(write("a.csv", b"\xef\xbb\xbftext,label\na,1\n")) == [{"text": "a", "label": "1"}]
 
 
@@ -183,5 +184,5 @@ def test_standard_input_is_a_file_like_any_other(monkeypatch: pytest.MonkeyPatch
 
 
 def test_standard_input_has_no_ending_so_its_format_must_be_said() -> None:
-    with pytest.raises(SettingsError, match="standard input has no file name: .* say --format"):
+    with pytest.raises(SettingsError, match=r"standard input has no file name: .* say --format"):
         rows("-")

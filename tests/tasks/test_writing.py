@@ -69,7 +69,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
 def test_a_row_with_other_columns_than_the_first_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="row 2 and the first row differ in columns: b; write .jsonl instead"):
+    with pytest.raises(DataError, match=r"row 2 and the first row differ in columns: b; write \.jsonl instead"):
         write_rows(tmp_path / name, [{"a": 1}, {"a": 1, "b": 2}])
 
 

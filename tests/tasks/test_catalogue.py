@@ -1,0 +1,111 @@
+"""Published data sets, in made-up files of their formats and, where they are at hand, the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foretext.errors import DataError, UnknownName
+from foretext.tasks.catalogue import TASKS, find_task
+from foretext.tasks.published.openbookqa import split_answers
+from foretext.tasks.published.splits import Split
+
+REAL_ROWS: dict[tuple[str, Split], int] = {
+    ("CoLA", "train"): 8_551,
+    ("CoLA", "valid"): 1_043,
+    ("SST-2", "train"): 67_349,
+    ("SST-2", "valid"): 872,
+    ("RTE", "train"): 2_490,
+    ("RTE", "valid"): 277,
+    ("STS-B", "train"): 5_749,
+    ("STS-B", "valid"): 1_500,
+    ("QNLI", "train"): 9_999,
+    ("QNLI", "valid"): 5_463,
+    ("MNLI", "train"): 9_999,
+    ("MNLI", "valid"): 9_815,
+    ("SNLI", "train"): 27_649,
+    ("SNLI", "valid"): 9_842,
+    ("SciTail", "test"): 2_126,
+    ("OpenBookQA", "train"): 4_957,
+    ("OpenBookQA", "valid"): 500,
+    ("OpenBookQA", "test"): 500,
+    ("COPA", "train"): 500,
+    ("COPA", "test"): 500,
+    ("TREC", "train"): 5_452,
+    ("TREC", "test"): 500,
+}
+
+
+@pytest.mark.parametrize(("name", "split"), REAL_ROWS)
+def test_every_row_of_the_real_files_is_read(real_data: Path, name: str, split: Split) -> None:
+    task = find_task(name)
+    data = task.read(real_data / "tasks", split)
+    assert (len(data.examples), data.unlabelled) == (REAL_ROWS[name, split], 0)
+    assert {len(example.texts) for example in data.examples} == {len(task.text)}
+    assert task.schema(data.examples).metric == task.metric
+
+
+def folder(root: Path, name: str, file: str, content: str, encoding: str = "utf-8") -> Path:
+    (root / name).mkdir()
+    (root / name / file).write_bytes(content.encode(encoding))
+    return root
+
+
+def test_cola_has_neither_header_nor_quoting(tmp_path: Path) -> None:
+    root = folder(tmp_path, "CoLA", "dev.tsv", 'gj04\t1\t\t"Go," he said.\ngj04\t0\t*\tHim go.\n')
+    examples = find_task("cola").read(root, "valid").examples
+    assert [(example.texts, example.label) for example in examples] == [(('"Go," he said.',), "1"), (("Him go.",), "0")]
+
+
+def test_pairs_without_a_majority_label_are_left_out_and_counted(tmp_path: Path) -> None:
+    content = (
+        '{"premise": "p", "hypothesis": "h", "label": "-"}\n{"premise": "p", "hypothesis": "i", "label": "neutral"}'
+    )
+    data = find_task("SNLI").read(folder(tmp_path, "SNLI", "dev.jsonl", content), "valid")
+    assert (len(data.examples), data.unlabelled) == (1, 1)
+
+
+def test_answers_in_one_cell_are_taken_apart() -> None:
+    assert split_answers("(A) ice (B) a (cold) day (C) 3 (D) fog") == ("ice", "a (cold) day", "3", "fog")
+    assert split_answers("(A) ice (C) fog") == ()
+
+
+def test_what_copa_asks_for_becomes_a_word(tmp_path: Path) -> None:
+    item = '<item id="1" asks-for="{}" most-plausible-alternative="2"><p>P.</p><a1>One.</a1><a2>Two.</a2></item>'
+    content = f"<copa-corpus>{item.format('cause')}{item.format('effect')}</copa-corpus>"
+    cause, effect = find_task("COPA").read(folder(tmp_path, "COPA", "copa-dev.xml", content), "train").examples
+    assert (cause.texts, cause.choices, cause.label) == (("P.", "because"), ("One.", "Two."), 1)
+    assert effect.texts == ("P.", "so")
+
+
+def test_trec_is_latin_1_and_its_coarse_type_the_label(tmp_path: Path) -> None:
+    root = folder(tmp_path, "TREC", "TREC.test", "HUM:ind Who was Fran\xe7ois ?\n", "latin-1")
+    [example] = find_task("TREC").read(root, "test").examples
+    assert (example.texts, example.label) == (("Who was François ?",), "HUM")
+
+
+def test_a_broken_published_file_is_named_with_its_line(tmp_path: Path) -> None:
+    root = folder(tmp_path, "TREC", "TREC.test", "HUM:ind Who ?\nno type\n")
+    with pytest.raises(DataError, match=r"TREC\.test:2: not a question behind its type"):
+        find_task("TREC").read(root, "test")
+
+
+def test_the_files_of_a_split_that_is_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no train\.jsonl or train_subset\.jsonl in"):
+        find_task("SNLI").read(tmp_path, "train")
+    assert find_task("SNLI").splits(tmp_path) == []
+
+
+def test_a_split_that_a_data_set_does_not_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="no split called 'test'"):
+        find_task("CoLA").read(tmp_path, "test")
+
+
+def test_a_task_that_is_not_known_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="no task called 'SST2'; did you mean 'SST-2'"):
+        find_task("SST2")
+
+
+def test_every_task_of_the_catalogue_is_found_by_its_name_in_any_case() -> None:
+    assert all(find_task(name.lower()) is task for name, task in TASKS.items())

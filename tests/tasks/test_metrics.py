@@ -1,0 +1,53 @@
+"""Metrics by hand-checked values, and what they are where they are not defined."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from foretext.errors import SettingsError, UnknownName
+from foretext.tasks.metrics import METRICS, metrics_for
+from foretext.tasks.schema import TaskSchema
+
+BINARY = TaskSchema(kind="classification", text=("x",), classes=("no", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "truth", "predicted", "value"),
+    [
+        ("accuracy", [0, 1, 1, 0], [0, 1, 0, 0], 0.75),
+        ("f1", [0, 1, 1, 0], [0, 1, 0, 0], 2 / 3),
+        ("f1_macro", [0, 1, 1, 0], [0, 1, 0, 0], (2 / 3 + 0.8) / 2),
+        ("matthews", [0, 1, 1, 0], [0, 1, 0, 0], 1 / np.sqrt(3)),
+        ("pearson", [1.0, 2.0, 3.0], [2.0, 4.0, 6.0], 1.0),
+        ("spearman", [1.0, 2.0, 3.0], [1.0, 8.0, 9.0], 1.0),
+        ("spearman", [1.0, 2.0, 3.0], [3.0, 2.0, 1.0], -1.0),
+    ],
+)
+def test_a_metric_has_its_textbook_value(metric: str, truth: list[float], predicted: list[float], value: float) -> None:
+    assert METRICS[metric](np.array(truth), np.array(predicted)) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("metric", ["f1", "matthews", "pearson", "spearman"])
+def test_a_metric_that_is_not_defined_is_zero(metric: str) -> None:
+    assert METRICS[metric](np.array([0, 0, 0]), np.array([0, 0, 0])) == 0.0
+
+
+@pytest.mark.parametrize("metric", ["pearson", "spearman"])
+def test_a_correlation_with_a_constant_is_zero_even_after_rounding(metric: str) -> None:
+    assert METRICS[metric](np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.1, 0.1 + 1e-17])) == 0.0
+
+
+def test_the_metrics_fit_the_labels_and_the_first_decides() -> None:
+    assert metrics_for(BINARY)[0] == "accuracy"
+    assert metrics_for(BINARY.model_copy(update={"metric": "matthews"}))[0] == "matthews"
+    assert metrics_for(BINARY.model_copy(update={"classes": ("a", "b", "c")})) == ["accuracy", "f1_macro", "matthews"]
+    assert metrics_for(TaskSchema(kind="similarity", text=("x", "y"))) == ["pearson", "spearman"]
+    assert metrics_for(TaskSchema(kind="choice", text=("x",))) == ["accuracy"]
+
+
+def test_a_metric_that_is_not_known_or_does_not_fit_is_refused() -> None:
+    with pytest.raises(UnknownName, match="no metric called 'acuracy'; did you mean 'accuracy'"):
+        metrics_for(BINARY.model_copy(update={"metric": "acuracy"}))
+    with pytest.raises(SettingsError, match="the metric pearson does not fit these classes; those that do: accuracy"):
+        metrics_for(BINARY.model_copy(update={"metric": "pearson"}))

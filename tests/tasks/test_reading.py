@@ -1,0 +1,209 @@
+"""From labelled files to examples and the schema that they teach, and what is said about files that are wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foretext.errors import DataError, ForetextError, SettingsError, UnknownName
+from foretext.tasks.examples import Example, Kind
+from foretext.tasks.problems import Problems
+from foretext.tasks.reading import read_examples, read_labelled, unlabelled
+from foretext.tasks.tables import open_table
+from foretext.tasks.writing import write_rows
+
+Write = Callable[[str, str | bytes], Path]
+
+
+def complaint(path: Path, kind: Kind = "classification", error: type[ForetextError] = DataError, **how: Any) -> str:
+    with pytest.raises(error) as caught:
+        read_examples(path, kind=kind, **how)
+    return str(caught.value).replace(str(path.parent) + "/", "")
+
+
+def test_an_example_has_its_texts_its_label_and_its_place(write: Write) -> None:
+    path = write("a.csv", "premise,hypothesis,label\na b,c,yes\nd,e,no\n")
+    reading = read_examples(path, kind="entailment")
+    assert reading.examples == [
+        Example(("a b", "c"), label="yes", where=f"{path}:2"),
+        Example(("d", "e"), label="no", where=f"{path}:3"),
+    ]
+    assert reading.schema.classes == ("no", "yes")
+
+
+def test_how_a_file_was_understood_is_said(write: Write) -> None:
+    path = write("a.tsv", 'text\tlabel\n"a" b\tyes\nd\tno\n')
+    assert read_examples(path, kind="classification").lines() == [
+        f"{path}: 2 examples (TSV, no quoting)",
+        "text: 'text' (guessed)",
+        "label: 'label' (guessed)",
+        "classes: no, yes",
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize("labels", [["x", "y"], [0, 1], [True, False], [0.5, 1.5]])
+def test_labels_of_any_type_are_classes_in_every_format(tmp_path: Path, name: str, labels: list[Any]) -> None:
+    write_rows(tmp_path / name, [{"text": "a", "label": label} for label in labels * 2])
+    schema = read_examples(tmp_path / name, kind="classification").schema
+    assert sorted(schema.classes) == sorted(json.dumps(label).strip('"') for label in labels)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_questions_may_have_any_number_of_answers_in_every_format(tmp_path: Path, name: str) -> None:
+    rows = [{"question": "q", "answers": ["a", "b", "c"][:count], "label": 0} for count in (2, 3)]
+    write_rows(tmp_path / name, rows)
+    reading = read_examples(tmp_path / name, kind="choice")
+    assert [example.choices for example in reading.examples] == [("a", "b"), ("a", "b", "c")]
+    assert [example.label for example in reading.examples] == [0, 0]
+    assert reading.schema.answer_labels == "index0"
+
+
+def test_empty_cells_behind_the_answers_mean_that_there_are_fewer(write: Write) -> None:
+    path = write("a.csv", "question,A,B,C,answer\nq,x,y,,B\nq,x,y,z,C\n")
+    reading = read_examples(path, kind="choice")
+    assert [(example.choices, example.label) for example in reading.examples] == [(("x", "y"), 1), (("x", "y", "z"), 2)]
+
+
+def test_answers_under_text_in_an_object_are_understood(write: Write) -> None:
+    row = {"question": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}
+    reading = read_examples(write("a.jsonl", json.dumps(row)), kind="choice")
+    assert (reading.examples[0].choices, reading.examples[0].label) == (("x", "y"), 1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "problem"),
+    [
+        ("red or blue", "'red or blue' is no list of answers such as"),
+        ('"[""a""]"', "1 answer, but there must be two or more"),
+        ('"[""a"", """"]"', "answer 2 is empty"),
+        ("7", "7 is no list of answers"),
+    ],
+)
+def test_a_cell_that_holds_no_answers_is_named(write: Write, cell: str, problem: str) -> None:
+    message = complaint(write("a.csv", f"question,answers,label\nq,{cell},0\n"), "choice")
+    assert message.startswith(f"a.csv:2: column 'answers': {problem}")
+
+
+def test_an_answer_missing_between_answers_is_named(write: Write) -> None:
+    message = complaint(write("a.csv", "question,A,B,C,answer\nq,x,,z,C\n"), "choice")
+    assert message == "a.csv:2: column 'B': answer 2 is empty"
+
+
+def test_a_label_that_is_none_of_the_answers_is_named(write: Write) -> None:
+    message = complaint(write("a.csv", "question,A,B,answer\nq,x,y,A\nq,x,y,E\nq,x,y,B\n"), "choice")
+    assert message == "a.csv:3: column 'answer': the label 'E', read as letter, is none of the 2 answers"
+
+
+def test_labels_of_answers_that_can_be_read_in_two_ways_are_asked_about(write: Write) -> None:
+    path = write("a.csv", "question,A,B,C,answer\nq,x,y,z,1\n")
+    assert "--answer-labels index0|index1" in complaint(path, "choice", SettingsError)
+    assert read_examples(path, kind="choice", answer_labels="index1").examples[0].label == 0
+
+
+def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
+    message = complaint(write("a.csv", b"text,label\na,1\nb,\nc\n\xff,0\nd,0\n")).splitlines()
+    assert message == [
+        "a.csv: 3 problems; mend them and try again.",
+        "a.csv:3: column 'label': the label is missing",
+        "a.csv:4: 1 cells, but the first row has 2",
+        "a.csv:5: column 'text': not UTF-8: byte 0xFF after 0 characters; save the file as UTF-8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (None, "the text is missing"),
+        (7, "7 is a int, not a text"),
+        ("\ud800", "half a surrogate pair (\\ud800) after 0 characters"),
+    ],
+)
+def test_a_text_that_is_no_text_is_named(write: Write, value: Any, problem: str) -> None:
+    path = write("a.jsonl", json.dumps({"text": value, "label": 1}))
+    assert complaint(path) == f"a.jsonl:1: column 'text': {problem}"
+
+
+def test_one_class_only_is_refused(write: Write) -> None:
+    message = complaint(write("a.csv", "text,label\na,yes\nb,yes\n"))
+    assert message == "a.csv: every label is 'yes'; a task needs two classes at least"
+
+
+def test_a_label_for_every_row_is_no_class(write: Write) -> None:
+    message = complaint(write("a.csv", "text,label\na,1.5\nb,2.5\nc,3.5\n"))
+    assert "each of 3 rows has a label of its own, such as '1.5'; is this the label column?" in message
+
+
+def test_a_header_without_rows_is_refused(write: Write) -> None:
+    assert complaint(write("a.csv", "text,label\n")) == "a.csv is empty: no row stands below the header"
+
+
+def test_a_label_column_that_is_neither_said_nor_known_is_asked_for(write: Write) -> None:
+    message = complaint(write("a.csv", "text,x1\na,1\n"), error=SettingsError)
+    assert message == "which column of a.csv holds the label? Say --label NAME; there are: text, x1"
+
+
+def test_a_score_that_is_no_number_is_named(write: Write) -> None:
+    message = complaint(write("a.csv", 'first,second,score\na,b,1\na,b,"2,5"\na,b,3\na,b,0\n'), "similarity")
+    assert message == "a.csv:3: column 'score': the label '2,5' is no number"
+
+
+def test_grades_give_a_range_and_two_labels_of_a_pair_are_classes(write: Write) -> None:
+    graded = read_examples(write("a.csv", "first,second,score\na,b,0\na,c,2.5\na,d,5\n"), kind="similarity").schema
+    assert (graded.graded, graded.low, graded.high, graded.classes) == (True, 0.0, 5.0, ())
+    classed = read_examples(write("b.csv", "first,second,label\na,b,0\na,c,1\n"), kind="similarity").schema
+    assert (classed.graded, classed.classes) == (False, ("0", "1"))
+
+
+def test_two_grades_are_scores_if_that_is_said(write: Write) -> None:
+    path = write("a.csv", "first,second,label\na,b,0\na,c,1\n")
+    assert read_examples(path, kind="similarity", labels="score").schema.graded
+
+
+def test_scores_that_are_all_one_teach_nothing(write: Write) -> None:
+    assert "every label is 3; there is nothing to learn" in complaint(
+        write("a.csv", "text,score\na,3\nb,3\n"), "regression"
+    )
+
+
+def test_the_positive_class_goes_second(write: Write) -> None:
+    path = write("a.csv", "text,label\na,spam\nb,ham\n")
+    assert read_examples(path, kind="classification", positive="ham").schema.classes == ("spam", "ham")
+    assert "no class called 'hm'; did you mean 'ham'?" in complaint(path, error=UnknownName, positive="hm")
+
+
+def test_a_metric_that_does_not_fit_is_refused_while_reading(write: Write) -> None:
+    path = write("a.csv", "text,label\na,x\nb,y\n")
+    assert "pearson does not fit" in complaint(path, error=SettingsError, metric="pearson")
+
+
+def test_a_test_file_is_read_as_training_was(write: Write) -> None:
+    schema = read_examples(
+        write("a.csv", "question,A,B,C,key\nq,x,y,z,3\nq,x,y,z,1\n"), kind="choice", label="key"
+    ).schema
+    test = read_labelled(write("b.csv", "question,A,B,C,key\nq,x,y,z,1\n"), schema)
+    assert (schema.answer_labels, test.examples[0].label) == ("index1", 0)
+
+
+def test_columns_of_a_test_file_may_be_called_otherwise(write: Write) -> None:
+    schema = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
+    test = read_labelled(write("b.csv", "body,truth\nc,y\n"), schema, text=["body"], label="truth")
+    assert (test.examples[0].texts, test.examples[0].label) == (("c",), "y")
+
+
+def test_a_class_that_training_has_not_seen_is_a_bad_row_of_a_test_file(write: Write) -> None:
+    schema = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
+    with pytest.raises(DataError, match=r"b\.csv:3: column 'label': the label 'z' is none of the classes x, y"):
+        read_labelled(write("b.csv", "text,label\nc,y\nd,z\n"), schema)
+
+
+def test_prediction_needs_no_label_and_keeps_every_cell(write: Write) -> None:
+    schema = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
+    with open_table(write("b.csv", "id,text\n7,c d\n")) as table:
+        [(row, example)] = unlabelled(table, schema, Problems(table.source, stop=True))
+    assert row.values == {"id": "7", "text": "c d"}
+    assert (example.texts, example.label) == (("c d",), None)
