@@ -60,9 +60,7 @@ class Batch:
         return parts
 
 
-def pack(
-    sequences: Sequence[Sequence[Sequence[int]]], labels: Sequence[int] | Sequence[float] | None = None
-) -> Batch:
+def pack(sequences: Sequence[Sequence[Sequence[int]]], labels: Sequence[int] | Sequence[float] | None = None) -> Batch:
     """One batch from the sequences of each example: `sequences[example][sequence][token]`."""
     flat = [np.asarray(ids, dtype=np.int64) for example in sequences for ids in example]
     owners = np.repeat(np.arange(len(sequences)), [len(example) for example in sequences])
