@@ -1,3 +1,60 @@
-"""Foretext: generative pre-training on raw text, then fine-tuning on a task with few labels (Radford et al. 2018)."""
+"""Foretext: generative pre-training on raw text, then fine-tuning on a task with few labels (Radford et al. 2018).
+
+The names below are the front door; each is loaded when it is first used, so that `import foretext` is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# Where each public name lives, grouped by room.
+_HOMES = {
+    "foretext.errors": ("ForetextError", "UsageError"),
+    "foretext.tokenizer": ("Tokenizer",),
+    "foretext.corpus": ("Corpus", "prepare"),
+    "foretext.tasks.examples": ("Example",),
+    "foretext.tasks.schema": ("TaskSchema",),
+    "foretext.tasks.catalogue": ("TASKS",),
+    "foretext.model.settings": ("ModelSettings", "ModelShape"),
+    "foretext.model.gpt": ("GPT",),
+    "foretext.checkpoints.saved_model": ("SavedModel", "load_model", "save_model"),
+    "foretext.training.settings": ("LoopSettings", "OptimizerSettings"),
+    "foretext.serving.predictor": ("Predictor", "load"),
+    "foretext.recipes.labelled_data": ("LabelledDataSettings",),
+    "foretext.recipes.pretrain": ("PretrainSettings", "pretrain"),
+    "foretext.recipes.finetune": ("FinetuneSettings", "finetune"),
+    "foretext.recipes.evaluate": ("EvaluateSettings", "evaluate"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = ["__version__", *_HOME]
+
+if TYPE_CHECKING:
+    from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+    from foretext.corpus import Corpus, prepare
+    from foretext.errors import ForetextError, UsageError
+    from foretext.model.gpt import GPT
+    from foretext.model.settings import ModelSettings, ModelShape
+    from foretext.recipes.evaluate import EvaluateSettings, evaluate
+    from foretext.recipes.finetune import FinetuneSettings, finetune
+    from foretext.recipes.labelled_data import LabelledDataSettings
+    from foretext.recipes.pretrain import PretrainSettings, pretrain
+    from foretext.serving.predictor import Predictor, load
+    from foretext.tasks.catalogue import TASKS
+    from foretext.tasks.examples import Example
+    from foretext.tasks.schema import TaskSchema
+    from foretext.tokenizer import Tokenizer
+    from foretext.training.settings import LoopSettings, OptimizerSettings
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'foretext' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

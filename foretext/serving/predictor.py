@@ -82,11 +82,20 @@ class Predictor:
             encoded = encode(chunk, self.schema, self.saved.tokenizer, self.gpt.settings.context)
             yield from _one_by_one(self.answer(encoded, tokens_per_batch=tokens_per_batch))
 
+    def answer_all(self, examples: Sequence[Example]) -> Predictions:
+        """Predictions for examples that are in memory; their labels, if any, are not looked at."""
+        return self.answer(encode(examples, self.schema, self.saved.tokenizer, self.gpt.settings.context))
+
     def answer(
         self, encoded: Sequence[Encoded], *, tokens_per_batch: int = TOKENS_PER_BATCH, bar: Progress | None = None
     ) -> Predictions:
         """Predictions for examples that are ids already."""
         return answer(self.gpt, self.schema, encoded, tokens_per_batch=tokens_per_batch, bar=bar)
+
+
+def load(name: str | Path, *, device: str = "auto") -> Predictor:
+    """The predictor of a fine-tuned run, by folder or name: `load(RUN).predict(["a text", …])`."""
+    return Predictor.load(name, device=device)
 
 
 def answer(

@@ -1,0 +1,227 @@
+"""The whole road on made-up stories: what pre-training is worth, in one table and one page, in a few minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from foretext.settings import Settings
+
+if TYPE_CHECKING:
+    from foretext.evaluation.comparison import TaskRow
+    from foretext.evaluation.report import Report
+    from foretext.recipes.pretrain import Pretrained
+    from foretext.tasks.examples import Example, Kind
+    from foretext.tasks.predictions import Predictions
+    from foretext.tasks.schema import TaskSchema
+
+FROM_SCRATCH = -1  # layers to transfer
+
+
+class DemoSettings(Settings):
+    """How large the demonstration is; the defaults take a few minutes on two cores."""
+
+    out: Path = Path("foretext-demo")
+    """Folder for everything it makes; run again, it goes on where it was."""
+    stories: int = Field(16_000, ge=100)
+    """Stories to pre-train on."""
+    train: int = Field(400, ge=16)
+    """Labelled examples of each task to fine-tune on."""
+    test: int = Field(400, ge=16)
+    """Labelled examples of each task to score on."""
+    vocabulary: int = Field(1_000, ge=100)
+    """Pieces of the tokenizer."""
+    updates: int = Field(700, ge=1)
+    """Length of pre-training."""
+    epochs: int = Field(5, ge=1)
+    """Passes over the labelled examples, with and without pre-training."""
+    seed: int = Field(0, ge=0)
+    """Decides everything."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """The table, and where the page is."""
+
+    folder: Path
+    rows: Sequence[TaskRow]
+    seconds: float
+
+    def lines(self) -> list[str]:
+        from foretext.evaluation.comparison import comparison_lines
+
+        run = self.folder / "runs" / "ending-pretrained"
+        return [
+            *comparison_lines(self.rows),
+            "",
+            f"{self.seconds / 60:.1f} minutes; report: {self.folder / 'report.html'}",
+            "",
+            "Try next:",
+            f'  foretext generate {self.folder / "model"} "Tom lost"',
+            f"  foretext evaluate {run} --data {self.folder / 'data/tasks/ending/test.csv'}",
+            f"  foretext predict {run} {self.folder / 'data/tasks/ending/test.csv'} --out answers.csv",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rows": [row.to_json() for row in self.rows],
+            "seconds": self.seconds,
+            "report": str(self.folder / "report.html"),
+        }
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One task, with and without pre-training, and what the pre-trained model said."""
+
+    row: TaskRow
+    schema: TaskSchema
+    examples: Sequence[Example]
+    predictions: Predictions
+
+
+def demo(settings: DemoSettings) -> Demonstrated:
+    """Writes stories and tasks as plain files, then reads them as any user's run does.
+
+    Leaves `report.html` and `results.json` in `settings.out`, beside all that was made on the way.
+    """
+    import time
+
+    from foretext.evaluation.report import write_report
+    from foretext.files import write_json
+    from foretext.progress import progress
+    from foretext.storyworld.tasks import TASKS
+    from foretext.tasks.examples import check_kind
+
+    started = time.perf_counter()
+    with progress("demo", 2 + len(TASKS), unit="steps") as bar:
+        data = _write_data(settings)
+        bar.advance(1, text="pre-training")
+        pretrained = _pretrain(settings, data)
+        bar.advance(1)
+        compared = []
+        for task in TASKS.values():
+            compared.append(_compare(settings, task.name, check_kind(task.kind), data / "tasks" / task.name))
+            bar.advance(1, text=task.name)
+    rows = [item.row for item in compared]
+    seconds = time.perf_counter() - started
+    write_json(settings.out / "results.json", [row.to_json() for row in rows])
+    write_report(settings.out / "report.html", _report(settings, pretrained, compared))
+    return Demonstrated(settings.out, rows, seconds)
+
+
+def _write_data(settings: DemoSettings) -> Path:
+    from foretext.recipes.storyworld import StoryworldSettings, storyworld
+
+    data = settings.out / "data"
+    storyworld(
+        StoryworldSettings(
+            stories=settings.stories, out=data, seed=settings.seed, train=settings.train, test=settings.test
+        )
+    )
+    return data
+
+
+def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
+    from foretext.recipes.learn_tokenizer import LearnTokenizerSettings, learn_tokenizer
+    from foretext.recipes.prepare import PrepareSettings, prepare
+    from foretext.recipes.pretrain import PretrainSettings, pretrain
+    from foretext.settings import resolve
+
+    stories, tokenizer, corpus = data / "corpus", settings.out / "tokenizer", settings.out / "corpus"
+    if not (tokenizer / "tokenizer.json").exists():
+        learn_tokenizer(LearnTokenizerSettings(inputs=(str(stories),), size=settings.vocabulary, out=tokenizer))
+    prepare(PrepareSettings(inputs=(str(stories),), out=corpus, tokenizer=tokenizer))
+    flags = {
+        "corpus": corpus,
+        "out": settings.out / "model",
+        "updates": settings.updates,
+        "warmup": min(100, settings.updates // 4),
+        "batch": 32,
+        "seed": settings.seed,
+        "device": settings.device,
+        "resume": (settings.out / "model").exists(),
+    }
+    return pretrain(resolve(PretrainSettings, preset=PretrainSettings.PRESETS["tiny"], flags=flags).value)
+
+
+def _compare(settings: DemoSettings, task: str, kind: Kind, folder: Path) -> _Compared:
+    """A task scored on its test file: word counts, the model from scratch, the pre-trained model."""
+    from foretext.evaluation.baselines import tfidf_baseline
+    from foretext.evaluation.comparison import TaskRow
+    from foretext.evaluation.scoring import score_examples
+    from foretext.serving.predictor import Predictor
+    from foretext.tasks.reading import read_examples, read_labelled
+
+    ending = "jsonl" if kind == "choice" else "csv"
+    train = read_examples(folder / f"train.{ending}", kind=kind)
+    test = read_labelled(folder / f"test.{ending}", train.schema)
+    predictions = {"tfidf": tfidf_baseline(train.examples, test.examples, kind)}
+    for name, layers in {"scratch": FROM_SCRATCH, "pretrained": None}.items():
+        run = _finetune(settings, folder / f"train.{ending}", kind, name=f"{task}-{name}", layers=layers)
+        predictions[name] = Predictor.load(run, device=settings.device).answer_all(test.examples)
+    scored = {name: score_examples(test.examples, said, schema=train.schema) for name, said in predictions.items()}
+    main = scored["pretrained"].main
+    row = TaskRow(task, kind, main, scored["pretrained"].chance[main], **{k: v.score for k, v in scored.items()})
+    return _Compared(row, train.schema, test.examples, predictions["pretrained"])
+
+
+def _finetune(settings: DemoSettings, data: Path, kind: Kind, *, name: str, layers: int | None) -> Path:
+    from foretext.recipes.finetune import FinetuneSettings, finetune
+    from foretext.recipes.labelled_data import LabelledDataSettings
+    from foretext.training.settings import LoopSettings
+
+    out = settings.out / "runs" / name
+    finetune(
+        FinetuneSettings(
+            model=str(settings.out / "model"),
+            out=out,
+            labelled=LabelledDataSettings(data=data, kind=kind),
+            transfer_layers=layers,
+            epochs=settings.epochs,
+            seed=settings.seed,
+            resume=out.exists(),
+            loop=LoopSettings(device=settings.device),
+        )
+    )
+    return out
+
+
+def _report(settings: DemoSettings, pretrained: Pretrained, compared: Sequence[_Compared]) -> Report:
+    """The page: the table, the plot, the curve of pre-training, ten examples of each task."""
+    from foretext.checkpoints.run_folder import RunFolder
+    from foretext.evaluation.comparison import HEADER
+    from foretext.evaluation.figures import loss_curves, scratch_against_pretrained
+    from foretext.evaluation.report import Report
+    from foretext.evaluation.showing import sample, shown
+
+    rows = [item.row for item in compared]
+    report = Report("What pre-training is worth", "A tiny decoder on made-up stories; scores are times 100")
+    scores = report.section("Scores")
+    scores.table(HEADER, [row.cells() for row in rows], caption="On test examples, with 95 % bootstrap intervals.")
+    scores.figure(
+        scratch_against_pretrained(rows),
+        "The same model on the same labels: word counts, from scratch, and after reading the stories.",
+        "Scores of each task for word counts, from scratch and pre-trained; the table above has the numbers.",
+    )
+    lines = RunFolder(pretrained.folder).metrics()
+    curves = {
+        "training": [(line["update"], line["loss"]) for line in lines if "loss" in line],
+        "held-out stories": [(line["update"], line["valid_loss"]) for line in lines if "valid_loss" in line],
+    }
+    series = {name: ([x for x, _ in points], [y for _, y in points]) for name, points in curves.items()}
+    report.section("Pre-training").paragraph(". ".join(pretrained.lines()[:-1]) + ".").figure(
+        loss_curves(series), "Loss while the model reads the stories.", "Two falling curves of loss over updates."
+    )
+    for item in compared:
+        places = sample(len(item.examples))
+        examples = shown(item.examples, item.predictions, places, names=item.schema.text)
+        report.section(f"Ten examples of {item.row.task}").examples(examples)
+    report.section("How this was made").values("Settings", settings.model_dump(mode="json"))
+    return report
