@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foretext.tasks.labels import class_name
-from foretext.tasks.problems import text_problem
+from foretext.tasks.labels import class_name, kind_of
+from foretext.tasks.problems import counted, text_problem
 
 
 class CellError(ValueError):
@@ -33,7 +33,7 @@ def answers_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, 
         return ()
     answers = _listed(values.get(columns[0]), columns[0]) if len(columns) == 1 else _spread(values, columns)
     if len(answers) < 2:
-        raise CellError(columns[0], f"{len(answers)} answer, but there must be two or more to choose among")
+        raise CellError(columns[0], f"{counted(len(answers), 'answer')}, but there must be two or more to choose among")
     return answers
 
 
@@ -69,7 +69,7 @@ def _text(cell: Any, column: str) -> str:
     if cell is None:
         raise CellError(column, "the text is missing")
     if not isinstance(cell, str):
-        raise CellError(column, f"{_short(cell)} is a {type(cell).__name__}, not a text")
+        raise CellError(column, f"{_short(cell)} is {kind_of(cell)}, not a text")
     if problem := text_problem(cell):
         raise CellError(column, problem)
     return cell

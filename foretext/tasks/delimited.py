@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 from foretext.errors import DataError
-from foretext.tasks.problems import Problems, text_problem
+from foretext.tasks.problems import Problems, counted, text_problem
 
 Quoting = Literal["auto", "minimal", "none"]
 
@@ -124,7 +124,7 @@ def _header(cells: list[str], line: int, source: str) -> tuple[str, ...]:
 def _rows(records: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], problems: Problems) -> Iterator[Row]:
     for line, cells in records:
         if len(cells) != len(columns):
-            problems.add(line, f"{len(cells)} cells, but the first row has {len(columns)}")
+            problems.add(line, f"{counted(len(cells), 'cell')}, but the first row has {len(columns)}")
             continue
         wrong = next(((name, p) for name, cell in zip(columns, cells, strict=True) if (p := text_problem(cell))), None)
         if wrong:

@@ -38,7 +38,7 @@ class Meaning:
                 raise ValueError(f"the label {cell!r}, read as {self.answers}, is none of the {len(choices)} answers")
             return place
         if (name := class_name(cell)) is None:
-            raise ValueError(f"the label is a {type(cell).__name__}, not a name, number or truth value")
+            raise ValueError(f"the label is {kind_of(cell)}, not a name, number or truth value")
         if self.classes and name not in self.classes:
             raise ValueError(f"the label {name!r} is none of the classes {', '.join(self.classes)}")
         return name
@@ -49,6 +49,12 @@ def is_missing(cell: Any) -> bool:
     return (
         cell is None or (isinstance(cell, str) and not cell.strip()) or (isinstance(cell, float) and math.isnan(cell))
     )
+
+
+def kind_of(cell: Any) -> str:
+    """What a cell is, in words."""
+    names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(cell), f"of type {type(cell).__name__}")
 
 
 def class_name(cell: Any) -> str | None:

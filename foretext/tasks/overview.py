@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from foretext.tasks.examples import Encoded, Example
+from foretext.tasks.problems import counted
 
 LISTED = 20  # classes that are listed by name
 BARS = 5  # ranges that scores are counted in
@@ -63,21 +64,21 @@ class Part:
         balance = ", ".join(f"{label} {count:,} ({count / self.rows:.0%})" for label, count in shown)
         more = f" and {len(self.labels) - LISTED} more" if len(self.labels) > LISTED else ""
         lines = [
-            f"{name}: {self.rows:,} rows",
+            f"{name}: {counted(self.rows, 'row')}",
             f"  labels: {balance}{more}",
             f"  tokens in a sequence: {size.minimum} at least, {size.median} in the middle, "
             f"95 % up to {size.percentile_95}, {size.maximum} at most",
         ]
         if self.cut_rows:
             lines.append(
-                f"  too long for the context: {self.cut_rows:,} rows ({self.cut_rows / self.rows:.1%}) were cut by "
+                f"  too long for the context: {counted(self.cut_rows, 'row')} ({self.cut_rows / self.rows:.1%}) cut by "
                 f"{self.cut_tokens / self.cut_rows:,.0f} tokens on average, {self.most_cut:,} at most"
             )
         else:
             lines.append("  none was cut")
-        found = {"with an empty text": self.empty_texts, "repeat an earlier row": self.duplicates}
-        found["ask what another row answers otherwise"] = self.contradictions
-        return lines + [f"  {count:,} rows {what}" for what, count in found.items() if count]
+        found = {"with an empty text": self.empty_texts, "like an earlier one": self.duplicates}
+        found["like another one but for the label"] = self.contradictions
+        return lines + [f"  {counted(count, 'row')} {what}" for what, count in found.items() if count]
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Overview:
         lines = self.train.lines("training")
         if self.valid:
             lines += self.valid.lines("validation")
-            share = "no row stands" if not self.shared else f"{self.shared:,} validation rows also stand"
-            lines.append(f"{share} in training" + ("; the score will be too good" if self.shared else ""))
+            shared = f"{counted(self.shared, 'row')} of validation also in training"
+            lines.append(f"{shared}; the score will be too good" if self.shared else "no row is in both")
         return lines
 
     def to_json(self) -> dict[str, Any]:

@@ -47,20 +47,25 @@ class Problems:
         )
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things in words: "1 row", "2,000 rows"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def text_problem(text: str) -> str | None:
     """Why a cell is not text that can be worked with, or None.
 
     Bytes that are not UTF-8 are recognised by the marks that `errors="surrogateescape"` leaves.
     """
     if "\0" in text:
-        return f"a NUL byte after {text.index(chr(0))} characters; the file is not plain text"
+        return f"a NUL byte after {counted(text.index(chr(0)), 'character')}; the file is not plain text"
     if text.isascii():
         return None
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        code = ord(text[error.start])
+        code, place = ord(text[error.start]), f"after {counted(error.start, 'character')}"
         if 0xDC80 <= code <= 0xDCFF:
-            return f"not UTF-8: byte 0x{code - 0xDC00:02X} after {error.start} characters; save the file as UTF-8"
-        return f"half a surrogate pair (\\u{code:04x}) after {error.start} characters"
+            return f"not UTF-8: byte 0x{code - 0xDC00:02X} {place}; save the file as UTF-8"
+        return f"half a surrogate pair (\\u{code:04x}) {place}"
     return None

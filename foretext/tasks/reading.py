@@ -14,7 +14,7 @@ from foretext.tasks.delimited import Quoting, Row
 from foretext.tasks.examples import AnswerRule, Example, Kind
 from foretext.tasks.labels import Meaning, are_scores, find_answer_rule, is_missing
 from foretext.tasks.learning import learn_schema
-from foretext.tasks.problems import Problems
+from foretext.tasks.problems import Problems, counted
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.tables import Format, Table, TableOptions, open_table, source_of
 
@@ -35,7 +35,7 @@ class Reading:
     def lines(self) -> list[str]:
         """How the file was understood, for the person to check."""
         how = self.format.upper() + (", no quoting" if self.format == "tsv" and self.quoting == "none" else "")
-        lines = [f"{self.source}: {len(self.examples):,} examples ({how})", *self.columns.lines()]
+        lines = [f"{self.source}: {counted(len(self.examples), 'example')} ({how})", *self.columns.lines()]
         if self.schema.classes:
             lines.append(f"classes: {', '.join(self.schema.classes)}")
         if self.schema.answer_labels:

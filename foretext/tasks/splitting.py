@@ -9,6 +9,7 @@ import numpy as np
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.examples import Example
+from foretext.tasks.problems import counted
 
 SHARE = 0.1
 STRATA = 10  # groups of like scores, each split in the same proportion
@@ -32,7 +33,7 @@ def stratified_split(
     for index, example in enumerate(examples):
         alike[example.content].append(index)
     if len(alike) < 2:
-        raise DataError(f"{len(alike)} different example cannot be split into training and validation; give --valid")
+        raise DataError(f"{counted(len(alike), 'different example')} cannot be split into training and validation")
     chosen: set[int] = set()
     for number, stratum in enumerate(_strata(examples, list(alike.values()))):
         random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))

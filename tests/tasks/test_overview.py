@@ -43,15 +43,15 @@ def test_the_overview_says_what_it_found() -> None:
         "training: 5 rows",
         "  labels: yes 3 (60%), no 2 (40%)",
         "  tokens in a sequence: 2 at least, 3 in the middle, 95 % up to 5, 5 at most",
-        "  too long for the context: 2 rows (40.0%) were cut by 3 tokens on average, 4 at most",
-        "  1 rows with an empty text",
-        "  2 rows repeat an earlier row",
-        "  2 rows ask what another row answers otherwise",
+        "  too long for the context: 2 rows (40.0%) cut by 3 tokens on average, 4 at most",
+        "  1 row with an empty text",
+        "  2 rows like an earlier one",
+        "  2 rows like another one but for the label",
         "validation: 2 rows",
         "  labels: no 2 (100%)",
         "  tokens in a sequence: 3 at least, 3 in the middle, 95 % up to 3, 3 at most",
         "  none was cut",
-        "1 validation rows also stand in training; the score will be too good",
+        "1 row of validation also in training; the score will be too good",
     ]
 
 

@@ -110,7 +110,7 @@ def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
     assert message == [
         "a.csv: 3 problems; mend them and try again.",
         "a.csv:3: column 'label': the label is missing",
-        "a.csv:4: 1 cells, but the first row has 2",
+        "a.csv:4: 1 cell, but the first row has 2",
         "a.csv:5: column 'text': not UTF-8: byte 0xFF after 0 characters; save the file as UTF-8",
     ]
 
@@ -119,7 +119,7 @@ def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
     ("value", "problem"),
     [
         (None, "the text is missing"),
-        (7, "7 is a int, not a text"),
+        (7, "7 is a number, not a text"),
         ("\ud800", "half a surrogate pair (\\ud800) after 0 characters"),
     ],
 )

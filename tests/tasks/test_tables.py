@@ -37,7 +37,7 @@ def test_a_row_knows_the_line_it_begins_on_after_quoted_line_breaks(write: Write
 
 def test_a_bad_row_behind_quoted_line_breaks_is_named_by_its_true_line(write: Write) -> None:
     assert problems_of(write("a.csv", 'text,label\n"one\ntwo",1\nalone\n')) == (
-        "a.csv:4: 1 cells, but the first row has 2"
+        "a.csv:4: 1 cell, but the first row has 2"
     )
 
 
@@ -53,7 +53,7 @@ def test_a_byte_that_is_not_utf8_is_named_with_line_column_and_value(write: Writ
 
 
 def test_a_nul_byte_is_refused(write: Write) -> None:
-    assert "a.csv:2: column 'text': a NUL byte after 1 characters" in problems_of(write("a.csv", b"text,n\na\0b,1\n"))
+    assert "a.csv:2: column 'text': a NUL byte after 1 character;" in problems_of(write("a.csv", b"text,n\na\0b,1\n"))
 
 
 def test_utf16_is_named_as_such(write: Write) -> None:
