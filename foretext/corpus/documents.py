@@ -10,10 +10,12 @@ from foretext.corpus.problems import Report
 
 LONGEST = 1 << 22  # characters; the longest novels have 3.3 million
 
-_LINE_BREAK_IN_PARAGRAPH = re.compile(r"(?<=[^\s])[^\S\n]*\r?\n[^\S\n]*(?=[^\s])")
 BAD_BYTES = "line with bytes that are not UTF-8 (replaced)"
 BAD_RECORD = "record without a text (left out)"
 HALF_CHARACTER = "record with half a character (replaced)"
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_LINE_BREAK_IN_PARAGRAPH = re.compile(r"(?<=\S)[^\S\n]*\r?\n[^\S\n]*(?=\S)")
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,5 @@ def without_half_characters(text: str, where: str, report: Report) -> str:
         text.encode()
     except UnicodeEncodeError as error:
         report(HALF_CHARACTER, where, f"half of a surrogate pair, \\u{ord(text[error.start]):04x}")
-        return text.encode(errors="surrogatepass").decode(errors="replace")
+        return _HALF_CHARACTER.sub("\ufffd", text)
     return text
