@@ -65,6 +65,22 @@ class Command:
 
 COMMANDS = (
     Command(
+        "demo",
+        "Show on made-up stories what pre-training is worth: the whole road, in a few minutes.",
+        "foretext demo --out foretext-demo",
+    ),
+    Command(
+        "storyworld",
+        "Write a corpus of made-up stories, and labelled tasks about them.",
+        "foretext storyworld --stories 20000 --out stories",
+    ),
+    Command(
+        "learn-tokenizer",
+        "Learn a vocabulary from raw text.",
+        "foretext learn-tokenizer books --size 8000 --out tokenizer",
+        ("inputs",),
+    ),
+    Command(
         "prepare",
         "Turn raw text into shards of token ids to train on.",
         "foretext prepare books --tokenizer tokenizer --out corpus",
