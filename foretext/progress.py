@@ -89,8 +89,12 @@ class _Counter:
     def line(self) -> str:
         """Where the work stands, in one line."""
         speed = self.done / self.elapsed
-        parts = [f"{self.done:,.0f}" + (f"/{self.total:,.0f}" if self.total else "") + f" {self.unit}".rstrip()]
-        parts += [f"{_rate(speed)} {self.unit}/s".replace(" /s", "/s"), f"{_clock(self.elapsed)} passed"]
+        count = _number(self.done) + (f"/{_number(self.total)}" if self.total else "")
+        parts = [
+            f"{count} {self.unit}".rstrip(),
+            f"{_number(speed)} {self.unit}/s".replace(" /s", "/s"),
+            f"{_clock(self.elapsed)} passed",
+        ]
         if self.total:
             parts[0] = f"{min(self.done / self.total, 1):.0%}, {parts[0]}"
             if 0 < self.done < self.total:
@@ -159,8 +163,8 @@ def _new_display() -> rich.progress.Progress:
 
         def render(self, task: Task) -> Text:
             speed, left = task.finished_speed or task.speed, task.time_remaining
-            share = f"{task.percentage:3.0f}%" if task.total else f"{task.completed:,.0f}"
-            pace = f"{_rate(speed)} {task.fields['unit']}/s".replace(" /s", "/s") if speed else ""
+            share = f"{task.percentage:3.0f}%" if task.total else _number(task.completed)
+            pace = f"{_number(speed)} {task.fields['unit']}/s".replace(" /s", "/s") if speed else ""
             times = _clock(task.elapsed or 0) + (f" passed, {_clock(left)} left" if left else "")
             return Text("  ".join(part for part in (share, pace, times) if part), style="progress.remaining")
 
@@ -182,8 +186,9 @@ def _style() -> str:
     return style
 
 
-def _rate(speed: float) -> str:
-    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.2g}"
+def _number(value: float) -> str:
+    """Short, but telling for small numbers too: 12,345, 8, 0.25."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _clock(seconds: float) -> str:
