@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from foretext.corpus.preparer import SHARD_TOKENS
 from foretext.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class PrepareSettings(Settings):
     """Make the first bad byte or bad record an error instead of counting it."""
     workers: int = Field(0, ge=0)
     """Processes that share the work; 0 means one a core. The result does not depend on it."""
-    shard_tokens: int = Field(1 << 26, ge=1)
+    shard_tokens: int = Field(SHARD_TOKENS, ge=1)
     """Most tokens of one shard file."""
     separator: Literal["newline", "none"] = "newline"
     """What follows each document: the line-break piece of the tokenizer, or nothing."""

@@ -22,6 +22,8 @@ import pytest
 from foretext.corpus import Corpus, documents, prepare, preparer, shards
 from foretext.corpus.units import split_of, units
 from foretext.errors import DataError, DiskFull, FingerprintMismatch, ForetextError, UnknownName
+from foretext.recipes.prepare import PrepareSettings
+from foretext.recipes.prepare import prepare as prepare_command
 from foretext.tokenizer import Tokenizer
 
 Story = Callable[[int], str]
@@ -330,6 +332,18 @@ def test_a_corpus_made_with_another_tokenizer_is_refused_with_both_named(
 def test_an_unknown_split_is_refused(quick: Callable[..., Corpus], stories: Stories, tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'valid'"):
         quick([stories(range(3))], tmp_path / "out").split("validation")
+
+
+def test_the_command_makes_what_the_call_makes(
+    quick: Callable[..., Corpus], tokenizer: Tokenizer, stories: Stories, tmp_path: Path
+) -> None:
+    path = stories(range(30))
+    tokenizer.save(tmp_path / "tokenizer")
+    settings = PrepareSettings(
+        inputs=(str(path),), out=tmp_path / "out", tokenizer=tmp_path / "tokenizer", validation=0.2, workers=1
+    )
+    assert prepare_command(settings).fingerprint == quick([path], tmp_path / "same").fingerprint
+    assert content(tmp_path / "out") == content(tmp_path / "same")
 
 
 PREPARE = """
