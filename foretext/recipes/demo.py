@@ -182,7 +182,7 @@ def _finetune(settings: DemoSettings, data: Path, kind: Kind, *, name: str, laye
         FinetuneSettings(
             model=str(settings.out / "model"),
             out=out,
-            labelled=LabelledDataSettings(data=data, kind=kind),
+            labelled=LabelledDataSettings(data=data, kind=kind, cutting="fill"),
             transfer_layers=layers,
             epochs=settings.epochs,
             seed=settings.seed,
