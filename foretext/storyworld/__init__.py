@@ -1,0 +1,1 @@
+"""The embedded data: a small world, stories told about it, and labelled tasks whose labels are facts of that world."""

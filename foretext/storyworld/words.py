@@ -1,0 +1,94 @@
+"""Who and what there is in the world: people, things, animals and places, with the forms that grammar needs.
+
+Each of them exists once, so two are the same only if they are one object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Somebody with a first name, spoken of as she or he."""
+
+    name: str
+    she: bool
+
+    @property
+    def subject(self) -> str:
+        return "she" if self.she else "he"
+
+    @property
+    def object(self) -> str:
+        return "her" if self.she else "him"
+
+    @property
+    def possessive(self) -> str:
+        return "her" if self.she else "his"
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    """Something that can be had, lost or broken, or an animal that can run away; `plural` as in "the boots were"."""
+
+    noun: str
+    plural: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"the {self.noun}"
+
+    @property
+    def subject(self) -> str:
+        return "they" if self.plural else "it"
+
+    @property
+    def object(self) -> str:
+        return "them" if self.plural else "it"
+
+    @property
+    def was(self) -> str:
+        return "were" if self.plural else "was"
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Somewhere, with its preposition: "by the river"."""
+
+    name: str
+
+
+Entity = Person | Thing | Place
+
+_SHE = """Ada Amy Ann Beth Cora Daisy Dora Ella Emma Eva Fay Grace Hanna Helen Ida Iris Jane Jill Judy Kate Lena Lily
+Lucy Maria Mary Mia Molly Nina Nora Olga Pam Polly Rita Rosa Ruth Sally Sara Tess Tina Vera Wendy Zoe"""
+_HE = """Adam Alan Ben Bill Carl Dan David Eric Felix Frank Fred George Hans Harry Henry Hugo Ivan Jack Jim Joe John
+Karl Leo Luke Mark Martin Max Nick Noah Oscar Paul Peter Ralph Rob Sam Simon Steve Ted Tim Tom Victor Will"""
+
+PEOPLE = tuple(Person(name, she=True) for name in _SHE.split()) + tuple(Person(name, she=False) for name in _HE.split())
+
+THINGS = tuple(
+    Thing(noun)
+    for noun in """ball basket bell boat book bottle box brush bucket camera cap clock coat cup doll drum fan flag
+    flute hat jar kite knife ladder lamp map mask mirror pen picture plate purse puppet radio ring rope scarf spoon
+    sled sword top train vase watch whistle""".split()
+) + tuple(Thing(noun, plural=True) for noun in "boots cards gloves keys marbles mittens pencils shoes skates".split())
+
+PETS = tuple(Thing(noun) for noun in "cat dog donkey duck goat goose hen lamb parrot pony puppy rabbit".split())
+
+PLACES = tuple(
+    Place(name)
+    for name in (
+        *("at the beach", "at the farm", "at the market", "at the mill", "at the station", "at the school"),
+        *("by the bridge", "by the fence", "by the gate", "by the lake", "by the river", "by the well"),
+        *("in the attic", "in the barn", "in the cellar", "in the church", "in the forest", "in the garden"),
+        *("in the kitchen", "in the library", "in the meadow", "in the park", "in the shed", "in the street"),
+        *("behind the house", "near the tower", "on the hill", "on the stairs", "under the oak", "under the table"),
+    )
+)
+
+COLOURS = ("black", "blue", "brown", "green", "grey", "red", "white", "yellow")
+WEATHER = ("bright", "cloudy", "cool", "foggy", "mild", "quiet", "sunny", "windy")
+TIMES = ("afternoon", "day", "evening", "morning")
+LISTENERS = ("grandma", "grandpa", "mother", "father", "the teacher", "the baker", "the farmer", "the doctor")
