@@ -4,8 +4,8 @@ spaCy (https://spacy.io, copyright ExplosionAI GmbH, MIT licence) is needed to r
 
     python scripts/word_rules.py foretext/tokenizer/word_rules.json
 
-The patterns are spaCy's own, with each long character class written once and named: `<alpha>` in a pattern stands for
-the class `alpha`. Rules for white space itself are left out: the words of a text are looked for between white space.
+The patterns are spaCy's own, with each long part written once and named: `<alpha>` in a pattern stands for the part
+called `alpha`. Rules for white space itself are left out: the words of a text are looked for between white space.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import spacy
 from spacy.lang import char_classes, tokenizer_exceptions
 from spacy.symbols import ORTH
 
-CLASSES = {
+PARTS = {
     "alpha": char_classes.ALPHA,
     "alpha_lower": char_classes.ALPHA_LOWER,
     "alpha_upper": char_classes.ALPHA_UPPER,
@@ -29,6 +29,7 @@ CLASSES = {
     "hyphens": char_classes.HYPHENS,
     "units": char_classes.UNITS,
     "icon": char_classes.LIST_ICONS[0],
+    "user": r"(?:\S+(?::\S*)?@)?",
 }
 
 
@@ -36,28 +37,28 @@ def word_rules() -> dict[str, Any]:
     """The rules of spaCy's blank English, ready to be written as JSON."""
     english = spacy.blank("en")
     cases = {
-        text: [part[ORTH] for part in parts]
-        for text, parts in sorted(english.tokenizer.rules.items())
+        text: [word[ORTH] for word in words]
+        for text, words in sorted(english.tokenizer.rules.items())
         if not text.isspace()
     }
     assert english.tokenizer.token_match is None, "spaCy's English has no token_match so far"
     return {
         "source": f"spaCy {spacy.__version__}, blank English; copyright ExplosionAI GmbH, MIT licence",
-        "classes": CLASSES,
+        "parts": PARTS,
         "prefixes": [named(pattern) for pattern in english.Defaults.prefixes if pattern.strip()],
         "suffixes": [named(pattern) for pattern in english.Defaults.suffixes if pattern.strip()],
         "infixes": [named(pattern) for pattern in english.Defaults.infixes if pattern.strip()],
         "url": named(tokenizer_exceptions.URL_PATTERN),
-        "kept_whole": [text for text, parts in cases.items() if parts == [text]],
-        "split": {text: " ".join(parts) for text, parts in cases.items() if parts != [text]},
+        "kept_whole": [text for text, words in cases.items() if words == [text]],
+        "split": {text: " ".join(words) for text, words in cases.items() if words != [text]},
     }
 
 
 def named(pattern: str) -> str:
-    """`pattern` with every long character class replaced by its name in angle brackets."""
-    for name in sorted(CLASSES, key=lambda name: len(CLASSES[name]), reverse=True):
+    """`pattern` with every long part replaced by its name in angle brackets."""
+    for name in sorted(PARTS, key=lambda name: len(PARTS[name]), reverse=True):
         assert f"<{name}>" not in pattern, pattern
-        pattern = pattern.replace(CLASSES[name], f"<{name}>")
+        pattern = pattern.replace(PARTS[name], f"<{name}>")
     return pattern
 
 

@@ -25,6 +25,8 @@ from importlib.resources import files
 
 Words = tuple[str, ...]
 
+SUFFIX_REACH = 32  # characters before the closing full stops; the longest suffix and what it looks back at are under 10
+
 
 @dataclass(frozen=True)
 class WordRules:
@@ -35,6 +37,7 @@ class WordRules:
     suffix: re.Pattern[str]
     infix: re.Pattern[str]
     url: re.Pattern[str]
+    url_with_user: re.Pattern[str]
     broken_cases: Mapping[Words, Words] = field(default_factory=dict)  # the words a case comes apart into -> its words
 
     def split(self, chunks: Sequence[str]) -> list[str]:
@@ -63,22 +66,34 @@ class WordRules:
         """Prefixes from the outside in, what is left, and suffixes from the outside in."""
         prefixes: list[str] = []
         suffixes: list[str] = []
-        while text and text not in self.cases:
-            front = _length(self.prefix.match(text))
-            back = 0 if text[front:] in self.cases else _length(self.suffix.search(text[front:]))
-            if back and text[:-back] in self.cases:
+        low, high = 0, len(text)
+        while low < high and not self._is_case(text, low, high):
+            front = _length(self.prefix.match(text, low, high))
+            back = 0 if self._is_case(text, low + front, high) else self._suffix_length(text, low + front, high)
+            if back and self._is_case(text, low, high - back):
                 front = 0
             if not front and not back:
                 break
-            prefixes += [text[:front]] if front else []
-            suffixes += [text[-back:]] if back else []
-            text = text[front : len(text) - back]
-        return prefixes, text, suffixes
+            prefixes += [text[low : low + front]] if front else []
+            suffixes += [text[high - back : high]] if back else []
+            low, high = low + front, high - back
+        return prefixes, text[low:high], suffixes
+
+    def _is_case(self, text: str, low: int, high: int) -> bool:
+        return high - low <= self._longest_case and text[low:high] in self.cases
+
+    def _suffix_length(self, text: str, low: int, high: int) -> int:
+        """The length of the longest suffix of `text[low:high]`: full stops at the end, or at most a few characters."""
+        start = high
+        while start > low and text[start - 1] == ".":
+            start -= 1
+        return _length(self.suffix.search(text[max(low, start - SUFFIX_REACH) : high]))
 
     def _split_middle(self, text: str) -> Sequence[str]:
         if text in self.cases:
             return self.cases[text]
-        if not text or self.url.match(text):
+        url = self.url_with_user if "@" in text else self.url  # the part for users takes quadratic time to fail
+        if not text or url.match(text):
             return (text,) if text else ()
         return list(self._split_infixes(text))
 
@@ -134,6 +149,10 @@ class WordRules:
         return spans
 
     @cached_property
+    def _longest_case(self) -> int:
+        return max(map(len, self.cases), default=0)
+
+    @cached_property
     def _lengths(self) -> dict[str, frozenset[int]]:
         """How long the runs are that begin with a word."""
         first_words = {run[0] for run in self.broken_cases}
@@ -154,19 +173,20 @@ def word_rules() -> WordRules:
     """The rules for English, read from word_rules.json."""
     data = json.loads(files("foretext.tokenizer").joinpath("word_rules.json").read_text(encoding="utf-8"))
 
-    def pattern(expression: str) -> re.Pattern[str]:
-        for name, characters in data["classes"].items():
-            expression = expression.replace(f"<{name}>", characters)
+    def pattern(expression: str, **other: str) -> re.Pattern[str]:
+        for name, part in (data["parts"] | other).items():
+            expression = expression.replace(f"<{name}>", part)
         return re.compile(expression)
 
     whole = {text: (text,) for text in data["kept_whole"]}
     split = {text: tuple(words.split(" ")) for text, words in data["split"].items()}
     return WordRules(
         cases=whole | split,
-        prefix=pattern("|".join("^" + prefix for prefix in data["prefixes"])),
+        prefix=pattern("|".join(data["prefixes"])),
         suffix=pattern("|".join(suffix + "$" for suffix in data["suffixes"])),
         infix=pattern("|".join(data["infixes"])),
-        url=pattern(data["url"]),
+        url=pattern(data["url"], user=""),
+        url_with_user=pattern(data["url"]),
     ).with_broken_cases()
 
 
