@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from foretext.errors import DataError, SettingsError
-from foretext.progress import Progress
 from foretext.tokenizer.cleaning import lines, repair, spaced
 from foretext.tokenizer.pieces import NEWLINE, UNKNOWN, WORD_END, Merge
 from foretext.tokenizer.words import WordRules, word_rules
@@ -25,7 +24,7 @@ COPIES_AT_ONCE = 10_000
 FIRST_SYMBOL = 0xF0000  # the private plane; see `_Symbols`
 
 
-def count_words(texts: Iterable[str], *, bar: Progress | None = None) -> Counter[str]:
+def count_words(texts: Iterable[str]) -> Counter[str]:
     """How often each lower-case word occurs in the cleaned texts.
 
     At most `CHUNKS_HELD` different chunks and about `WORDS_HELD` different words are held; beyond that words seen only
@@ -41,8 +40,6 @@ def count_words(texts: Iterable[str], *, bar: Progress | None = None) -> Counter
             _add_words(counts, chunks, rules)
             chunks.clear()
             _drop_rarest(counts)
-        if bar:
-            bar.advance(len(text))
     _add_words(counts, chunks, rules)
     return counts
 

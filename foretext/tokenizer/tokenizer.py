@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
 from foretext.errors import DataError, ModelError, UnknownName
-from foretext.progress import Progress
 from foretext.tokenizer.chunks import ChunkIds
 from foretext.tokenizer.cleaning import CLEANING_VERSION, lines, repair
 from foretext.tokenizer.learning import count_words, learn_pieces
@@ -58,32 +57,33 @@ class Tokenizer:
         return f"Tokenizer(size={self.size}, mode={self.mode!r}, fingerprint={self.fingerprint[:12]!r})"
 
     @classmethod
-    def learn(
-        cls, files: Iterable[str | Path], size: int, *, mode: str = "paper", bar: Progress | None = None
-    ) -> Tokenizer:
+    def learn(cls, files: Iterable[str | Path], size: int, *, mode: str = "paper") -> Tokenizer:
         """A tokenizer with `size` pieces learned from `.txt` and `.jsonl` files (field `text`).
+
+        The recipe `learn_tokenizer` does the same from every format there is, and shows how far it is.
 
         Raises:
             DataError: a file is missing, not UTF-8 or of another kind, or there are no words in any.
             SettingsError: `size` is too small for the characters of the texts.
         """
         paths = [Path(file) for file in files]
-        return cls.learn_from_texts(
-            chain.from_iterable(map(read_texts, paths)),
-            size,
-            mode=mode,
-            source="learned from " + ", ".join(path.name for path in paths),
-            bar=bar,
-        )
+        texts = chain.from_iterable(map(read_texts, paths))
+        source = "learned from " + ", ".join(path.name for path in paths)
+        return cls.learn_from_texts(texts, size, mode=mode, source=source)
 
     @classmethod
-    def learn_from_texts(
-        cls, texts: Iterable[str], size: int, *, mode: str = "paper", source: str = "", bar: Progress | None = None
+    def learn_from_texts(cls, texts: Iterable[str], size: int, *, mode: str = "paper", source: str = "") -> Tokenizer:
+        """A tokenizer with `size` pieces learned from a stream of texts, read once; `source` says what they are."""
+        return cls.learn_from_counts(count_words(texts), size, mode=mode, source=source)
+
+    @classmethod
+    def learn_from_counts(
+        cls, words: Mapping[str, int], size: int, *, mode: str = "paper", source: str = ""
     ) -> Tokenizer:
-        """A tokenizer with `size` pieces learned from a stream of texts, read once; `bar` advances by characters."""
+        """A tokenizer with `size` pieces learned from how often each word occurs (see `count_words`)."""
         if mode not in MODES:
             raise UnknownName("tokenizer mode", mode, MODES)
-        pieces, merges = learn_pieces(count_words(texts, bar=bar), size)
+        pieces, merges = learn_pieces(words, size)
         return cls(Vocabulary(tuple(pieces), tuple(merges), mode=mode, source=source))
 
     @classmethod
