@@ -11,6 +11,8 @@ import pytest
 
 from foretext.corpus import prepare
 from foretext.model.settings import ModelShape
+from foretext.recipes.finetune import FinetuneSettings, finetune
+from foretext.recipes.labelled_data import LabelledDataSettings
 from foretext.recipes.pretrain import PretrainSettings, pretrain
 from foretext.tokenizer import Tokenizer
 from foretext.training.settings import LoopSettings
@@ -80,3 +82,22 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row = {"story": text, "answers": answers, "label": answers.index(animal)}
             file.write(json.dumps(row) + "\n")
     return root
+
+
+@pytest.fixture(scope="session")
+def classifier(language_model: Path, labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of that model, fine-tuned to say which animal a sentence is about."""
+    out = tmp_path_factory.mktemp("classifier") / "run"
+    finetune(
+        FinetuneSettings(
+            model=str(language_model),
+            out=out,
+            labelled=LabelledDataSettings(data=labelled / "train.csv", kind="classification"),
+            epochs=12,
+            batch=8,
+            learning_rate=1e-2,
+            dropout=0,
+            loop=LoopSettings(device="cpu", precision="fp32"),
+        )
+    )
+    return out

@@ -38,13 +38,6 @@ def settings(model, out, labelled, **values):
     )
 
 
-@pytest.fixture(scope="session")
-def classifier(language_model, labelled, tmp_path_factory):
-    out = tmp_path_factory.mktemp("classifier") / "run"
-    finetune(settings(language_model, out, labelled / "train.csv", kind="classification", epochs=12))
-    return out
-
-
 def test_a_pre_trained_model_predicts_its_text_better_than_chance(language_model, tmp_path):
     (tmp_path / "new.txt").write_text("Ann saw a dog in the barn. Cleo saw a hen in the wood.")
     measured = perplexity(PerplexitySettings(model=str(language_model), inputs=(str(tmp_path),)))
