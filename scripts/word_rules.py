@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def word_rules() -> dict[str, Any]:
     }
     assert english.tokenizer.token_match is None, "spaCy's English has no token_match so far"
     return {
-        "source": f"spaCy {spacy.__version__}, blank English; copyright ExplosionAI GmbH, MIT licence",
+        "source": f"spaCy {spacy.__version__}, blank English",
+        "licence": licence().splitlines(),
         "parts": PARTS,
         "prefixes": [named(pattern) for pattern in english.Defaults.prefixes if pattern.strip()],
         "suffixes": [named(pattern) for pattern in english.Defaults.suffixes if pattern.strip()],
@@ -52,6 +54,13 @@ def word_rules() -> dict[str, Any]:
         "kept_whole": [text for text, words in cases.items() if words == [text]],
         "split": {text: " ".join(words) for text, words in cases.items() if words != [text]},
     }
+
+
+def licence() -> str:
+    """spaCy's licence, which has to go wherever its data go."""
+    text = distribution("spacy").read_text("licenses/LICENSE")
+    assert text, "spaCy's package holds its licence"
+    return text
 
 
 def named(pattern: str) -> str:
