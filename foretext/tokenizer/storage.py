@@ -82,7 +82,7 @@ def read_openai(folder: Path) -> Vocabulary:
         ModelError: a file is missing or damaged.
     """
     ids = _read_json(folder / OPENAI_PIECES)
-    if not isinstance(ids, dict) or sorted(ids.values()) != list(range(len(ids))):
+    if not isinstance(ids, dict) or not _counts_from_zero(list(ids.values())):
         raise ModelError(f"{folder / OPENAI_PIECES} must map every piece to its id, from 0 without gaps")
     path = folder / OPENAI_MERGES
     _version, *merges = _read(path).removesuffix("\n").split("\n")
@@ -91,6 +91,10 @@ def read_openai(folder: Path) -> Vocabulary:
         merges=tuple(_merge(line, path) for line in merges),
         source="released by OpenAI with Radford et al. 2018 (MIT)",
     )
+
+
+def _counts_from_zero(numbers: list[Any]) -> bool:
+    return all(type(number) is int for number in numbers) and sorted(numbers) == list(range(len(numbers)))
 
 
 def _read(path: Path) -> str:
