@@ -90,9 +90,13 @@ def demo(settings: DemoSettings) -> Demonstrated:
     """Writes stories and tasks as plain files, then reads them as any user's run does.
 
     Leaves `report.html` and `results.json` in `settings.out`, beside all that was made on the way.
+
+    Raises:
+        SettingsError: `out` holds something else, or a demonstration with other settings.
     """
     import time
 
+    from foretext.checkpoints.run_folder import RunFolder
     from foretext.evaluation.report import write_report
     from foretext.files import write_json
     from foretext.progress import progress
@@ -100,6 +104,8 @@ def demo(settings: DemoSettings) -> Demonstrated:
     from foretext.tasks.examples import check_kind
 
     started = time.perf_counter()
+    identity = {"command": "demo", "settings": settings.model_dump(mode="json", exclude={"out", "device"})}
+    RunFolder.start(settings.out, identity, resume=True)
     with progress("demo", 2 + len(TASKS), unit="steps") as bar:
         data = _write_data(settings)
         bar.advance(1, text="pre-training")
@@ -120,6 +126,8 @@ def _write_data(settings: DemoSettings) -> Path:
     from foretext.recipes.storyworld import StoryworldSettings, storyworld
 
     data = settings.out / "data"
+    if data.exists():  # it appears whole or not at all
+        return data
     storyworld(
         StoryworldSettings(
             stories=settings.stories, out=data, seed=settings.seed, train=settings.train, test=settings.test

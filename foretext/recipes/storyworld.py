@@ -17,7 +17,7 @@ class StoryworldSettings(Settings):
     """How much to write, and where."""
 
     out: Path
-    """Folder to make: corpus/, tasks/ and a README.txt that says how to use them. What is there is replaced."""
+    """Folder to make: corpus/, tasks/ and a README.txt that says how to use them. It must be new or empty."""
     stories: int = Field(20_000, ge=1, le=1_000_000)
     """Stories of the corpus, no two the same."""
     train: int = Field(800, ge=1)
@@ -32,7 +32,8 @@ def storyworld(settings: StoryworldSettings) -> Written:
     """What was written into `settings.out`.
 
     Raises:
-        DiskFull: there is no space left; what was there before is untouched.
+        DataError: there is something in `out` already.
+        DiskFull: there is no space left.
     """
     from foretext.storyworld import files
 

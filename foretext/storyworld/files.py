@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from foretext.errors import DataError
 from foretext.files import atomic_folder, write_text
 from foretext.progress import progress
 from foretext.storyworld.stories import generate
@@ -40,11 +41,14 @@ class Written:
 
 
 def write(folder: Path, *, stories: int, seed: int = 0, train: int = 800, test: int = 400) -> Written:
-    """Writes corpus/, tasks/ and README.txt into `folder`, which it replaces; the same bytes for the same numbers.
+    """Writes corpus/, tasks/ and README.txt into `folder`, whole or not at all; the same bytes for the same numbers.
 
     Raises:
-        DiskFull: there is no space left; what was in `folder` before is untouched.
+        DataError: there is something in `folder` already.
+        DiskFull: there is no space left.
     """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder} is not empty; choose another --out")
     with atomic_folder(folder) as made:
         words = _write_corpus(made / "corpus", stories, seed)
         examples = {task.name: _write_task(made / "tasks" / task.name, task, train, test, seed) for task in _tasks()}
