@@ -87,7 +87,7 @@ class Finetuned:
             f"{self.learning_rate:.3g}; kept the weights after update {self.best_update:,}",
             "validation:",
             *self.evaluation.lines(),
-            f"model saved in {self.folder}",
+            f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}",
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -114,6 +114,8 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     """The same from a model and examples that are in memory already."""
     from foretext.checkpoints.run_folder import RunFolder
     from foretext.checkpoints.saved_model import SavedModel, save_model
+    from foretext.evaluation.pages import training_report
+    from foretext.evaluation.report import write_report
     from foretext.files import write_text
     from foretext.settings import to_toml
     from foretext.tasks.batching import EpochBatches
@@ -168,6 +170,8 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     history = {**source.history, "finetuning": {**identity, "result": result.to_json(), "engine": engine.describe()}}
     if engine.rank == 0:
         save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
+        page = training_report(run.metrics(), title=f"Fine-tuning {run.path.name}", settings=settings.model_dump())
+        write_report(run.path / "report.html", page)
     return result
 
 

@@ -85,7 +85,7 @@ class Pretrained:
         ]
         if self.valid_perplexity is not None:
             text.append(f"validation: {self.valid_loss:.4f} nats a token, perplexity {self.valid_perplexity:.2f}")
-        return [*text, f"model saved in {self.folder}"]
+        return [*text, f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder)}
@@ -101,6 +101,8 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     from foretext.checkpoints.run_folder import RunFolder
     from foretext.checkpoints.saved_model import SavedModel, save_model
     from foretext.corpus import Corpus, Windows
+    from foretext.evaluation.pages import training_report
+    from foretext.evaluation.report import write_report
     from foretext.files import write_text
     from foretext.model.gpt import GPT
     from foretext.settings import to_toml
@@ -159,6 +161,8 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     history = {"pretraining": {**_identity(settings, corpus), "result": result.to_json(), "engine": engine.describe()}}
     if engine.rank == 0:
         save_model(run.path, SavedModel(model, tokenizer, history=history))
+        page = training_report(run.metrics(), title=f"Pre-training {run.path.name}", settings=settings.model_dump())
+        write_report(run.path / "report.html", page)
     return result
 
 
