@@ -95,7 +95,7 @@ COMMANDS = (
     Command(
         "finetune",
         "Fine-tune a model on labelled examples.",
-        "foretext finetune mini --data reviews.csv --text review --label stars --out run",
+        "foretext finetune mini --data reviews.csv --kind classification --text review --label stars --out run",
         ("model",),
     ),
     Command(
@@ -122,6 +122,7 @@ COMMANDS = (
         "foretext perplexity run novel.txt",
         ("model", "inputs"),
     ),
+    Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
 
 

@@ -36,4 +36,4 @@ def find_model(name: str | Path) -> Path:
         return folder
     if folder.exists():
         raise ModelError(f"{folder} is a file; give the folder that holds model.json")
-    raise UnknownName("model", str(name), installed, "Or give the folder of a run or model.")
+    raise UnknownName("model", str(name), installed, "The folder of a run is a model, too.")

@@ -67,13 +67,14 @@ def save_model(folder: Path, saved: SavedModel, *, dtype: torch.dtype = torch.fl
     shutil.rmtree(folder / ".model")
 
 
-def load_model(folder: Path) -> SavedModel:
+def load_model(folder: str | Path) -> SavedModel:
     """The model in `folder`, weights in fp32, in evaluation mode.
 
     Raises:
         ModelError: there is no model in `folder`, or a file of it is missing, truncated or altered.
         FingerprintMismatch: the tokenizer is not the one that the model was trained with.
     """
+    folder = Path(folder)
     description = describe(folder)
     settings, head = _settings(description, folder)
     tokenizer = Tokenizer.load(folder)

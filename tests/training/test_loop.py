@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from functools import partial
@@ -134,3 +135,20 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     damaged = tmp_path / "checkpoints" / "update-00000012" / "optimizer.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-10])
     assert made.folder.latest().update == 9
+
+
+def test_the_gradient_is_clipped_to_a_global_norm(tmp_path):
+    """Recipe point 6: one norm over all tensors; Adam's first moment after one update is (1 - beta1) * gradient."""
+    made = trainer(None, updates=1)
+    made.run()
+    moments = [made.optimizer.state[parameter]["exp_avg"] for parameter in made.objective.parameters()]
+    norm = math.sqrt(sum(float(moment.double().square().sum()) for moment in moments)) / (1 - 0.9)
+    unclipped = trainer(None, updates=1)
+    unclipped = dataclasses.replace(unclipped, plan=dataclasses.replace(unclipped.plan, clip=0.0))
+    unclipped.run()
+    free = [unclipped.optimizer.state[parameter]["exp_avg"] for parameter in unclipped.objective.parameters()]
+    free_norm = math.sqrt(sum(float(moment.double().square().sum()) for moment in free)) / (1 - 0.9)
+    assert free_norm > 1.0  # otherwise this says nothing
+    assert norm == pytest.approx(1.0, rel=1e-4)
+    for clipped, whole in zip(moments, free, strict=True):
+        torch.testing.assert_close(clipped, whole / free_norm, rtol=1e-3, atol=1e-9)
