@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from foretext.tasks.schema import TaskSchema
 
 FROM_SCRATCH = -1  # layers to transfer
+FINETUNING_BATCH = 16  # half the paper's: with a few hundred labels, updates are scarce
 
 
 class DemoSettings(Settings):
@@ -27,17 +28,19 @@ class DemoSettings(Settings):
 
     out: Path = Path("foretext-demo")
     """Folder for everything it makes; run again, it goes on where it was."""
-    stories: int = Field(16_000, ge=100)
+    stories: int = Field(10_000, ge=100)
     """Stories to pre-train on."""
-    train: int = Field(400, ge=16)
+    train: int = Field(300, ge=16)
     """Labelled examples of each task to fine-tune on."""
-    test: int = Field(400, ge=16)
+    test: int = Field(300, ge=16)
     """Labelled examples of each task to score on."""
-    vocabulary: int = Field(1_000, ge=100)
+    vocabulary: int = Field(1_200, ge=100)
     """Pieces of the tokenizer."""
-    updates: int = Field(700, ge=1)
+    updates: int = Field(1_000, ge=1)
     """Length of pre-training."""
-    epochs: int = Field(5, ge=1)
+    batch: int = Field(8, ge=1)
+    """Windows of 128 tokens in one update of pre-training."""
+    epochs: int = Field(3, ge=1)
     """Passes over the labelled examples, with and without pre-training."""
     seed: int = Field(0, ge=0)
     """Decides everything."""
@@ -151,7 +154,7 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
         "out": settings.out / "model",
         "updates": settings.updates,
         "warmup": min(100, settings.updates // 4),
-        "batch": 32,
+        "batch": settings.batch,
         "seed": settings.seed,
         "device": settings.device,
         "resume": (settings.out / "model").exists(),
@@ -193,6 +196,7 @@ def _finetune(settings: DemoSettings, data: Path, kind: Kind, *, name: str, laye
             labelled=LabelledDataSettings(data=data, kind=kind, cutting="fill"),
             transfer_layers=layers,
             epochs=settings.epochs,
+            batch=FINETUNING_BATCH,
             seed=settings.seed,
             resume=out.exists(),
             loop=LoopSettings(device=settings.device),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from foretext.storyworld.facts import Fact
-from foretext.storyworld.narration import ending, feeling, statement
+from foretext.storyworld.narration import ending, feeling, tell_event
 from foretext.storyworld.plots import Plot, add_thread
 from foretext.storyworld.questions import questions
 from foretext.storyworld.statements import SAYINGS, roles_of
@@ -55,22 +55,15 @@ def ask_yes_or_no(plot: Plot, teller: Teller) -> list[str]:
     return _answered(question, YES_OR_NO[plot.state.value(fact)], teller)
 
 
-def state(plot: Plot, teller: Teller) -> list[str]:
-    """How things stand, said plainly."""
-    teller.forget()
-    fact, holds = teller.random.choice(list(plot.state.settled.items()) or [(None, False)])
-    return [] if fact is None else [statement(fact, holds, teller)]
-
-
 def tell_again(plot: Plot, teller: Teller) -> list[str]:
-    """The events once more, each told in one of its ways."""
+    """The events once more, in other words: of what comes one's way only how welcome it is stays the same."""
     teller.forget()
-    told = [teller.tell(teller.random.choice(event.kind.tellings), event.roles) for event in plot.events]
+    told = [tell_event(event.renewed(teller.random), teller) for event in plot.events]
     return [f"{capital(teller.random.choice(LISTENERS))} told it again.", *told]
 
 
 CLOSINGS: tuple[Callable[[Plot, Teller], list[str]], ...] = (
-    *(feel, end, ask, ask, ask_yes_or_no, ask_yes_or_no, state, tell_again),
+    *(feel, end, ask, ask, ask_yes_or_no, tell_again, tell_again),
 )
 
 

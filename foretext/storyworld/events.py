@@ -7,6 +7,8 @@ relation stops to hold. A need is met unless the state says the opposite. The ro
     B    somebody else             "{B}" subject   "{B_obj}" object   "{B_s}" owner
     t    a thing or an animal      "{T}" subject   "{t}" object       "{it}" "{them}" again   "{was}" its verb
     p    a place                   "{p}"
+    g    something welcome         "{g}"
+    h    something unwelcome       "{h}"
 
 All tellings of a kind mean the same, in other words; so one can stand for another where only the meaning counts.
 """
@@ -21,7 +23,7 @@ from functools import cached_property
 from foretext.storyworld.facts import Fact
 from foretext.storyworld.words import Entity
 
-Roles = Mapping[str, Entity]  # "A", "B", "t", "p" to who or what it is
+Roles = Mapping[str, Entity]  # "A", "B", "t", "p", "g", "h" to who or what it is
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Kind:
     @cached_property
     def roles(self) -> tuple[str, ...]:
         """The roles that somebody or something must fill, read off the first telling."""
-        found = re.findall(r"{([ABTtp])", self.tellings[0])
+        found = re.findall(r"{([ABTtpgh])", self.tellings[0])
         return tuple(sorted({role.replace("T", "t") for role in found}))
 
     @cached_property
@@ -332,6 +334,24 @@ _kind(
     "{A} whistled, and {t} came running.",
     "{A} heard {t} at the door and let {them} in.",
     "{T} was waiting for {A_obj} on the steps.",
+)
+
+# Luck: something comes one's way, and only the word for it tells whether it is welcome.
+_kind(
+    *("good luck", "lucky", "not lucky A", "lucky A"),
+    "{A} got {g}.",
+    "{A} was given {g}.",
+    "Somebody brought {A_obj} {g}.",
+    "{A} came home with {g}.",
+    questions={"g": "What was good for {A_obj}?"},
+)
+_kind(
+    *("bad luck", "lucky", "lucky A", "not lucky A"),
+    "{A} got {h}.",
+    "{A} was given {h}.",
+    "Somebody brought {A_obj} {h}.",
+    "{A} came home with {h}.",
+    questions={"h": "What was bad for {A_obj}?"},
 )
 
 # Neither good nor bad: things are put somewhere, people go somewhere.

@@ -13,13 +13,13 @@ from functools import cache
 from random import Random
 
 from foretext.storyworld.events import KINDS, Kind, Roles
-from foretext.storyworld.facts import HAS, Fact, State
-from foretext.storyworld.words import PEOPLE, PETS, PLACES, THINGS, Entity, Person, Place
+from foretext.storyworld.facts import Fact, State
+from foretext.storyworld.words import GIFTS, PEOPLE, PETS, PLACES, THINGS, TROUBLES, Entity, Person, Place
 
-MATTERS = ("has", "whole", "clean", "dry", "fed", "warm", "well", "rested", "friends", "ahead", "home")
+MATTERS = ("lucky", "has", "whole", "clean", "dry", "fed", "warm", "well", "rested", "friends", "ahead", "home")
 NEUTRAL = ("put", "go")  # threads in which nobody gets better or worse off
 OF_THINGS = ("has", "whole", "clean", "home")  # the matters that are about a thing or an animal
-HAVING_SHARE = 0.3  # of the threads that matter, how many are about having a thing; the rest share equally
+LUCK_SHARE = 0.75  # of the threads that matter, how many are about what comes one's way; the rest share equally
 TRY_SHARE = 0.2  # of the steps of a thread, how many fail and change nothing
 SWAPPING = ("take", "give", "pass")  # kinds of event that matter to A and B in opposite ways
 HELD_OUT = 4  # one plot in so many is never told in a corpus; tasks are about these only
@@ -45,6 +45,11 @@ class Event:
         return all(
             state.value(pattern.fact(self.roles)) in (None, pattern.holds) for pattern in self.kind.need_patterns
         )
+
+    def renewed(self, random: Random) -> Event:
+        """The same event, but if something came one's way, another thing, as welcome or unwelcome."""
+        chances = {"g": GIFTS, "h": TROUBLES}
+        return Event(self.kind, {r: random.choice(chances[r]) if r in chances else e for r, e in self.roles.items()})
 
     def __str__(self) -> str:
         return " ".join([self.kind.name, *(self.roles[role].name for role in self.kind.roles)])
@@ -101,12 +106,14 @@ def add_thread(plot: Plot, random: Random, person: Person, relation: str | None 
     """A new thread of `plot` about `person`: one that matters, unless `relation` says which."""
     used = {thread.roles["t"] for thread in plot.threads}
     if relation is None:
-        relation = HAS if random.random() < HAVING_SHARE else random.choice(MATTERS[1:])
+        relation = MATTERS[0] if random.random() < LUCK_SHARE else random.choice(MATTERS[1:])
     things = PETS if relation == "home" else THINGS
     roles: dict[str, Entity] = {
         "A": person,
         "B": random.choice([other for other in plot.cast if other is not person]),
         "t": random.choice([thing for thing in things if thing not in used]),
+        "g": random.choice(GIFTS),
+        "h": random.choice(TROUBLES),
     }
     thread = Thread(relation, roles, stake(relation, roles))
     plot.threads.append(thread)
@@ -160,7 +167,7 @@ def choose(random: Random, options: list[Event]) -> Event:
 @cache
 def _outcomes(relation: str) -> tuple[tuple[Kind, bool, bool | None], ...]:
     """The kinds of event on a thread, A and B as they are or changed over, and what becomes of the stake."""
-    roles: Roles = {"A": PEOPLE[0], "B": PEOPLE[1], "t": THINGS[0], "p": PLACES[0]}
+    roles: Roles = {"A": PEOPLE[0], "B": PEOPLE[1], "t": THINGS[0], "p": PLACES[0], "g": GIFTS[0], "h": TROUBLES[0]}
     swapped = {**roles, "A": roles["B"], "B": roles["A"]}
     fact = stake(relation, roles)
     found = []

@@ -20,6 +20,12 @@ class Saying:
 
 
 SAYINGS: dict[str, Saying] = {
+    "lucky": Saying(
+        ("A",),
+        ("{A} was lucky.", "Things went well for {A_obj}."),
+        ("{A} was unlucky.", "Things went badly for {A_obj}."),
+        "Was {A} lucky?",
+    ),
     "has": Saying(
         ("A", "t"),
         ("{A} had {t}.", "{T} {was} with {A_obj}."),

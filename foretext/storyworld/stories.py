@@ -13,12 +13,13 @@ from foretext.storyworld.plots import NEUTRAL, Plot, add_thread, advance, new_pl
 from foretext.storyworld.telling import Teller
 
 SENTENCES = (4, 12)  # fewest and most of a story
-WORDS = (40, 90)
-WANTED = (60, 90)  # a story goes on closing until it has about so many words
+WORDS = (30, 80)
+WANTED = (35, 60)  # a story goes on closing until it has about so many words
 EVENTS = (2, 4)
 CAST = (2, 3)
 NEUTRAL_SHARE = 0.4  # of the second threads, how many only put things or people somewhere
-FEELING_SHARE = 0.25  # after how many events somebody shows how it felt
+ADJECTIVE_SHARE = 0.5
+FEELING_SHARE = 0.6  # after how many events somebody shows how it felt
 STATEMENT_SHARE = 0.15  # after how many events it is said how things stand
 
 
@@ -64,7 +65,7 @@ def invent(random: Random) -> Plot:
 
 def tell(plot: Plot, random: Random) -> Story | None:
     """The story of a plot, or None where this telling comes out too short or too long."""
-    teller = Teller(random)
+    teller = Teller(random, adjectives=ADJECTIVE_SHARE)
     sentences = [*opening(plot, teller), *_middle(plot, teller)]
     wanted = random.randint(*WANTED)
     for close in random.sample(CLOSINGS, k=len(CLOSINGS)):

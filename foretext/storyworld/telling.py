@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from foretext.storyworld.events import Roles
-from foretext.storyworld.words import Entity, Person, Place, Thing
+from foretext.storyworld.words import UNWELCOME, WELCOME, Chance, Entity, Person, Place, Thing
 
 PRONOUN_SHARE = 0.5  # of the times a pronoun would be clear, how often it is taken
 
@@ -21,6 +21,7 @@ class Teller:
 
     random: Random
     pronouns: float = PRONOUN_SHARE
+    adjectives: float = 0.0  # share of what comes one's way that is called lovely, nasty and the like
     _subject: Person | None = field(default=None, init=False)
     _people: set[Person] = field(default_factory=set, init=False)
 
@@ -34,6 +35,8 @@ class Teller:
         words: dict[str, str] = {}
         for role, entity in roles.items():
             words |= forms(role, entity, pronoun=entity in clear and self.random.random() < self.pronouns)
+            if isinstance(entity, Chance) and self.random.random() < self.adjectives:
+                words[role] = entity.described(self.random.choice(WELCOME if entity.welcome else UNWELCOME))
         self._subject = _subject(template, roles)
         self._people = people
         return capital(template.format_map(words))
@@ -49,7 +52,7 @@ class Teller:
 
 def forms(role: str, entity: Entity, *, pronoun: bool = False) -> dict[str, str]:
     """The words that stand for `entity` in each place of a template where `role` can be written."""
-    if isinstance(entity, Place):
+    if isinstance(entity, Place | Chance):
         return {role: entity.name}
     if isinstance(entity, Thing):
         named = {role.lower(): entity.name, role.upper(): entity.name}

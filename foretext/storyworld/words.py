@@ -59,7 +59,20 @@ class Place:
     name: str
 
 
-Entity = Person | Thing | Place
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """Something that comes one's way, welcome or not: "a medal", "a toothache"."""
+
+    name: str
+    welcome: bool
+
+    def described(self, adjective: str) -> str:
+        """The name with an adjective that begins with a consonant: "a lovely orange"."""
+        article, noun = self.name.split(" ", 1)
+        return f"{'a' if article == 'an' else article} {adjective} {noun}"
+
+
+Entity = Person | Thing | Place | Chance
 
 _SHE = """Ada Amy Ann Beth Cora Daisy Dora Ella Emma Eva Fay Grace Hanna Helen Ida Iris Jane Jill Judy Kate Lena Lily
 Lucy Maria Mary Mia Molly Nina Nora Olga Pam Polly Rita Rosa Ruth Sally Sara Tess Tina Vera Wendy Zoe"""
@@ -88,6 +101,34 @@ PLACES = tuple(
     )
 )
 
+# What comes one's way. Nothing but the word tells whether it is welcome: the same sentences are told of both.
+GIFTS = tuple(
+    Chance(name, welcome=True)
+    for name in (
+        *("a medal", "a prize", "a present", "a kiss", "a hug", "a cake", "a pie", "a rose", "a pearl", "a crown"),
+        *("a treasure", "a coin", "a peach", "a plum", "a pear", "a melon", "a cherry", "an orange", "a kitten"),
+        *("a foal", "a feast", "a party", "a song", "a dance", "a reward", "a pillow", "a bicycle", "a story"),
+        *("a puzzle", "a ribbon", "a necklace", "a bracelet", "a jewel", "a diamond", "a ruby", "a swing"),
+        *("a holiday", "a picnic", "a ticket", "a toy", "a sweet", "a biscuit", "a tart", "a pudding", "some cream"),
+        *("some jam", "some honey", "some chocolate", "some lemonade", "some silk", "a lily", "a tulip", "a daisy"),
+        *("a butterfly", "a blessing", "a bonus", "a harp", "a sofa", "a palace", "a yacht", "a fortune"),
+    )
+)
+TROUBLES = tuple(
+    Chance(name, welcome=False)
+    for name in (
+        *("a slap", "a scolding", "a bill", "a fine", "a splinter", "a cough", "a fever", "a headache"),
+        *("a toothache", "a bruise", "a blister", "a rash", "a burn", "a scratch", "a bite", "a kick", "a curse"),
+        *("a warning", "a threat", "an insult", "a lecture", "a beating", "a rat", "a snake", "a spider", "a wasp"),
+        *("a flea", "a thorn", "a nail", "a rag", "a debt", "a lie", "a nightmare", "a shock", "a fright", "a cut"),
+        *("a limp", "a stain", "a leak", "a flood", "a frost", "a thief", "a robber", "a bully", "a liar"),
+        *("a ghost", "a wolf", "a skunk", "some smoke", "some dust", "some slime", "some poison", "a trap"),
+        *("a cage", "a sprain", "a boil", "a scar", "a tax", "a grave", "a ruin", "a weed", "a maggot"),
+    )
+)
+
+WELCOME = ("lovely", "nice", "splendid", "good")
+UNWELCOME = ("nasty", "horrid", "dreadful", "bad")
 COLOURS = ("black", "blue", "brown", "green", "grey", "red", "white", "yellow")
 WEATHER = ("bright", "cloudy", "cool", "foggy", "mild", "quiet", "sunny", "windy")
 TIMES = ("afternoon", "day", "evening", "morning")

@@ -33,7 +33,9 @@ def _example(random: Random, number: int) -> Labelled | None:
     if len(plot.events) < EVENTS or not plot.held_out:
         return None
     kept = set(random.sample(range(EVENTS), shared))
-    others = [event if n in kept else _other(plot, event, random) for n, event in enumerate(plot.events)]
+    others = [
+        event.renewed(random) if n in kept else _other(plot, event, random) for n, event in enumerate(plot.events)
+    ]
     if any(event is None for event in others):
         return None
     first, second = Teller(random), Teller(random)

@@ -16,7 +16,8 @@ from foretext.storyworld.telling import Teller
 
 LABELS = ("better", "worse")
 TRY_SHARE = 0.3  # after how many of the two turns something is tried in vain
-SIDE_EVENTS = (0, 1)  # fewest and most things that happen to somebody else
+SIDE_MATTERS = ("lucky", "dry", "fed", "warm", "well", "rested")  # what happens to one and leaves others alone
+SIDE_SHARE = 0.3  # after how many of the two turns something happens to somebody else
 
 
 def examples(count: int, seed: int) -> list[Labelled]:
@@ -39,7 +40,7 @@ def _example(random: Random, number: int) -> Labelled | None:
 def _two_turns(plot: Plot, random: Random, *, better: bool) -> bool:
     """Plays a turn away from the label and one towards it, with vain tries and another's doings between."""
     hero = add_thread(plot, random, plot.cast[0])
-    side = add_thread(plot, random, plot.cast[1])
+    side = add_thread(plot, random, plot.cast[1], random.choice(SIDE_MATTERS))
     for holds in (not better, better):
         options = [e for e in turns(plot, hero, holds=holds) if holds or e.kind.name != "give"]
         if not options:
@@ -48,6 +49,6 @@ def _two_turns(plot: Plot, random: Random, *, better: bool) -> bool:
         tries = turns(plot, hero, holds=None)
         if tries and random.random() < TRY_SHARE:
             plot.play(choose(random, tries), hero)
-        for _ in range(random.randint(*SIDE_EVENTS)):
+        if random.random() < SIDE_SHARE:
             advance(plot, random, side)
     return plot.luck(hero) is better

@@ -10,10 +10,11 @@ from foretext.storyworld.questions import questions
 from foretext.storyworld.tasks.draw import draw
 from foretext.storyworld.tasks.row import Labelled
 from foretext.storyworld.telling import Teller
+from foretext.storyworld.words import Chance
 
 ANSWERS = (3, 5)  # fewest and most
 EVENTS = (4, 5)
-RELATIONS = ("put", "go", "has")
+RELATIONS = ("lucky", "lucky", "lucky", "put", "go", "has")
 
 
 def examples(count: int, seed: int) -> list[Labelled]:
@@ -33,7 +34,7 @@ def _example(random: Random, number: int) -> Labelled | None:
     asked = [question for question in questions(plot, teller) if len(question.others) >= ANSWERS[0] - 1]
     if not asked:
         return None
-    question = random.choice(asked)
+    question = random.choice([question for question in asked if isinstance(question.answer, Chance)] or asked)
     most = min(random.randint(*ANSWERS), len(question.others) + 1)
     answers = [other.name for other in random.sample(question.others, most - 1)]
     label = random.randrange(most)
