@@ -40,13 +40,12 @@ class _WeightedCrossEntropy(torch.autograd.Function):
         states_gradient = torch.empty_like(states) if wants_gradients else None
         matrix_gradient = torch.zeros_like(matrix) if wants_gradients else None
         for rows in _slices(states, matrix):
-            losses, logits, normalizer = _cross_entropy(states[rows] @ matrix.T, targets[rows])
+            losses, exponentials, totals = _cross_entropy(states[rows] @ matrix.T, targets[rows])
             total = total + (losses * weights[rows]).sum()
             if states_gradient is None or matrix_gradient is None:
                 continue
-            gradient = logits.sub_(normalizer[:, None]).exp_()  # softmax, in place of the logits
-            gradient[torch.arange(len(losses), device=states.device), targets[rows]] -= 1
-            gradient *= weights[rows, None]
+            gradient = exponentials.mul_((weights[rows] / totals)[:, None])  # softmax times weight, in place
+            gradient[torch.arange(len(losses), device=states.device), targets[rows]] -= weights[rows]
             states_gradient[rows] = (gradient @ matrix).to(states.dtype)
             matrix_gradient += gradient.T @ states[rows]
         context.save_for_backward(states_gradient, matrix_gradient)
@@ -64,7 +63,13 @@ def _slices(states: Tensor, matrix: Tensor) -> list[slice]:
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """−log P of each target, the logits in at least fp32, and the log of their summed exponentials."""
+    """−log P of each target, the exponentials of the logits below their row's largest, and the sums of these rows.
+
+    In at least fp32; fp32 logits are overwritten.
+    """
     logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-    normalizer = logits.logsumexp(-1)
-    return normalizer - logits.gather(1, targets[:, None]).squeeze(1), logits, normalizer
+    logits.sub_(logits.amax(-1, keepdim=True))
+    wanted = logits.gather(1, targets[:, None]).squeeze(1)
+    exponentials = logits.exp_()
+    totals = exponentials.sum(-1)
+    return totals.log() - wanted, exponentials, totals

@@ -16,6 +16,7 @@ from foretext.model.sequences import Sequences
 from foretext.model.settings import ModelSettings
 
 LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
+WRITTEN_OUT_LENGTH = 256  # tokens; up to here attention written out beats torch's kernel on a CPU (docs/log.md)
 
 
 class Attention(nn.Module):
@@ -41,15 +42,16 @@ class Attention(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float) -> Tensor:
     """Causal attention with dropout on its weights; all `(sequences, heads, longest, width / heads)`.
 
-    torch's kernel does it all, save on a CPU with dropout, where writing the weights out is faster.
+    torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short lengths.
     """
-    if not probability or query.device.type != "cpu":
-        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=probability)
     longest = query.shape[-2]
-    future = torch.ones(longest, longest, dtype=torch.bool).triu_(1)
-    weights = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
-    weights = weights.masked_fill_(future, -torch.inf).softmax(-1)
-    return dropout(weights, probability, True) @ value
+    if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):
+        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=probability)
+    queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (sequences * heads, longest, …)
+    future = query.new_full((longest, longest), -torch.inf).triu_(1)
+    scale = 1 / math.sqrt(query.shape[-1])
+    scores = torch.baddbmm(future.expand(len(queries), -1, -1), queries, keys.transpose(1, 2), alpha=scale)
+    return torch.bmm(dropout(scores.softmax(-1), probability, True), values).view(query.shape)
 
 
 class FeedForward(nn.Module):
