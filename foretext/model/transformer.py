@@ -42,7 +42,8 @@ class Attention(nn.Module):
 def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float) -> Tensor:
     """Causal attention with dropout on its weights; all `(sequences, heads, longest, width / heads)`.
 
-    torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short lengths.
+    torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
+    lengths.
     """
     longest = query.shape[-2]
     if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):

@@ -34,11 +34,7 @@ class Engine:
 
         found = find_device(device)
         chosen = find_precision(precision, found)
-        fabric = Fabric(
-            accelerator=found.type,
-            devices=1,
-            precision="bf16-mixed" if chosen == "bf16" else "32-true",
-        )
+        fabric = Fabric(accelerator=found.type, devices=1, plugins=_precision(chosen, found))
         fabric.launch()
         return cls(fabric=fabric, device=fabric.device, precision=chosen)
 
@@ -77,6 +73,17 @@ class Engine:
 
     def sum_over_processes(self, values: Tensor) -> Tensor:
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")
+
+
+def _precision(name: str, device: torch.device) -> Any:
+    """Fabric's precision plugin; for bf16 one that leaves inputs alone: they are ids, in frozen values it refuses."""
+    from lightning_fabric.plugins.precision import MixedPrecision, Precision
+
+    class Autocast(MixedPrecision):
+        def convert_input(self, data: Any) -> Any:
+            return data
+
+    return Autocast("bf16-mixed", device.type) if name == "bf16" else Precision()
 
 
 def seed_update(seed: int, update: int, rank: int) -> None:

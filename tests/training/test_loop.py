@@ -31,7 +31,7 @@ def batch_at(update: int, rank: int, world: int) -> Batch:
     return Batch(random.integers(0, 30, 32), np.full(4, 8), np.arange(4))
 
 
-def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, rate=1e-2, **loop):
+def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, rate=1e-2, precision="fp32", **loop):
     model = GPT(MODEL, seed=1)
     run = RunFolder.start(folder, {"name": "test"}, resume=resume) if folder else None
     return Trainer(
@@ -45,8 +45,8 @@ def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, 
             validate_every=3,
             checkpoint_every=3,
         ),
-        settings=LoopSettings(device="cpu", precision="fp32", log_every=2, **loop),
-        engine=Engine.start("cpu", "fp32"),
+        settings=LoopSettings(device="cpu", precision=precision, log_every=2, **loop),
+        engine=Engine.start("cpu", precision),
         optimizer=Adam(model, OptimizerSettings()),
         batch_at=batch,
         folder=run,
@@ -152,3 +152,13 @@ def test_the_gradient_is_clipped_to_a_global_norm(tmp_path):
     assert norm == pytest.approx(1.0, rel=1e-4)
     for clipped, whole in zip(moments, free, strict=True):
         torch.testing.assert_close(clipped, whole / free_norm, rtol=1e-3, atol=1e-9)
+
+
+def test_bf16_keeps_fp32_weights_and_loses_no_more_than_rounding(tmp_path):
+    runs = {name: trainer(tmp_path / name, precision=name) for name in ("fp32", "bf16")}
+    for run in runs.values():
+        run.run()
+    assert {parameter.dtype for parameter in runs["bf16"].objective.parameters()} == {torch.float32}
+    last = {name: run.folder.metrics()[-1]["loss"] for name, run in runs.items()}
+    assert last["bf16"] != last["fp32"]  # the products really are bf16, which has 8 bits
+    assert abs(last["bf16"] - last["fp32"]) < 2**-8 * last["fp32"]
