@@ -1,7 +1,8 @@
 """How a story closes: it looks back on what happened in other words.
 
-This is what makes the stories worth reading: who has what, how people are, questions with their answers, the tale told
-once more. Whoever can foresee these sentences has followed the story.
+This is what makes the stories worth reading: who has what, how people are, the tale told once more, and then, as in a
+school reader, questions, answers and claims of which each is called true or false. Whoever can foresee these sentences
+has followed the story.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from foretext.storyworld.facts import Fact
-from foretext.storyworld.narration import ending, feeling, tell_event
-from foretext.storyworld.plots import Plot, add_thread
+from foretext.storyworld.narration import ending, feeling, statement, tell_event
+from foretext.storyworld.plots import Plot, add_thread, choose, opposite_turns
 from foretext.storyworld.questions import questions
-from foretext.storyworld.statements import SAYINGS, roles_of
 from foretext.storyworld.telling import Teller, capital
 from foretext.storyworld.words import LISTENERS
 
-UNKNOWN_SHARE = 0.33  # of the yes-or-no questions, how many nobody can answer
-DIALOGUE_SHARE = 0.5  # of the questions, how many people ask; the others are asked by whoever tells the story
-YES_OR_NO = {True: "yes", False: "no", None: "nobody knows"}
+UNKNOWN_SHARE = 0.2  # of the claims, how many nobody can judge
+TRUE_SHARE = 0.5  # of the answers, claims and events told again, how many are true
+QUIZ = (2, 4)  # fewest and most of them
+VERDICTS = {True: "True.", False: "False.", None: "Nobody knows."}
 
 
 def feel(plot: Plot, teller: Teller) -> list[str]:
@@ -37,24 +38,6 @@ def end(plot: Plot, teller: Teller) -> list[str]:
     return [ending(thread, bool(plot.luck(thread)), teller)]
 
 
-def ask(plot: Plot, teller: Teller) -> list[str]:
-    """A question about who, what or where, and its answer."""
-    teller.forget()
-    found = list(questions(plot, teller))
-    if not found:
-        return []
-    question = teller.random.choice(found)
-    return _answered(question.text, question.answer.name, teller)
-
-
-def ask_yes_or_no(plot: Plot, teller: Teller) -> list[str]:
-    """A question that is answered by yes, by no, or by nobody."""
-    teller.forget()
-    fact = _fact(plot, teller)
-    question = teller.tell(SAYINGS[fact.relation].question, roles_of(fact))
-    return _answered(question, YES_OR_NO[plot.state.value(fact)], teller)
-
-
 def tell_again(plot: Plot, teller: Teller) -> list[str]:
     """The events once more, in other words: of what comes one's way only how welcome it is stays the same."""
     teller.forget()
@@ -62,9 +45,45 @@ def tell_again(plot: Plot, teller: Teller) -> list[str]:
     return [f"{capital(teller.random.choice(LISTENERS))} told it again.", *told]
 
 
-CLOSINGS: tuple[Callable[[Plot, Teller], list[str]], ...] = (
-    *(feel, end, ask, ask, ask_yes_or_no, tell_again, tell_again),
-)
+def answer(plot: Plot, teller: Teller) -> list[str]:
+    """A question about who, what or where, an answer from the story, and whether it is right."""
+    teller.forget()
+    found = list(questions(plot, teller))
+    if not found:
+        return []
+    question = teller.random.choice(found)
+    right = not question.others or teller.random.random() < TRUE_SHARE
+    said = question.answer if right else teller.random.choice(question.others)
+    return [question.text, f"{capital(said.name)}.", VERDICTS[right]]
+
+
+def claim(plot: Plot, teller: Teller) -> list[str]:
+    """How things stand in the end, and whether that is true."""
+    teller.forget()
+    fact = _fact(plot, teller)
+    said = teller.random.random() < TRUE_SHARE
+    value = plot.state.value(fact)
+    return [statement(fact, said, teller), VERDICTS[None if value is None else value == said]]
+
+
+def recall(plot: Plot, teller: Teller) -> list[str]:
+    """One event in other words, or its opposite, and whether that happened."""
+    teller.forget()
+    number = teller.random.randrange(len(plot.events))
+    event, thread = plot.events[number], plot.owners[number]
+    if teller.random.random() < TRUE_SHARE:
+        return [tell_event(event.renewed(teller.random), teller), VERDICTS[True]]
+    opposites = [other for other in opposite_turns(plot, event, thread) if not plot.has_seen(other)]
+    return [tell_event(choose(teller.random, opposites), teller), VERDICTS[False]] if opposites else []
+
+
+def quiz(plot: Plot, teller: Teller) -> list[str]:
+    """Questions and claims, each called true or false."""
+    asked = teller.random.choices((answer, claim, recall), k=teller.random.randint(*QUIZ))
+    return ["True or false?", *(sentence for ask in asked for sentence in ask(plot, teller))]
+
+
+CLOSINGS: tuple[Callable[[Plot, Teller], list[str]], ...] = (feel, end, tell_again)
 
 
 def _fact(plot: Plot, teller: Teller) -> Fact:
@@ -77,12 +96,3 @@ def _fact(plot: Plot, teller: Teller) -> Fact:
         fact = add_thread(elsewhere, teller.random, teller.random.choice(plot.cast)).fact
         if fact is not None and plot.state.value(fact) is None:
             return fact
-
-
-def _answered(question: str, answer: str, teller: Teller) -> list[str]:
-    """A question and its answer, told or spoken."""
-    asker, answerer = teller.random.sample(LISTENERS, 2)
-    teller.forget()
-    if teller.random.random() < DIALOGUE_SHARE:
-        return [f'"{question}" asked {asker}.', f'"{capital(answer)}," said {answerer}.']
-    return [question, f"{capital(answer)}."]

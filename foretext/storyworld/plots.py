@@ -51,6 +51,11 @@ class Event:
         chances = {"g": GIFTS, "h": TROUBLES}
         return Event(self.kind, {r: random.choice(chances[r]) if r in chances else e for r, e in self.roles.items()})
 
+    def is_like(self, other: Event) -> bool:
+        """Whether both are the same event, whatever it was that came one's way."""
+        chances = ("g", "h")
+        return self.kind is other.kind and all(self.roles[r] is other.roles[r] for r in self.roles if r not in chances)
+
     def __str__(self) -> str:
         return " ".join([self.kind.name, *(self.roles[role].name for role in self.kind.roles)])
 
@@ -90,6 +95,10 @@ class Plot:
     def luck(self, thread: Thread) -> bool | None:
         """Whether a thread has come out well for its person; None where nothing is at stake or settled."""
         return self.state.value(thread.fact) if thread.fact else None
+
+    def has_seen(self, event: Event) -> bool:
+        """Whether the like of `event` happened: the same kind to the same people, things and places."""
+        return any(event.is_like(other) for other in self.events)
 
     @property
     def held_out(self) -> bool:
@@ -144,6 +153,12 @@ def turns(plot: Plot, thread: Thread, *, holds: bool | None, state: State | None
                 filled = {**roles, "p": place}
                 events.append(Event(kind, {role: filled[role] for role in kind.roles}))
     return [event for event in events if event.can_happen(state)]
+
+
+def opposite_turns(plot: Plot, event: Event, thread: Thread) -> list[Event]:
+    """What could have done to the matter of `thread` the opposite of what `event` did; nothing if it did nothing."""
+    outcome = next((holds for fact, holds in event.changes if fact == thread.fact), None)
+    return [] if outcome is None else turns(plot, thread, holds=not outcome, state=State())
 
 
 def advance(plot: Plot, random: Random, thread: Thread) -> None:

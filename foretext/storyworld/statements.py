@@ -1,4 +1,4 @@
-"""How it is said that a fact holds or does not: plain statements, questions, and how it makes people feel."""
+"""How it is said that a fact holds or does not: plain statements, and how it makes people feel."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from foretext.storyworld.words import Entity, Person
 
 @dataclass(frozen=True)
 class Saying:
-    """The ways to say that a relation holds, that it does not, and to ask which of both is so."""
+    """The ways to say that a relation holds, and that it does not."""
 
     roles: tuple[str, ...]  # what stands for the subject and the object of the fact
     true: tuple[str, ...]
     false: tuple[str, ...]
-    question: str
     matters: bool = True  # whether somebody is better off where it holds
 
 
@@ -24,61 +23,63 @@ SAYINGS: dict[str, Saying] = {
         ("A",),
         ("{A} was lucky.", "Things went well for {A_obj}."),
         ("{A} was unlucky.", "Things went badly for {A_obj}."),
-        "Was {A} lucky?",
     ),
     "has": Saying(
         ("A", "t"),
         ("{A} had {t}.", "{T} {was} with {A_obj}."),
         ("{A} did not have {t}.", "{T} {was} not with {A_obj}."),
-        "Did {A} have {t}?",
     ),
     "whole": Saying(
         ("t",),
         ("{T} {was} whole.", "{T} {was} not broken."),
         ("{T} {was} broken.", "{T} {was} not whole."),
-        "{Was} {t} whole?",
     ),
     "clean": Saying(
         ("t",),
         ("{T} {was} clean.", "{T} {was} not dirty."),
         ("{T} {was} dirty.", "{T} {was} not clean."),
-        "{Was} {t} clean?",
     ),
-    "dry": Saying(("A",), ("{A} was dry.", "{A} was not wet."), ("{A} was wet.", "{A} was not dry."), "Was {A} dry?"),
+    "dry": Saying(
+        ("A",),
+        ("{A} was dry.", "{A} was not wet."),
+        ("{A} was wet.", "{A} was not dry."),
+    ),
     "fed": Saying(
-        ("A",), ("{A} was full.", "{A} was not hungry."), ("{A} was hungry.", "{A} was not full."), "Was {A} full?"
+        ("A",),
+        ("{A} was full.", "{A} was not hungry."),
+        ("{A} was hungry.", "{A} was not full."),
     ),
     "warm": Saying(
-        ("A",), ("{A} was warm.", "{A} was not cold."), ("{A} was cold.", "{A} was not warm."), "Was {A} warm?"
+        ("A",),
+        ("{A} was warm.", "{A} was not cold."),
+        ("{A} was cold.", "{A} was not warm."),
     ),
     "well": Saying(
-        ("A",), ("{A} was well.", "{A} was not in pain."), ("{A} was in pain.", "{A} was not well."), "Was {A} well?"
+        ("A",),
+        ("{A} was well.", "{A} was not in pain."),
+        ("{A} was in pain.", "{A} was not well."),
     ),
     "rested": Saying(
         ("A",),
         ("{A} was wide awake.", "{A} was not tired."),
         ("{A} was tired.", "{A} was not wide awake."),
-        "Was {A} wide awake?",
     ),
     "friends": Saying(
         ("A", "B"),
         ("{A} liked {B_obj}.", "{A} was not angry with {B_obj}."),
         ("{A} was angry with {B_obj}.", "{A} did not like {B_obj}."),
-        "Did {A} like {B_obj}?",
     ),
     "ahead": Saying(
         ("A", "B"),
         ("{A} was ahead of {B_obj}.", "{A} was first."),
         ("{A} was not ahead of {B_obj}.", "{A} was not first."),
-        "Was {A} first?",
     ),
     "home": Saying(
         ("t", "A"),
         ("{T} {was} at home.", "{T} {was} not gone."),
         ("{T} {was} gone.", "{T} {was} not at home."),
-        "{Was} {t} at home?",
     ),
-    "at": Saying(("E", "p"), ("{E} {was} {p}.",), ("{E} {was} not {p}.",), "{Was} {e} {p}?", matters=False),
+    "at": Saying(("E", "p"), ("{E} {was} {p}.",), ("{E} {was} not {p}.",), matters=False),
 }
 
 GLAD = (

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from foretext.storyworld.closings import CLOSINGS
+from foretext.storyworld.closings import CLOSINGS, quiz
 from foretext.storyworld.facts import Fact, State
 from foretext.storyworld.narration import feeling, opening, statement, tell_event, uncapital
 from foretext.storyworld.plots import NEUTRAL, Plot, add_thread, advance, new_plot
 from foretext.storyworld.telling import Teller
 
-SENTENCES = (4, 12)  # fewest and most of a story
-WORDS = (30, 80)
-WANTED = (35, 60)  # a story goes on closing until it has about so many words
-EVENTS = (2, 4)
+SENTENCES = (5, 24)  # fewest and most of a story
+WORDS = (30, 90)
+CLOSING_SHARE = 0.7  # how many look back before the questions
+EVENTS = (2, 3)
 CAST = (2, 3)
 NEUTRAL_SHARE = 0.4  # of the second threads, how many only put things or people somewhere
 ADJECTIVE_SHARE = 0.5
@@ -67,13 +67,9 @@ def tell(plot: Plot, random: Random) -> Story | None:
     """The story of a plot, or None where this telling comes out too short or too long."""
     teller = Teller(random, adjectives=ADJECTIVE_SHARE)
     sentences = [*opening(plot, teller), *_middle(plot, teller)]
-    wanted = random.randint(*WANTED)
-    for close in random.sample(CLOSINGS, k=len(CLOSINGS)):
-        if _words(sentences) >= wanted:
-            break
-        more = close(plot, teller)
-        if _words([*sentences, *more]) <= WORDS[1]:
-            sentences += more
+    if random.random() < CLOSING_SHARE:
+        sentences += random.choice(CLOSINGS)(plot, teller)
+    sentences += quiz(plot, teller)
     fits = WORDS[0] <= _words(sentences) <= WORDS[1] and SENTENCES[0] <= len(sentences) <= SENTENCES[1]
     return Story(tuple(sentences), plot) if fits else None
 

@@ -74,10 +74,8 @@ class Chance:
 
 Entity = Person | Thing | Place | Chance
 
-_SHE = """Ada Amy Ann Beth Cora Daisy Dora Ella Emma Eva Fay Grace Hanna Helen Ida Iris Jane Jill Judy Kate Lena Lily
-Lucy Maria Mary Mia Molly Nina Nora Olga Pam Polly Rita Rosa Ruth Sally Sara Tess Tina Vera Wendy Zoe"""
-_HE = """Adam Alan Ben Bill Carl Dan David Eric Felix Frank Fred George Hans Harry Henry Hugo Ivan Jack Jim Joe John
-Karl Leo Luke Mark Martin Max Nick Noah Oscar Paul Peter Ralph Rob Sam Simon Steve Ted Tim Tom Victor Will"""
+_SHE = "Ada Amy Beth Cora Emma Jane Kate Lily Mary Nora Rosa Tina"
+_HE = "Ben Carl David Fred Hugo Jack Leo Mark Paul Sam Tom Will"
 
 PEOPLE = tuple(Person(name, she=True) for name in _SHE.split()) + tuple(Person(name, she=False) for name in _HE.split())
 

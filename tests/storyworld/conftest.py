@@ -17,10 +17,11 @@ import pytest
 from foretext.storyworld.events import KINDS
 from foretext.storyworld.plots import add_thread, new_plot
 from foretext.storyworld.statements import SAYINGS
-from foretext.storyworld.words import PEOPLE, PETS, PLACES, THINGS
+from foretext.storyworld.words import PEOPLE, PETS, PLACES, THINGS, UNWELCOME, WELCOME
 
 PRONOUNS = {"he", "she", "him", "her", "his"}
 NAMES = "|".join(person.name for person in PEOPLE)
+ADJECTIVES = "|".join(WELCOME + UNWELCOME)
 LINKS = r"(?:(?:Then|Later|After that|Soon|Now) )?"
 Happening = tuple[str, tuple[tuple[str, str], ...]]  # kind of event, and its roles with the names that fill them
 
@@ -35,6 +36,10 @@ def role_patterns() -> dict[str, str]:
         for role, entity in add_thread(plot, random, plot.cast[0]).roles.items():
             names.setdefault(role, set()).add(entity.name)
     patterns = {role: _any(known) for role, known in names.items()}
+    for role in "gh":
+        patterns[role] = (
+            f"(?:a|an|some) (?:(?:{ADJECTIVES}) )?(?:{_any(name.split(' ', 1)[1] for name in names[role])})"
+        )
     patterns |= {"T": patterns["t"], "e": f"{patterns['t']}|{NAMES}", "E": f"{patterns['t']}|{NAMES}|he|she"}
     for role in "AB":
         patterns |= {role: f"{NAMES}|he|she", f"{role}_obj": f"{NAMES}|him|her", f"{role}_name": NAMES}
@@ -162,7 +167,8 @@ def understand(text: str) -> Understood:
         sentence = sentence.strip()
         happening = reader.event(sentence)
         if happening is None:
-            reader.subject = sentence.split()[0]
+            first = re.sub(f"^{LINKS}", "", sentence).split()[0]
+            reader.subject = reader.subject if first.lower() in PRONOUNS else first
             other.append(sentence)
         else:
             books.note(happening)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from foretext.storyworld.facts import State
-from foretext.storyworld.plots import Event, Plot, add_thread, choose, new_plot, turns
+from foretext.storyworld.plots import Event, Plot, add_thread, choose, new_plot, opposite_turns, turns
 from foretext.storyworld.tasks.draw import draw
 from foretext.storyworld.tasks.row import Labelled
 from foretext.storyworld.telling import Teller
@@ -49,8 +48,7 @@ def _example(random: Random, number: int) -> Labelled | None:
 
 def _other(plot: Plot, event: Event, random: Random) -> Event | None:
     """The opposite of `event`."""
-    thread = plot.owners[plot.events.index(event)]
-    options = turns(plot, thread, holds=not plot.luck(thread), state=State())
+    options = opposite_turns(plot, event, plot.owners[plot.events.index(event)])
     return choose(random, options) if options else None
 
 

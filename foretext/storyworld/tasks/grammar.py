@@ -1,4 +1,4 @@
-"""Is it good English? What is bad differs from what is good in one agreement, in word order, or by a word missing."""
+"""Is it good English? What is bad has one fault: an agreement, the word order, or a word missing."""
 
 from __future__ import annotations
 
@@ -30,11 +30,20 @@ def _example(random: Random, number: int) -> Labelled | None:
     sentences = [tell_event(event, teller) for event in plot.events[:SENTENCES]]
     if label == "bad":
         changed = random.randrange(len(sentences))
-        broken = random.choice((_disagree, _swap, _drop))(random, sentences[changed].removesuffix(".").split())
+        broken = _break(random, sentences[changed])
         if broken is None:
             return None
-        sentences[changed] = " ".join(broken) + "."
+        sentences[changed] = broken
     return Labelled((" ".join(sentences),), label)
+
+
+def _break(random: Random, sentence: str) -> str | None:
+    """The sentence with one fault of whatever kind fits it, None where none does."""
+    words = sentence.removesuffix(".").split()
+    for fault in random.sample((_disagree, _swap, _drop), k=3):
+        if broken := fault(random, words):
+            return " ".join(broken) + "."
+    return None
 
 
 def _disagree(random: Random, words: list[str]) -> list[str] | None:
