@@ -1,4 +1,4 @@
-"""The model: one embedding matrix, the decoder's blocks, and a head once there is a task.
+"""The model: one embedding matrix, the backbone's layers, and a head once there is a task.
 
     h_0 = U W_e + W_p;   h_l = block(h_{l-1});   P(u) = softmax(h_n W_e^T);   P(y | x) = softmax(h_n^extract W_y)
 
@@ -16,9 +16,13 @@ from torch import Tensor, nn
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
 from foretext.model.heads import HeadSettings, TaskHead
+from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
-from foretext.model.settings import SPECIALS, ModelSettings
+from foretext.model.settings import SPECIALS, Backbone, ModelSettings
 from foretext.model.transformer import Block
+
+# A layer of each backbone: made from the model's settings, (states, sequences) to states.
+BACKBONES: dict[Backbone, type[nn.Module]] = {"transformer": Block, "lstm": LSTMLayer}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class GPT(nn.Module):
         super().__init__()
         self.settings = settings
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
-        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
+        self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
         initialize(self, settings.initial_deviation, seed)
 
@@ -73,6 +77,8 @@ class GPT(nn.Module):
 def initialize(model: nn.Module, deviation: float, seed: int) -> None:
     """Weights N(0, deviation), biases 0, gains 1, in the order of the parameters' names: the same on every machine.
 
+    The forget gates of an LSTM start open.
+
     Source: section 4.1, with a deviation of 0.02.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -85,6 +91,9 @@ def initialize(model: nn.Module, deviation: float, seed: int) -> None:
                 parameter.fill_(1.0)
             else:
                 parameter.zero_()
+    for module in model.modules():
+        if isinstance(module, LSTMLayer):
+            module.open_forget_gates()
 
 
 def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
@@ -101,7 +110,7 @@ def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
     blocks = len(source.blocks) if layers is None else layers
     if not -1 <= blocks <= len(source.blocks):
         raise SettingsError(f"cannot transfer {blocks} layers; this model has {len(source.blocks)} (-1 means nothing)")
-    if source.embedding.shape != target.embedding.shape or len(source.blocks) != len(target.blocks):
+    if _shape(source) != _shape(target):
         raise SettingsError("weights can only be transferred between models of the same shape")
     if blocks == -1:
         return
@@ -112,3 +121,8 @@ def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
         target.embedding[specials] = fresh
         for block in range(blocks):
             target.blocks[block].load_state_dict(source.blocks[block].state_dict())
+
+
+def _shape(model: GPT) -> tuple[object, ...]:
+    """What two models must share for the weights of one to fit into the other."""
+    return type(model.blocks[0]) if len(model.blocks) else None, len(model.blocks), model.embedding.shape
