@@ -57,18 +57,27 @@ class GPT(nn.Module):
             raise SettingsError(
                 f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
             )
-        matrix = dropout(self.embedding, self.settings.embedding_dropout, self.training)
-        places = sequences.positions + self.settings.vocabulary + SPECIALS
-        states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
+        matrix, states = self._embed(sequences)
         for block in self.blocks:
             states = block(states, sequences)
         return Hidden(states, matrix)
 
+    def _embed(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
+        """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
+        probability = self.settings.embedding_dropout
+        on_matrix = self.settings.embedding_dropout_on == "matrix"
+        matrix = dropout(self.embedding, probability, self.training) if on_matrix else self.embedding
+        places = sequences.positions + self.settings.vocabulary + SPECIALS
+        states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
+        return matrix, states if on_matrix else dropout(states, probability, self.training)
+
     def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:
-        """The task head's scores, read at the last token of each sequence."""
+        """The task head's scores, read at the last token of each sequence or from the mean of its states."""
         if self.head is None:
             raise SettingsError("this model has no task head; fine-tune it on a task first")
-        return self.head(hidden.states.index_select(0, sequences.ends), sequences)  # type: ignore[no-any-return]
+        at_extract = self.head.settings.reads == "extract"
+        states = hidden.states.index_select(0, sequences.ends) if at_extract else sequences.mean(hidden.states)
+        return self.head(states, sequences)  # type: ignore[no-any-return]
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())

@@ -11,6 +11,7 @@ from foretext.settings import Settings
 
 SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind the vocabulary
 Backbone = Literal["transformer", "lstm"]
+EmbeddingDropoutOn = Literal["matrix", "input"]
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
@@ -34,7 +35,10 @@ class ModelShape(Settings):
     lstm_units: int = Field(2_048, ge=1)
     """Units of an LSTM layer; a Transformer has none."""
     embedding_dropout: float = Field(0.1, ge=0, lt=1)
-    """Dropout on the embedding matrix, drawn once a forward pass."""
+    """Dropout on embeddings."""
+    embedding_dropout_on: EmbeddingDropoutOn = "matrix"
+    """matrix: drawn on the embedding matrix once a step, so that input and softmax miss the same entries (the released
+    code). input: drawn on each token's embedding, the softmax sees all."""
     attention_dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on attention weights."""
     residual_dropout: float = Field(0.1, ge=0, lt=1)

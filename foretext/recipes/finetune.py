@@ -12,7 +12,7 @@ from pydantic import Field
 
 from foretext.recipes.labelled_data import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.settings import Settings
-from foretext.training.settings import LoopSettings, OptimizerSettings
+from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,7 @@ class FinetuneSettings(Settings):
     """Which epoch's weights to keep, by the validation score."""
     seed: int = Field(0, ge=0)
     """Decides new weights, the order of the examples and dropout."""
+    points: PointSettings = PointSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
 
@@ -129,7 +130,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     train, valid = _encode(source, data)
     for line in overview(data.train, train, data.valid, valid).lines():
         log.info(line)
-    batches = EpochBatches(train, batch=settings.batch, seed=settings.seed)
+    batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     updates = max(1, round(settings.epochs * batches.updates_per_epoch))
     model = _build(source, data, settings)
     rate = settings.learning_rate or default_learning_rate(model.settings.width)
@@ -140,7 +141,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     write_text(run.path / "settings.toml", to_toml(settings))
     engine = Engine.start(settings.loop.device, settings.loop.precision)
     trainer = Trainer(
-        objective=FineTuning(model, settings.language_model_weight),
+        objective=FineTuning(model, settings.language_model_weight, settings.points),
         plan=Plan(
             updates=updates,
             learning_rate=rate,
@@ -196,7 +197,8 @@ def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -
     from foretext.model.gpt import GPT, transfer
 
     dropouts = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), settings.dropout)
-    shape = source.gpt.settings.model_copy(update=dropouts)
+    on = {"embedding_dropout_on": settings.points.embedding_dropout_on}
+    shape = source.gpt.settings.model_copy(update={**dropouts, **on})
     model = GPT(shape, head_settings(data, settings), seed=settings.seed)
     transfer(source.gpt, model, settings.transfer_layers)
     return model
@@ -208,31 +210,19 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
 
     from foretext.model.heads import HeadSettings
 
-    schema, dropout = data.schema, settings.classifier_dropout
+    schema = data.schema
+    common = {"combine": schema.combine, "dropout": settings.classifier_dropout, "reads": settings.points.head_reads}
     if not schema.graded:
         outputs = 1 if schema.kind == "choice" else len(schema.classes)
-        return HeadSettings(combine=schema.combine, outputs=outputs, dropout=dropout)
+        return HeadSettings(outputs=outputs, **common)
     scores = np.array([float(example.label) for example in data.train if example.label is not None])
     learned = settings.scores or ("grades" if schema.kind == "similarity" else "value")
     if learned == "value":
-        return HeadSettings(
-            combine=schema.combine,
-            target="value",
-            outputs=1,
-            low=float(scores.mean()),
-            step=float(scores.std()) or 1.0,
-            dropout=dropout,
-        )
+        low, step = float(scores.mean()), float(scores.std()) or 1.0
+        return HeadSettings(target="value", outputs=1, low=low, step=step, **common)
     low, high = float(np.floor(scores.min())), float(np.ceil(scores.max()))
     steps = round(high - low) if 2 <= high - low <= MOST_GRADES else GRADES
-    return HeadSettings(
-        combine=schema.combine,
-        target="grades",
-        outputs=steps + 1,
-        low=low,
-        step=(high - low) / steps,
-        dropout=dropout,
-    )
+    return HeadSettings(target="grades", outputs=steps + 1, low=low, step=(high - low) / steps, **common)
 
 
 def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:
