@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -118,6 +118,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     from foretext.evaluation.pages import training_report
     from foretext.evaluation.report import write_report
     from foretext.files import write_text
+    from foretext.recipes.departures import departure_lines, departure_rows, departures, run_values
     from foretext.settings import to_toml
     from foretext.tasks.batching import EpochBatches
     from foretext.tasks.overview import overview
@@ -140,6 +141,11 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     run = RunFolder.start(settings.out, identity, resume=settings.resume)
     write_text(run.path / "settings.toml", to_toml(settings))
     engine = Engine.start(settings.loop.device, settings.loop.precision)
+    record = {**identity, "learning_rate": rate, "engine": engine.describe()}
+    history = {**source.history, "finetuning": record}
+    departed = departures(run_values(model.settings.model_dump(), history, source.tokenizer.mode))
+    for line in departure_lines(departed):
+        log.info(line)
     trainer = Trainer(
         objective=FineTuning(model, settings.language_model_weight, settings.points),
         plan=Plan(
@@ -168,10 +174,15 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         run.restore_best(kept, trainer.objective)
     evaluation = _evaluate(model, data, valid)
     result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
-    history = {**source.history, "finetuning": {**identity, "result": result.to_json(), "engine": engine.describe()}}
+    record |= {"result": result.to_json(), "departures": [asdict(departure) for departure in departed]}
     if engine.rank == 0:
         save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
-        page = training_report(run.metrics(), title=f"Fine-tuning {run.path.name}", settings=settings.model_dump())
+        page = training_report(
+            run.metrics(),
+            title=f"Fine-tuning {run.path.name}",
+            settings=settings.model_dump(),
+            departures=departure_rows(departed),
+        )
         write_report(run.path / "report.html", page)
     return result
 
