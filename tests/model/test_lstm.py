@@ -1,50 +1,20 @@
-"""The LSTM backbone: the laws of the Transformer hold for it, and its cells are those of the textbook."""
+"""The LSTM backbone: its cells are those of the textbook; the laws it shares with the Transformer stand there."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from foretext.batch import pack
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT, transfer
-from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings, ModelShape
 
 SETTINGS = ModelSettings(vocabulary=20, context=12, backbone="lstm", layers=2, width=16, heads=4, lstm_units=24)
 
 
-@pytest.fixture
-def model():
-    made = GPT(SETTINGS, seed=1).double().eval()
-    with torch.no_grad():  # larger weights than the initial ones, so that every path matters
-        for parameter in made.parameters():
-            parameter.add_(
-                0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
-            )
-    return made
-
-
-def states(model, *sequences):
-    with torch.no_grad():
-        return model(Sequences.of(pack([list(sequences)]))).states
-
-
-def test_an_lstm_never_sees_the_future(model):
-    one, other = states(model, [1, 2, 3, 4, 5]), states(model, [1, 2, 3, 9, 8])
-    torch.testing.assert_close(one[:3], other[:3], rtol=0, atol=1e-14)
-    assert (one[3:] - other[3:]).abs().min() > 0
-
-
-def test_an_lstm_reads_a_sequence_the_same_alone_and_among_others(model):
-    alone = states(model, [4, 5, 6])
-    among = states(model, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
-    torch.testing.assert_close(among[7:10], alone, rtol=0, atol=1e-14)
-
-
-def test_the_states_of_an_lstm_are_those_of_the_formulas_written_out(model):
+def test_the_states_of_an_lstm_are_those_of_the_formulas_written_out(enlarged, states):
     """Hochreiter and Schmidhuber's cell with a forget gate, gates in the order input, forget, cell, output."""
-    ids = [3, 1, 4, 1]
+    model, ids = enlarged(SETTINGS), [3, 1, 4, 1]
     weights = {name: value.detach() for name, value in model.named_parameters()}
     table = weights["embedding"]
     read = [table[token] + table[20 + SPECIALS + place] for place, token in enumerate(ids)]
@@ -75,7 +45,7 @@ def test_the_papers_lstm_is_one_layer_of_2048_units():
     assert ModelShape(backbone="lstm", layers=3).layers == 3
 
 
-def test_an_lstm_as_wide_as_the_model_needs_no_projection():
+def test_an_lstm_as_wide_as_the_model_needs_no_projection(states):
     same = GPT(SETTINGS.model_copy(update={"lstm_units": 16}))
     assert not [name for name, _ in same.named_parameters() if ".output." in name]
     assert states(same.eval(), [1, 2, 3]).shape == (3, 16)

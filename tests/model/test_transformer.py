@@ -1,4 +1,4 @@
-"""Laws of the decoder: causality, independence of sequences, and agreement with the formulas written out."""
+"""Laws of the decoder, of either backbone: causality, independence of sequences, agreement with the formulas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from foretext.batch import pack
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
-from foretext.model.gpt import GPT, transfer
+from foretext.model.gpt import BACKBONES, GPT, transfer
 from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings
 from foretext.model.transformer import _attend
@@ -19,34 +19,29 @@ SETTINGS = ModelSettings(vocabulary=20, context=12, layers=2, width=16, heads=4)
 
 
 @pytest.fixture
-def model():
-    made = GPT(SETTINGS, seed=1).double().eval()
-    with torch.no_grad():  # larger weights than the initial ones, so that every path matters
-        for parameter in made.parameters():
-            parameter.add_(
-                0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
-            )
-    return made
+def model(enlarged):
+    return enlarged(SETTINGS)
 
 
-def states(model, *sequences):
-    with torch.no_grad():
-        return model(Sequences.of(pack([list(sequences)]))).states
+@pytest.fixture(params=BACKBONES)
+def either(request, enlarged):
+    """A model of each backbone."""
+    return enlarged(SETTINGS.model_copy(update={"backbone": request.param, "lstm_units": 24}))
 
 
-def test_a_position_never_sees_the_future(model):
-    one, other = states(model, [1, 2, 3, 4, 5]), states(model, [1, 2, 3, 9, 8])
+def test_a_position_never_sees_the_future(either, states):
+    one, other = states(either, [1, 2, 3, 4, 5]), states(either, [1, 2, 3, 9, 8])
     torch.testing.assert_close(one[:3], other[:3], rtol=0, atol=1e-14)
     assert (one[3:] - other[3:]).abs().min() > 0
 
 
-def test_point_11_a_sequence_is_the_same_alone_and_among_others(model):
-    alone = states(model, [4, 5, 6])
-    among = states(model, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
+def test_point_11_a_sequence_is_the_same_alone_and_among_others(either, states):
+    alone = states(either, [4, 5, 6])
+    among = states(either, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
     torch.testing.assert_close(among[7:10], alone, rtol=0, atol=1e-14)
 
 
-def test_point_01_the_states_are_those_of_the_formulas_written_out(model):
+def test_point_01_the_states_are_those_of_the_formulas_written_out(model, states):
     """An independent forward pass: loops over heads and positions, straight from the formulas."""
     ids = [3, 1, 4, 1, 5]
     weights = {name: value.detach() for name, value in model.named_parameters()}
@@ -107,7 +102,7 @@ def test_weights_start_normal_with_deviation_002_biases_0_gains_1():
             assert torch.equal(parameter, torch.full_like(parameter, float(name.endswith("norm.weight")))), name
 
 
-def test_a_sequence_longer_than_the_context_is_refused(model):
+def test_a_sequence_longer_than_the_context_is_refused(model, states):
     with pytest.raises(SettingsError, match="13 tokens is longer than the context of 12"):
         states(model, list(range(13)))
 
