@@ -122,6 +122,12 @@ COMMANDS = (
         "foretext perplexity run novel.txt",
         ("model", "inputs"),
     ),
+    Command(
+        "recipe",
+        "Show point by point what the paper asks for, and where a model departs from it.",
+        "foretext recipe run",
+        ("run",),
+    ),
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
 

@@ -170,9 +170,10 @@ def to_toml(settings: Settings, sources: Mapping[str, str] | None = None) -> str
 
 
 def _walk(cls: type[Settings], path: tuple[str, ...], instance: Settings | None) -> Iterator[Leaf]:
-    """The leaves below `path`; where the table has a default value of its own, theirs come from it."""
+    """The leaves below `path`; where the table has a default value of its own, what that was given is theirs."""
     for name, field in cls.model_fields.items():
-        default = getattr(instance, name) if instance else field.get_default(call_default_factory=True)
+        given = instance is not None and name in instance.model_fields_set
+        default = getattr(instance, name) if given else field.get_default(call_default_factory=True)
         if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
             yield from _walk(field.annotation, (*path, name), default if isinstance(default, Settings) else None)
         else:

@@ -51,11 +51,16 @@ def evaluation_report(
 
 
 def training_report(
-    lines: Sequence[Mapping[str, Any]], *, title: str, settings: Mapping[str, object] | None = None
+    lines: Sequence[Mapping[str, Any]],
+    *,
+    title: str,
+    settings: Mapping[str, object] | None = None,
+    departures: Sequence[Sequence[str]] | None = None,
 ) -> Report:
     """A page about one run from the lines of its `metrics.jsonl`: losses and whatever else was measured over updates.
 
-    Names that start with `valid_` are drawn beside the training's value of the same name.
+    Names that start with `valid_` are drawn beside the training's value of the same name. `departures` are rows of
+    point, stage, setting, its value in this run and in the paper.
     """
     from foretext.evaluation.figures import loss_curves
 
@@ -67,6 +72,8 @@ def training_report(
             f"{name.replace('_', ' ').capitalize()} over updates.",
             f"Lines of {', '.join(series)} over updates; the last values stand in the legend.",
         )
+    if departures is not None:
+        _add_departures(report, departures)
     if settings:
         report.section("How this was made").values("Settings", settings)
     return report
@@ -82,6 +89,14 @@ def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[lis
             points[0].append(line["update"])
             points[1].append(line[name])
     return dict(sorted(curves.items(), key=lambda curve: (curve[0] != "loss", curve[0])))
+
+
+def _add_departures(report: Report, departures: Sequence[Sequence[str]]) -> None:
+    section = report.section("Departures from the paper")
+    if departures:
+        section.table(("point", "stage", "setting", "this run", "paper"), departures)
+    else:
+        section.paragraph("None: every setting has the value of the paper or of the code released with it.")
 
 
 def _add_classes(report: Report, confusion: Confusion) -> None:

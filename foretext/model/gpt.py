@@ -1,4 +1,4 @@
-"""The model: one embedding matrix, the decoder's blocks, and a head once there is a task.
+"""The model: one embedding matrix, the backbone's layers, and a head once there is a task.
 
     h_0 = U W_e + W_p;   h_l = block(h_{l-1});   P(u) = softmax(h_n W_e^T);   P(y | x) = softmax(h_n^extract W_y)
 
@@ -16,9 +16,13 @@ from torch import Tensor, nn
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
 from foretext.model.heads import HeadSettings, TaskHead
+from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
-from foretext.model.settings import SPECIALS, ModelSettings
+from foretext.model.settings import SPECIALS, Backbone, ModelSettings
 from foretext.model.transformer import Block
+
+# A layer of each backbone: made from the model's settings, (states, sequences) to states.
+BACKBONES: dict[Backbone, type[nn.Module]] = {"transformer": Block, "lstm": LSTMLayer}
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class GPT(nn.Module):
         super().__init__()
         self.settings = settings
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
-        self.blocks = nn.ModuleList(Block(settings) for _ in range(settings.layers))
+        self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
         initialize(self, settings.initial_deviation, seed)
 
@@ -53,18 +57,27 @@ class GPT(nn.Module):
             raise SettingsError(
                 f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
             )
-        matrix = dropout(self.embedding, self.settings.embedding_dropout, self.training)
-        places = sequences.positions + self.settings.vocabulary + SPECIALS
-        states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
+        matrix, states = self._embed(sequences)
         for block in self.blocks:
             states = block(states, sequences)
         return Hidden(states, matrix)
 
+    def _embed(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
+        """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
+        probability = self.settings.embedding_dropout
+        on_matrix = self.settings.embedding_dropout_on == "matrix"
+        matrix = dropout(self.embedding, probability, self.training) if on_matrix else self.embedding
+        places = sequences.positions + self.settings.vocabulary + SPECIALS
+        states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
+        return matrix, states if on_matrix else dropout(states, probability, self.training)
+
     def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:
-        """The task head's scores, read at the last token of each sequence."""
+        """The task head's scores, read at the last token of each sequence or from the mean of its states."""
         if self.head is None:
             raise SettingsError("this model has no task head; fine-tune it on a task first")
-        return self.head(hidden.states.index_select(0, sequences.ends), sequences)  # type: ignore[no-any-return]
+        at_extract = self.head.settings.reads == "extract"
+        states = hidden.states.index_select(0, sequences.ends) if at_extract else sequences.mean(hidden.states)
+        return self.head(states, sequences)  # type: ignore[no-any-return]
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
@@ -72,6 +85,8 @@ class GPT(nn.Module):
 
 def initialize(model: nn.Module, deviation: float, seed: int) -> None:
     """Weights N(0, deviation), biases 0, gains 1, in the order of the parameters' names: the same on every machine.
+
+    The forget gates of an LSTM start open.
 
     Source: section 4.1, with a deviation of 0.02.
     """
@@ -85,6 +100,9 @@ def initialize(model: nn.Module, deviation: float, seed: int) -> None:
                 parameter.fill_(1.0)
             else:
                 parameter.zero_()
+    for module in model.modules():
+        if isinstance(module, LSTMLayer):
+            module.open_forget_gates()
 
 
 def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
@@ -101,7 +119,7 @@ def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
     blocks = len(source.blocks) if layers is None else layers
     if not -1 <= blocks <= len(source.blocks):
         raise SettingsError(f"cannot transfer {blocks} layers; this model has {len(source.blocks)} (-1 means nothing)")
-    if source.embedding.shape != target.embedding.shape or len(source.blocks) != len(target.blocks):
+    if _shape(source) != _shape(target):
         raise SettingsError("weights can only be transferred between models of the same shape")
     if blocks == -1:
         return
@@ -112,3 +130,8 @@ def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
         target.embedding[specials] = fresh
         for block in range(blocks):
             target.blocks[block].load_state_dict(source.blocks[block].state_dict())
+
+
+def _shape(model: GPT) -> tuple[object, ...]:
+    """What two models must share for the weights of one to fit into the other."""
+    return type(model.blocks[0]) if len(model.blocks) else None, len(model.blocks), model.embedding.shape

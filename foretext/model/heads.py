@@ -25,6 +25,7 @@ from foretext.settings import Settings
 
 Combine = Literal["one", "add", "choose"]
 Target = Literal["class", "grades", "value"]
+Reads = Literal["extract", "mean"]
 
 
 class HeadSettings(Settings):
@@ -41,6 +42,8 @@ class HeadSettings(Settings):
     """Grades: the score of the lowest grade. Value: the mean of the training scores."""
     step: float = 1.0
     """Grades: distance from one grade to the next. Value: the standard deviation of the training scores."""
+    reads: Reads = "extract"
+    """The state of a sequence that is read: at its extract token, or the mean over all its tokens."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on the state that is read, one mask an example."""
 
@@ -54,7 +57,7 @@ class TaskHead(nn.Module):
         self.linear = nn.Linear(width, settings.outputs)
 
     def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
-        """Scores from the states at the extract tokens, `(sequences, width)`.
+        """Scores from a state of each sequence, `(sequences, width)`.
 
         Returns `(examples, outputs)`; for `choose`, `(sequences,)`: one score an answer.
         """
@@ -77,8 +80,7 @@ class TaskHead(nn.Module):
         if self.settings.target == "grades":
             return -(self._soft_grades(labels.to(scores.dtype)) * scores.log_softmax(-1)).sum()
         if self.settings.combine == "choose":
-            right = _first_sequence(sequences) + labels
-            return -_log_softmax_within_examples(scores, sequences).index_select(0, right).sum()
+            return -_log_softmax_within_examples(scores, sequences).index_select(0, right_answers(sequences)).sum()
         return functional.cross_entropy(scores, labels, reduction="sum")
 
     def probabilities(self, scores: Tensor, sequences: Sequences) -> Tensor:
@@ -101,10 +103,11 @@ class TaskHead(nn.Module):
         return (1 - (place[:, None] - grades).abs()).clamp(min=0)
 
 
-def _first_sequence(sequences: Sequences) -> Tensor:
-    """The index of each example's first sequence, `(examples,)`."""
+def right_answers(sequences: Sequences) -> Tensor:
+    """The index of the sequence that holds each example's right answer, `(examples,)`; the labels say which it is."""
+    assert sequences.labels is not None, "without labels no answer is right"
     counts = torch.bincount(sequences.examples, minlength=sequences.example_count)
-    return counts.cumsum(0) - counts
+    return counts.cumsum(0) - counts + sequences.labels
 
 
 def _log_softmax_within_examples(scores: Tensor, sequences: Sequences) -> Tensor:

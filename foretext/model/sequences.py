@@ -84,6 +84,12 @@ class Sequences:
         flat = grid.reshape(self.sequence_count * self.longest, *grid.shape[2:])
         return flat if self.even else flat.index_select(0, self.slots)
 
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of `values` `(tokens, …)` over the tokens of each sequence: `(sequences, …)`."""
+        owners = torch.repeat_interleave(self.lengths, output_size=len(self.tokens))
+        total = values.new_zeros((self.sequence_count, *values.shape[1:])).index_add(0, owners, values)
+        return total / self.lengths[:, None]
+
     def by_example(self, values: Tensor) -> Tensor:
         """The sum of `values` `(sequences, …)` over the sequences of each example: `(examples, …)`."""
         total = values.new_zeros((self.example_count, *values.shape[1:]))

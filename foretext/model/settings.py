@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from foretext.errors import SettingsError
 from foretext.settings import Settings
 
 SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind the vocabulary
+Backbone = Literal["transformer", "lstm"]
+EmbeddingDropoutOn = Literal["matrix", "input"]
+PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
 class ModelShape(Settings):
-    """A Transformer decoder but for its vocabulary; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
+    """A decoder but for its vocabulary; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
 
+    model_config = ConfigDict(validate_default=True)  # so that layers not given are filled in
+
+    backbone: Backbone = "transformer"
+    """What turns embeddings into states: transformer, or lstm, which the paper compares it with."""
     context: int = Field(512, ge=2)
     """Longest sequence in tokens; also the number of learned positions."""
-    layers: int = Field(12, ge=0)
-    """Transformer blocks."""
+    layers: int = Field(default=None, ge=0)  # type: ignore[assignment]
+    """Transformer blocks or LSTM layers. Not given: the paper's 12 blocks, or its 1 LSTM layer."""
     width: int = Field(768, ge=1)
     """Size of a state and of an embedding."""
     heads: int = Field(12, ge=1)
     """Attention heads in a block; `width` must be a multiple."""
     feed_forward: int = Field(0, ge=0)
     """Hidden units of a block's feed-forward layer; 0 means four times the width."""
+    lstm_units: int = Field(2_048, ge=1)
+    """Units of an LSTM layer; a Transformer has none."""
     embedding_dropout: float = Field(0.1, ge=0, lt=1)
-    """Dropout on the embedding matrix, drawn once a forward pass."""
+    """Dropout on embeddings."""
+    embedding_dropout_on: EmbeddingDropoutOn = "matrix"
+    """matrix: drawn on the embedding matrix once a step, so that input and softmax miss the same entries (the released
+    code). input: drawn on each token's embedding, the softmax sees all."""
     attention_dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on attention weights."""
     residual_dropout: float = Field(0.1, ge=0, lt=1)
@@ -34,6 +46,11 @@ class ModelShape(Settings):
     initial_deviation: float = Field(0.02, gt=0)
     """Standard deviation of new weights. What a layer passes on grows with deviation · √width, so the presets of
     narrower models keep that product at the paper's value."""
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _as_many_layers_as_the_paper(cls, layers: Any, info: ValidationInfo) -> Any:
+        return PAPER_LAYERS[info.data.get("backbone", "transformer")] if layers is None else layers
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> ModelShape:
@@ -50,7 +67,7 @@ class ModelShape(Settings):
 
 
 class ModelSettings(ModelShape):
-    """A Transformer decoder over a vocabulary."""
+    """A decoder over a vocabulary."""
 
     vocabulary: int = Field(40_478, ge=1)
     """Pieces the tokenizer knows, special tokens not counted."""

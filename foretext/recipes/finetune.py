@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from foretext.recipes.labelled_data import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.settings import Settings
-from foretext.training.settings import LoopSettings, OptimizerSettings
+from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,7 @@ class FinetuneSettings(Settings):
     """Which epoch's weights to keep, by the validation score."""
     seed: int = Field(0, ge=0)
     """Decides new weights, the order of the examples and dropout."""
+    points: PointSettings = PointSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
 
@@ -117,6 +118,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     from foretext.evaluation.pages import training_report
     from foretext.evaluation.report import write_report
     from foretext.files import write_text
+    from foretext.recipes.departures import departure_lines, departure_rows, departures, run_values
     from foretext.settings import to_toml
     from foretext.tasks.batching import EpochBatches
     from foretext.tasks.overview import overview
@@ -129,7 +131,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     train, valid = _encode(source, data)
     for line in overview(data.train, train, data.valid, valid).lines():
         log.info(line)
-    batches = EpochBatches(train, batch=settings.batch, seed=settings.seed)
+    batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     updates = max(1, round(settings.epochs * batches.updates_per_epoch))
     model = _build(source, data, settings)
     rate = settings.learning_rate or default_learning_rate(model.settings.width)
@@ -139,8 +141,13 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     run = RunFolder.start(settings.out, identity, resume=settings.resume)
     write_text(run.path / "settings.toml", to_toml(settings))
     engine = Engine.start(settings.loop.device, settings.loop.precision)
+    record = {**identity, "learning_rate": rate, "engine": engine.describe()}
+    history = {**source.history, "finetuning": record}
+    departed = departures(run_values(model.settings.model_dump(), history, source.tokenizer.mode))
+    for line in departure_lines(departed):
+        log.info(line)
     trainer = Trainer(
-        objective=FineTuning(model, settings.language_model_weight),
+        objective=FineTuning(model, settings.language_model_weight, settings.points),
         plan=Plan(
             updates=updates,
             learning_rate=rate,
@@ -167,10 +174,15 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         run.restore_best(kept, trainer.objective)
     evaluation = _evaluate(model, data, valid)
     result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
-    history = {**source.history, "finetuning": {**identity, "result": result.to_json(), "engine": engine.describe()}}
+    record |= {"result": result.to_json(), "departures": [asdict(departure) for departure in departed]}
     if engine.rank == 0:
         save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
-        page = training_report(run.metrics(), title=f"Fine-tuning {run.path.name}", settings=settings.model_dump())
+        page = training_report(
+            run.metrics(),
+            title=f"Fine-tuning {run.path.name}",
+            settings=settings.model_dump(),
+            departures=departure_rows(departed),
+        )
         write_report(run.path / "report.html", page)
     return result
 
@@ -196,7 +208,8 @@ def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -
     from foretext.model.gpt import GPT, transfer
 
     dropouts = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), settings.dropout)
-    shape = source.gpt.settings.model_copy(update=dropouts)
+    on = {"embedding_dropout_on": settings.points.embedding_dropout_on}
+    shape = source.gpt.settings.model_copy(update={**dropouts, **on})
     model = GPT(shape, head_settings(data, settings), seed=settings.seed)
     transfer(source.gpt, model, settings.transfer_layers)
     return model
@@ -208,31 +221,19 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
 
     from foretext.model.heads import HeadSettings
 
-    schema, dropout = data.schema, settings.classifier_dropout
+    schema = data.schema
+    common = {"combine": schema.combine, "dropout": settings.classifier_dropout, "reads": settings.points.head_reads}
     if not schema.graded:
         outputs = 1 if schema.kind == "choice" else len(schema.classes)
-        return HeadSettings(combine=schema.combine, outputs=outputs, dropout=dropout)
+        return HeadSettings(outputs=outputs, **common)
     scores = np.array([float(example.label) for example in data.train if example.label is not None])
     learned = settings.scores or ("grades" if schema.kind == "similarity" else "value")
     if learned == "value":
-        return HeadSettings(
-            combine=schema.combine,
-            target="value",
-            outputs=1,
-            low=float(scores.mean()),
-            step=float(scores.std()) or 1.0,
-            dropout=dropout,
-        )
+        low, step = float(scores.mean()), float(scores.std()) or 1.0
+        return HeadSettings(target="value", outputs=1, low=low, step=step, **common)
     low, high = float(np.floor(scores.min())), float(np.ceil(scores.max()))
     steps = round(high - low) if 2 <= high - low <= MOST_GRADES else GRADES
-    return HeadSettings(
-        combine=schema.combine,
-        target="grades",
-        outputs=steps + 1,
-        low=low,
-        step=(high - low) / steps,
-        dropout=dropout,
-    )
+    return HeadSettings(target="grades", outputs=steps + 1, low=low, step=(high - low) / steps, **common)
 
 
 def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from foretext.model.gpt import GPT
 
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
+
+log = logging.getLogger(__name__)
 
 
 class PretrainSettings(Settings):
@@ -105,6 +108,7 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     from foretext.evaluation.report import write_report
     from foretext.files import write_text
     from foretext.model.gpt import GPT
+    from foretext.recipes.departures import departure_lines, departure_rows, departures, run_values
     from foretext.settings import to_toml
     from foretext.tokenizer import Tokenizer
     from foretext.training.engine import Engine
@@ -127,6 +131,10 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     write_text(run.path / "settings.toml", to_toml(settings))
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     engine = Engine.start(settings.loop.device, settings.loop.precision)
+    record = {**_identity(settings, corpus), "engine": engine.describe()}
+    departed = departures(run_values(model.settings.model_dump(), {"pretraining": record}, tokenizer.mode))
+    for line in departure_lines(departed):
+        log.info(line)
     validate_every = settings.loop.validate_every or max(1, updates // VALIDATIONS)
     trainer = Trainer(
         objective=LanguageModelling(model),
@@ -158,10 +166,15 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         valid_loss=scores.get("valid_loss"),
         valid_perplexity=scores.get("valid_perplexity"),
     )
-    history = {"pretraining": {**_identity(settings, corpus), "result": result.to_json(), "engine": engine.describe()}}
+    record |= {"result": result.to_json(), "departures": [asdict(departure) for departure in departed]}
     if engine.rank == 0:
-        save_model(run.path, SavedModel(model, tokenizer, history=history))
-        page = training_report(run.metrics(), title=f"Pre-training {run.path.name}", settings=settings.model_dump())
+        save_model(run.path, SavedModel(model, tokenizer, history={"pretraining": record}))
+        page = training_report(
+            run.metrics(),
+            title=f"Pre-training {run.path.name}",
+            settings=settings.model_dump(),
+            departures=departure_rows(departed),
+        )
         write_report(run.path / "report.html", page)
     return result
 

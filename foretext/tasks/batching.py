@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ TOKENS_PER_BATCH = 8_192  # for prediction: some 400 sentences, or 16 sequences 
 class EpochBatches:
     """Random batches of `batch` examples; each epoch is a new shuffle of all of them.
 
-    The last partial batch of an epoch is dropped (recipe point 2). With fewer examples than one batch, all of them
-    are the one, smaller, batch of an epoch.
+    The last partial batch of an epoch is dropped (recipe point 2); or, with `last_batch` "spread", the epoch is cut
+    into one batch more, all of nearly one size. With fewer examples than one batch, all of them are the one, smaller,
+    batch of an epoch.
 
     Raises:
         DataError: there are no examples.
@@ -31,6 +33,7 @@ class EpochBatches:
     encoded: Sequence[Encoded]
     batch: int = BATCH
     seed: int = 0
+    last_batch: Literal["drop", "spread"] = "drop"
 
     def __post_init__(self) -> None:
         if not self.encoded:
@@ -38,20 +41,24 @@ class EpochBatches:
 
     @property
     def examples_per_update(self) -> int:
-        """`batch`, or all examples where there are fewer."""
+        """`batch`, or all examples where there are fewer; the largest where sizes differ."""
         return min(self.batch, len(self.encoded))
 
     @property
     def updates_per_epoch(self) -> int:
-        """Whole batches in the examples, 1 at least."""
-        return len(self.encoded) // self.examples_per_update
+        """Batches in the examples, 1 at least."""
+        whole, left = divmod(len(self.encoded), self.examples_per_update)
+        return whole + bool(left and self.last_batch == "spread")
 
     def indices(self, update: int) -> list[int]:
         """Which examples update `update` (from 0) sees."""
         epoch, place = divmod(update, self.updates_per_epoch)
-        first = place * self.examples_per_update
+        used = len(self.encoded)
+        if self.last_batch == "drop":
+            used = self.updates_per_epoch * self.examples_per_update
+        first, end = (used * part // self.updates_per_epoch for part in (place, place + 1))
         order = _shuffle(len(self.encoded), self.seed, epoch)
-        return [int(index) for index in order[first : first + self.examples_per_update]]
+        return [int(index) for index in order[first:end]]
 
     def at(self, update: int, rank: int = 0, world: int = 1) -> Batch:
         """The batch of update `update`; of `world` processes, the share of process `rank`.

@@ -15,8 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from foretext.model.gpt import GPT, Hidden
+from foretext.model.heads import right_answers
 from foretext.model.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
+from foretext.model.settings import SPECIALS
+from foretext.training.settings import PointSettings
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,19 @@ class LanguageModelling(nn.Module):
 
 
 class FineTuning(nn.Module):
-    """L3 = L2 + λ·L1; with λ = 0 no logits over the vocabulary are computed at all."""
+    """L3 = L2 + λ·L1; with λ = 0 no logits over the vocabulary are computed at all.
 
-    def __init__(self, model: GPT, language_model_weight: float) -> None:
+    `points` says over which rows the softmax of L1 runs and whose answers count.
+    """
+
+    def __init__(self, model: GPT, language_model_weight: float, points: PointSettings | None = None) -> None:
         super().__init__()
         self.model = model
         self.language_model_weight = language_model_weight
+        points = points or PointSettings()
+        pieces = model.settings.vocabulary + SPECIALS
+        self.rows = model.settings.rows if points.softmax_rows == "all" else pieces
+        self.right_answers_only = points.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
         hidden = self.model(sequences)
@@ -54,23 +64,30 @@ class FineTuning(nn.Module):
         task = self.model.head.loss(self.model.scores(hidden, sequences), sequences) / counts.examples
         if not self.language_model_weight:
             return {"loss": task, "task_loss": task.detach()}
-        text = language_model_loss(hidden, sequences, counts, rows=self.model.settings.rows)
+        chosen = self.model.head.settings.combine == "choose" and self.right_answers_only
+        counted = right_answers(sequences) if chosen else None
+        text = language_model_loss(hidden, sequences, counts, rows=self.rows, counted=counted)
         total = task + self.language_model_weight * text
         return {"loss": total, "task_loss": task.detach(), "text_loss": text.detach()}
 
 
-def language_model_loss(hidden: Hidden, sequences: Sequences, counts: Counts, *, rows: int) -> Tensor:
+def language_model_loss(
+    hidden: Hidden, sequences: Sequences, counts: Counts, *, rows: int, counted: Tensor | None = None
+) -> Tensor:
     """L1: the mean over a sequence's targets, then over the batch's sequences; every token but the first is a target.
 
-    `rows` is how many rows of the embedding matrix the softmax runs over. A sequence of one token has no target and
-    counts as a loss of 0.
+    `rows` is how many rows of the embedding matrix the softmax runs over; `counted` are the sequences that count, one
+    an example, where not all do. A sequence of one token has no target and counts as a loss of 0.
     """
     has_next = torch.ones_like(sequences.tokens, dtype=torch.bool)
     has_next[sequences.ends] = False
     sources = has_next.nonzero().squeeze(1)
+    owners = torch.repeat_interleave(sequences.lengths - 1, output_size=len(sources))  # (targets,)
+    if counted is not None:
+        of_counted = torch.isin(owners, counted)
+        sources, owners = sources[of_counted], owners[of_counted]
     targets = sequences.tokens[sources + 1]
-    target_counts = torch.repeat_interleave(
-        sequences.lengths - 1, sequences.lengths - 1, output_size=len(sources)
-    )  # (targets,)
-    weights = 1.0 / (target_counts.to(hidden.matrix.dtype) * counts.sequences)
+    target_counts = (sequences.lengths - 1).index_select(0, owners)
+    among = counts.sequences if counted is None else counts.examples
+    weights = 1.0 / (target_counts.to(hidden.matrix.dtype) * among)
     return weighted_cross_entropy(hidden.states.index_select(0, sources), hidden.matrix[:rows], targets, weights)

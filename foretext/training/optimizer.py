@@ -4,7 +4,8 @@
     p ← p − rate_t · m / (√v + ε) − rate_t · decay · p        decay for tensors of rank > 1 only
 
 torch's AdamW puts ε inside the bias correction and decays by the plain rate. Both become the lines above when ε and
-the decay of update t are given to it as ε / √(1 − β2^t) and decay · √(1 − β2^t) / (1 − β1^t).
+the decay of update t are given to it as ε / √(1 − β2^t) and decay · √(1 − β2^t) / (1 − β1^t). With `adam = "torch"`
+they are left as they are.
 
 Source: recipe points 4 and 5.
 """
@@ -35,8 +36,10 @@ class Adam(torch.optim.AdamW):
     def prepare(self, update: int, rate: float) -> None:
         """Sets the rate of `update` (counted from 0) and what follows from it."""
         count = update + 1
-        second = math.sqrt(1 - self.settings.beta2**count)
-        correction = second / (1 - self.settings.beta1**count)
+        second = correction = 1.0
+        if self.settings.adam == "released":
+            second = math.sqrt(1 - self.settings.beta2**count)
+            correction = second / (1 - self.settings.beta1**count)
         for group in self.param_groups:
             group["lr"] = rate
             group["eps"] = self.settings.epsilon / second

@@ -24,6 +24,30 @@ class OptimizerSettings(Settings):
     """Decoupled decay of every tensor of rank above 1."""
     clip: float = Field(1.0, ge=0)
     """Largest global norm of the gradient; 0 means no clipping."""
+    adam: Literal["released", "torch"] = "released"
+    """released: epsilon outside the bias correction, which scales the decay too. torch: AdamW as torch has it."""
+
+
+class PointSettings(Settings):
+    """What the released code settles in fine-tuning and one may do otherwise; the defaults are the released code's.
+
+    The names are those of `foretext recipe`, which says more.
+    """
+
+    last_batch: Literal["drop", "spread"] = "drop"
+    """drop: the last partial batch of an epoch is left out. spread: an epoch is cut into one batch more, all of nearly
+    one size, and each example is seen (recipe point 2)."""
+    embedding_dropout_on: Literal["matrix", "input"] = "matrix"
+    """matrix: dropout is drawn on the embedding matrix once a step, so that input and softmax miss the same entries.
+    input: it is drawn on each token's embedding, and the softmax sees all (point 8)."""
+    softmax_rows: Literal["all", "no_positions"] = "all"
+    """all: the softmax of the auxiliary loss runs over tokens, special tokens and positions. no_positions: over
+    what can be a target, tokens and special tokens (point 9)."""
+    answer_losses: Literal["all", "right"] = "all"
+    """Multiple choice: whose text the auxiliary loss learns. all: that of wrong answers too. right: the right ones'
+    alone (point 10)."""
+    head_reads: Literal["extract", "mean"] = "extract"
+    """extract: the task head reads the state of the extract token. mean: the mean state of all tokens (point 12)."""
 
 
 class LoopSettings(Settings):

@@ -12,6 +12,7 @@ from foretext.evaluation.pages import evaluation_report, training_report
 from foretext.evaluation.report import Report, ShownExample, write_report
 from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown, worst
+from foretext.evaluation.tables import wrapped_table
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
@@ -176,3 +177,20 @@ def test_the_page_of_a_run_draws_training_and_validation_together_and_the_loss_f
         "Perplexity over updates.",
     ]
     assert "20 updates" in report.html()
+
+
+def test_the_page_of_a_run_lists_its_departures_or_says_that_there_are_none():
+    lines = [{"update": 1, "loss": 2.0}]
+    page = training_report(lines, title="run", departures=[("6 Clipping", "fine-tuning", "clip", "0.5", "1")]).html()
+    assert re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", page)[-5:] == ["6 Clipping", "fine-tuning", "clip", "0.5", "1"]
+    assert "None: every setting has the value of the paper" in training_report(lines, title="run", departures=[]).html()
+    assert "Departures" not in training_report(lines, title="run").html()
+
+
+def test_long_cells_of_a_wrapped_table_run_over_several_lines():
+    assert wrapped_table(("a", "b"), [("one", "two three fine-tuned")], (3, 10)) == [
+        "a    b",
+        "---  ----------",
+        "one  two three",
+        "     fine-tuned",
+    ]

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from foretext.batch import pack
+from foretext.model.gpt import GPT
 from foretext.model.heads import HeadSettings, TaskHead
 from foretext.model.sequences import Sequences
+from foretext.model.settings import ModelSettings
 
 
 def head(**settings):
@@ -59,8 +61,8 @@ def test_the_loss_of_classes_is_the_negative_log_probability_of_the_labels():
     torch.testing.assert_close(one.loss(scores, batch), -picked.log().sum())
 
 
-def test_a_score_between_two_grades_is_a_share_of_both():
-    """Recipe point 16: soft choice among whole grades."""
+def test_point_16_a_score_between_two_grades_is_a_share_of_both():
+    """STS-B: a soft choice among whole grades."""
     grades = head(combine="one", outputs=6, target="grades")
     soft = grades._soft_grades(torch.tensor([3.25, 0.0, 5.0]))
     expected = torch.tensor([[0, 0, 0, 0.75, 0.25, 0], [1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1.0]])
@@ -81,11 +83,23 @@ def test_a_value_is_learned_on_a_standard_scale_and_given_back_on_its_own():
     torch.testing.assert_close(value.values(scores), torch.tensor([14.0, 18.0]))
 
 
-def test_classifier_dropout_draws_one_mask_an_example_for_all_its_choices():
-    """Recipe point 12."""
+def test_point_12_classifier_dropout_draws_one_mask_an_example_for_all_its_choices():
     choose = TaskHead(HeadSettings(combine="choose", outputs=1, dropout=0.5), width=3).train()
     torch.manual_seed(1)
     same = torch.ones(6, 3)
     scores = choose(same, sequences([2, 2, 2]))
     assert all(scores[2 * k] == scores[2 * k + 1] for k in range(3))
     assert len(set(scores.tolist())) > 1
+
+
+@pytest.mark.parametrize("reads", ["extract", "mean"])
+def test_the_head_reads_the_extract_token_or_the_mean_of_all_states(reads):
+    settings = ModelSettings(vocabulary=20, context=8, layers=1, width=16, heads=2)
+    model = GPT(settings, HeadSettings(outputs=3, reads=reads), seed=1).eval()
+    batch = Sequences.of(pack([[[1, 2, 3]], [[4, 5]]]))
+    hidden = model(batch)
+    read = {
+        "extract": torch.stack([hidden.states[2], hidden.states[4]]),
+        "mean": torch.stack([hidden.states[:3].mean(0), hidden.states[3:].mean(0)]),
+    }
+    torch.testing.assert_close(model.scores(hidden, batch), model.head.linear(read[reads]))

@@ -1,4 +1,4 @@
-"""Laws of the decoder: causality, independence of sequences, and agreement with the formulas written out."""
+"""Laws of the decoder, of either backbone: causality, independence of sequences, agreement with the formulas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from foretext.batch import pack
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
-from foretext.model.gpt import GPT, transfer
+from foretext.model.gpt import BACKBONES, GPT, transfer
 from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings
 from foretext.model.transformer import _attend
@@ -19,35 +19,30 @@ SETTINGS = ModelSettings(vocabulary=20, context=12, layers=2, width=16, heads=4)
 
 
 @pytest.fixture
-def model():
-    made = GPT(SETTINGS, seed=1).double().eval()
-    with torch.no_grad():  # larger weights than the initial ones, so that every path matters
-        for parameter in made.parameters():
-            parameter.add_(
-                0.3 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
-            )
-    return made
+def model(enlarged):
+    return enlarged(SETTINGS)
 
 
-def states(model, *sequences):
-    with torch.no_grad():
-        return model(Sequences.of(pack([list(sequences)]))).states
+@pytest.fixture(params=BACKBONES)
+def either(request, enlarged):
+    """A model of each backbone."""
+    return enlarged(SETTINGS.model_copy(update={"backbone": request.param, "lstm_units": 24}))
 
 
-def test_a_position_never_sees_the_future(model):
-    one, other = states(model, [1, 2, 3, 4, 5]), states(model, [1, 2, 3, 9, 8])
+def test_a_position_never_sees_the_future(either, states):
+    one, other = states(either, [1, 2, 3, 4, 5]), states(either, [1, 2, 3, 9, 8])
     torch.testing.assert_close(one[:3], other[:3], rtol=0, atol=1e-14)
     assert (one[3:] - other[3:]).abs().min() > 0
 
 
-def test_a_sequence_is_the_same_alone_and_among_others(model):
-    alone = states(model, [4, 5, 6])
-    among = states(model, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
+def test_point_11_a_sequence_is_the_same_alone_and_among_others(either, states):
+    alone = states(either, [4, 5, 6])
+    among = states(either, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
     torch.testing.assert_close(among[7:10], alone, rtol=0, atol=1e-14)
 
 
-def test_the_states_are_those_of_the_formulas_written_out(model):
-    """An independent forward pass: loops over heads and positions, straight from recipe point 1."""
+def test_point_01_the_states_are_those_of_the_formulas_written_out(model, states):
+    """An independent forward pass: loops over heads and positions, straight from the formulas."""
     ids = [3, 1, 4, 1, 5]
     weights = {name: value.detach() for name, value in model.named_parameters()}
     table = weights["embedding"]
@@ -107,13 +102,13 @@ def test_weights_start_normal_with_deviation_002_biases_0_gains_1():
             assert torch.equal(parameter, torch.full_like(parameter, float(name.endswith("norm.weight")))), name
 
 
-def test_a_sequence_longer_than_the_context_is_refused(model):
+def test_a_sequence_longer_than_the_context_is_refused(model, states):
     with pytest.raises(SettingsError, match="13 tokens is longer than the context of 12"):
         states(model, list(range(13)))
 
 
-def test_embedding_dropout_is_drawn_once_on_the_matrix_for_input_and_softmax():
-    """Recipe point 8: the same entries of a token's row are missing at both ends."""
+def test_point_08_embedding_dropout_is_drawn_once_on_the_matrix_for_input_and_softmax():
+    """The same entries of a token's row are missing at both ends."""
     model = GPT(
         ModelSettings(vocabulary=20, context=4, layers=0, width=64, heads=4, embedding_dropout=0.5), seed=1
     ).train()
@@ -122,6 +117,38 @@ def test_embedding_dropout_is_drawn_once_on_the_matrix_for_input_and_softmax():
     position = hidden.matrix[20 + SPECIALS]
     assert 10 < int((row == 0).sum()) < 54
     torch.testing.assert_close(hidden.states[0], row + position)
+
+
+def test_embedding_dropout_may_be_drawn_for_each_token_and_spare_the_softmax():
+    settings = ModelSettings(vocabulary=20, context=4, layers=0, width=64, heads=4, embedding_dropout=0.5)
+    model = GPT(settings.model_copy(update={"embedding_dropout_on": "input"}), seed=1).train()
+    hidden = model(Sequences.of(pack([[[7], [7]]])))
+    assert torch.equal(hidden.matrix, model.embedding)
+    one, other = hidden.states == 0
+    assert 10 < int(one.sum()) < 54
+    assert not torch.equal(one, other)
+
+
+def test_point_07_one_matrix_holds_the_pieces_then_the_special_tokens_then_the_positions():
+    model = GPT(ModelSettings(vocabulary=20, context=4, layers=0, width=8, heads=2), seed=1).eval()
+    assert model.embedding.shape == (20 + 3 + 4, 8)
+    start, extract = 20, 22
+    hidden = model(Sequences.of(pack([[[start, 5, extract]]])))
+    first_position = 20 + 3
+    for place, token in enumerate([start, 5, extract]):
+        row = model.embedding[token] + model.embedding[first_position + place]
+        torch.testing.assert_close(hidden.states[place], row)
+
+
+def test_point_07_special_tokens_start_afresh_with_deviation_002():
+    shape = ModelSettings(vocabulary=20, context=4, layers=0, width=4096, heads=1)
+    source, target = GPT(shape, seed=1), GPT(shape, seed=2)
+    transfer(source, target)
+    new = target.embedding[20:23].detach()
+    assert not torch.isclose(new, source.embedding[20:23]).all(dim=1).any()
+    assert torch.equal(target.embedding[:20], source.embedding[:20])
+    # The deviation of n samples' deviation is 0.02 / sqrt(2 n); five of those.
+    assert abs(float(new.std()) - 0.02) < 5 * 0.02 / math.sqrt(2 * new.numel())
 
 
 def test_dropout_keeps_the_expectation_and_drops_the_share_it_was_given():
@@ -136,8 +163,8 @@ def test_dropout_keeps_the_expectation_and_drops_the_share_it_was_given():
 
 @pytest.mark.parametrize(("layers", "taken"), [(-1, []), (0, ["embedding"]), (1, ["embedding", "blocks.0"]),
                                                (None, ["embedding", "blocks.0", "blocks.1"])])  # fmt: skip
-def test_layer_transfer_takes_the_embeddings_and_the_lowest_blocks(layers, taken):
-    """Recipe point 15; the special tokens always start afresh (point 7)."""
+def test_point_15_layer_transfer_takes_the_embeddings_and_the_lowest_blocks(layers, taken):
+    """The special tokens always start afresh (point 7)."""
     source, target, fresh = GPT(SETTINGS, seed=1), GPT(SETTINGS, seed=2), GPT(SETTINGS, seed=2)
     transfer(source, target, layers)
     for name, parameter in target.named_parameters():

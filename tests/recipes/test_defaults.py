@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from foretext.recipes.finetune import FinetuneSettings
 from foretext.recipes.pretrain import PretrainSettings
+from foretext.settings import resolve
 
 
 def test_pre_training_defaults_are_the_papers():
@@ -16,6 +17,13 @@ def test_pre_training_defaults_are_the_papers():
     optimizer = settings.optimizer
     assert (optimizer.beta1, optimizer.beta2, optimizer.epsilon) == (0.9, 0.999, 1e-8)
     assert (optimizer.weight_decay, optimizer.clip) == (0.01, 1.0)
+
+
+def test_backbone_lstm_alone_asks_for_the_papers_lstm():
+    flags = {"corpus": "corpus", "out": "run", "backbone": "lstm"}
+    shape = resolve(PretrainSettings, flags=flags).value.model
+    assert (shape.layers, shape.lstm_units) == (1, 2_048)
+    assert resolve(PretrainSettings, flags={**flags, "layers": 2}).value.model.layers == 2
 
 
 def test_fine_tuning_defaults_are_the_papers():

@@ -155,6 +155,18 @@ def test_from_scratch_nothing_is_transferred(language_model, labelled, tmp_path)
     assert float(after.embedding.detach().std()) == pytest.approx(0.1, rel=0.1)
 
 
+def test_an_lstm_is_pre_trained_saved_and_fine_tuned_as_a_transformer_is(language_model, labelled, tmp_path):
+    shape = ModelShape(backbone="lstm", context=32, width=32, heads=2, lstm_units=48, initial_deviation=0.1)
+    corpus = language_model.parent / "corpus"
+    rate = {"updates": 60, "batch": 4, "learning_rate": 1e-2, "warmup": 5}
+    trained = pretrain(PretrainSettings(corpus=corpus, out=tmp_path / "lstm", model=shape, loop=CPU, **rate))
+    assert trained.valid_perplexity < load_model(tmp_path / "lstm").tokenizer.size / 2
+    data = labelled / "train.csv"
+    tuned = finetune(settings(tmp_path / "lstm", tmp_path / "run", data, kind="classification", epochs=12))
+    assert tuned.evaluation.score.value > 0.9
+    assert load_model(tmp_path / "run").gpt.settings.backbone == "lstm"
+
+
 def test_the_default_rate_is_the_papers_at_the_papers_width():
     assert default_learning_rate(768) == 6.25e-5
     assert default_learning_rate(384) == 4 * 6.25e-5

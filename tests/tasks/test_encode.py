@@ -52,11 +52,23 @@ def test_a_context_without_room_for_a_token_of_each_field_is_refused(tokenizer: 
         encode([Example(("a", "b"))], PAIR, tokenizer, 4)
 
 
-def test_an_epoch_sees_every_example_once_but_the_last_partial_batch() -> None:
+def test_point_02_an_epoch_sees_every_example_once_but_the_last_partial_batch() -> None:
     batches = EpochBatches(numbered(10), batch=3, seed=5)
     assert batches.updates_per_epoch == 3
     seen = [index for update in range(3) for index in batches.indices(update)]
     assert len(set(seen)) == 9
+
+
+def test_the_last_partial_batch_may_be_spread_so_that_an_epoch_sees_every_example() -> None:
+    batches = EpochBatches(numbered(10), batch=4, last_batch="spread")
+    assert batches.updates_per_epoch == 3
+    seen = [batches.indices(update) for update in range(3)]
+    assert sorted(map(len, seen)) == [3, 3, 4]
+    assert sorted(index for indices in seen for index in indices) == list(range(10))
+    whole = EpochBatches(numbered(12), batch=4, last_batch="spread")
+    assert [whole.indices(update) for update in range(5)] == [
+        EpochBatches(numbered(12), batch=4).indices(update) for update in range(5)
+    ]
 
 
 def test_each_epoch_has_an_order_of_its_own() -> None:

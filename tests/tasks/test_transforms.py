@@ -83,7 +83,7 @@ def test_filling_cuts_nothing_while_there_is_room_and_wastes_none(lengths: list[
     assert all(keep <= length for keep, length in zip(kept, lengths, strict=True))
 
 
-def test_equal_shares_are_those_of_the_released_code_at_context_512() -> None:
+def test_point_13_equal_shares_are_those_of_the_released_code_at_context_512() -> None:
     assert limits([400, 400], 512 - 3, "equal") == [512 // 2 - 2] * 2
 
 

@@ -137,8 +137,8 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     assert made.folder.latest().update == 9
 
 
-def test_the_gradient_is_clipped_to_a_global_norm(tmp_path):
-    """Recipe point 6: one norm over all tensors; Adam's first moment after one update is (1 - beta1) * gradient."""
+def test_point_06_the_gradient_is_clipped_to_a_global_norm(tmp_path):
+    """One norm over all tensors; Adam's first moment after one update is (1 - beta1) * gradient."""
     made = trainer(None, updates=1)
     made.run()
     moments = [made.optimizer.state[parameter]["exp_avg"] for parameter in made.objective.parameters()]

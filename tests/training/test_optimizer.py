@@ -7,12 +7,15 @@ import math
 import torch
 from torch import nn
 
+from foretext.model.gpt import GPT
+from foretext.model.heads import HeadSettings
+from foretext.model.settings import ModelSettings
 from foretext.training.optimizer import Adam
 from foretext.training.settings import OptimizerSettings
 
 
-def test_updates_are_those_of_the_released_code():
-    """Recipe points 4 and 5, in float64 over five updates with changing rates."""
+def test_point_04_updates_are_those_of_the_released_code():
+    """In float64 over five updates with changing rates."""
     torch.manual_seed(0)
     module = nn.Linear(3, 2).double()
     settings = OptimizerSettings(epsilon=1e-3, weight_decay=0.1)  # large enough to be seen
@@ -35,3 +38,45 @@ def test_updates_are_those_of_the_released_code():
             value -= rate_t * m / (v.sqrt() + 1e-3) + rate_t * decay * value
     for name, parameter in module.named_parameters():
         torch.testing.assert_close(parameter.detach(), expected[name], rtol=0, atol=1e-12)
+
+
+def test_point_05_every_tensor_of_rank_above_1_decays_and_no_other():
+    """Without gradients the decay alone moves weights: rate 0.5 times decay 0.01, corrected as the rate is."""
+    model = GPT(ModelSettings(vocabulary=20, context=6, layers=1, width=8, heads=2), HeadSettings(outputs=3), seed=1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)  # so that biases are not 0
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer = Adam(model, OptimizerSettings())
+    optimizer.prepare(0, 0.5)
+    optimizer.step()
+    left = 1 - 0.5 * 0.01 * math.sqrt(1 - 0.999) / (1 - 0.9)
+    exempt = set()
+    for name, parameter in model.named_parameters():
+        if torch.equal(parameter, before[name]):
+            exempt.add(name)
+        else:
+            torch.testing.assert_close(parameter.detach(), before[name] * left)
+    assert exempt == {name for name in before if name.endswith((".bias", "norm.weight"))}
+    assert "embedding" not in exempt  # tokens, special tokens and positions decay too
+
+
+def test_adam_torch_is_torchs_own():
+    torch.manual_seed(0)
+    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
+    theirs.load_state_dict(ours.state_dict())
+    settings = OptimizerSettings(adam="torch", epsilon=1e-3, weight_decay=0.1)  # large enough to be seen
+    optimizer = Adam(ours, settings)
+    groups = [{"params": [theirs.weight], "weight_decay": 0.1}, {"params": [theirs.bias], "weight_decay": 0.0}]
+    reference = torch.optim.AdamW(groups, lr=0.1, eps=1e-3)
+    for update in range(5):
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        optimizer.prepare(update, 0.1)
+        optimizer.step()
+        reference.step()
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    torch.testing.assert_close(ours.bias, theirs.bias)

@@ -18,13 +18,13 @@ def test_a_warm_up_as_long_as_the_run_is_refused():
         warmup_cosine(0, warmup=12, total=12)
 
 
-def test_fine_tuning_multiplies_the_warm_up_by_the_linear_decay_and_starts_at_zero():
-    """Recipe point 3: (x / warmup if x <= warmup else 1) * (1 - x), x counted before the update."""
+def test_point_03_fine_tuning_multiplies_the_warm_up_by_the_linear_decay_and_starts_at_zero():
+    """(x / warmup if x <= warmup else 1) * (1 - x), x counted before the update."""
     shares = [warmup_linear(update, warmup=0.2, total=10) for update in (0, 1, 2, 5, 9)]
     assert shares == pytest.approx([0, 0.5 * 0.9, 1 * 0.8, 0.5, 0.1])
 
 
-def test_a_warm_up_of_less_than_one_update_leaves_only_the_first_at_zero():
+def test_point_03_a_warm_up_of_less_than_one_update_leaves_only_the_first_at_zero():
     """ROCStories: 138 updates in all, 0.2 % of them is a fraction of one."""
     assert warmup_linear(0, warmup=0.002, total=138) == 0
     assert warmup_linear(1, warmup=0.002, total=138) == pytest.approx(1 - 1 / 138)

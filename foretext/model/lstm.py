@@ -1,0 +1,45 @@
+"""The paper's other backbone: an LSTM layer in the place of a Transformer block, to tell what the Transformer is worth.
+
+Embeddings, softmax, heads and transfer stay as they are. A layer is normalised at both ends, for the framework's small
+weights: embeddings would move its gates by a few hundredths only, and what comes out be as small. A block ends so too.
+
+Source: Radford et al. 2018, section 5, "Ablation studies": a single layer of 2,048 units in the same framework. The
+paper says no more of it; norms and forget gates are ours.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from foretext.model.dropout import dropout
+from foretext.model.sequences import Sequences
+from foretext.model.settings import ModelSettings
+from foretext.model.transformer import LAYER_NORM_EPSILON
+
+FORGET_BIAS = 1.0  # a new layer remembers (Jozefowicz et al. 2015)
+
+
+class LSTMLayer(nn.Module):
+    """norm(output(lstm(norm(x)))), each sequence by itself; `output` leads from units to width where they differ."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.input_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.lstm = nn.LSTM(settings.width, settings.lstm_units, batch_first=True)
+        same = settings.lstm_units == settings.width
+        self.output = nn.Identity() if same else nn.Linear(settings.lstm_units, settings.width)
+        self.output_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.residual_dropout = settings.residual_dropout
+
+    def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`; padding stands behind a sequence and changes none of its states."""
+        read, _ = self.lstm(sequences.spread(self.input_norm(states)))  # (sequences, longest, units)
+        read = dropout(self.output(sequences.gather(read)), self.residual_dropout, self.training)
+        return self.output_norm(read)  # type: ignore[no-any-return]
+
+    def open_forget_gates(self) -> None:
+        """Sets the bias of the forget gates, the second quarter in torch's order of gates."""
+        units = self.lstm.hidden_size
+        with torch.no_grad():
+            self.lstm.get_parameter("bias_ih_l0")[units : 2 * units] = FORGET_BIAS

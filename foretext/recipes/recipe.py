@@ -1,0 +1,83 @@
+"""The paper's recipe point by point: what it says, what its released code does, and what a model has instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from foretext.recipes.departures import STAGES, Departure, departures, paper_values, run_values, shown
+from foretext.recipes.points import POINTS, Point
+from foretext.settings import Settings
+
+WIDTHS = {"point": 5, "name": 14, "paper": 23, "released code": 29, "this run": 32, "departs": 7}  # 120 with gaps
+
+
+class RecipeSettings(Settings):
+    """Whose recipe to show."""
+
+    run: str | None = None
+    """Name of a model, or the folder of a finished run. Not given: the defaults, which are the paper's."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The points beside the values of a model, or of the defaults."""
+
+    values: dict[str, Any]
+    departures: list[Departure]
+
+    def lines(self) -> list[str]:
+        from foretext.evaluation.tables import wrapped_table
+
+        rows = [_row(point, self.values, self.departures) for point in POINTS]
+        counted = f"{len(self.departures)} settings depart from the paper" if self.departures else "nothing departs"
+        return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", counted]
+
+    def to_json(self) -> dict[str, Any]:
+        points = [
+            {**asdict(point), "settings": {name: self.values[name] for name in point.settings if name in self.values}}
+            for point in POINTS
+        ]
+        return {"points": points, "departures": [asdict(departure) for departure in self.departures]}
+
+
+def recipe(settings: RecipeSettings) -> Recipe:
+    """The paper's points, and what the model in `settings.run` has for each.
+
+    Raises:
+        UnknownName: there is no such model.
+        ModelError: it is damaged, or its run has not finished.
+    """
+    if settings.run is None:
+        return Recipe(paper_values(), [])
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import describe
+    from foretext.tokenizer import Tokenizer
+
+    folder = find_model(settings.run)
+    about = describe(folder)
+    values = run_values(about["model"], about["history"], Tokenizer.load(folder).mode)
+    return Recipe(values, departures(values))
+
+
+def _row(point: Point, values: Mapping[str, Any], departed: Sequence[Departure]) -> tuple[str, ...]:
+    here = {f"{d.stage}.{d.setting}": d for d in departed if (d.point, d.name) == (point.number, point.name)}
+    has = _has(point, values, here) if point.settings else "as released"
+    return point.number, point.name, point.paper, point.released, has, "yes" if here else ""
+
+
+def _has(point: Point, values: Mapping[str, Any], departed: Mapping[str, Departure]) -> str:
+    """What a model has for a point: `clip 0.5 (not 1)`; with the stages where they differ in it."""
+    settings: dict[str, dict[str, str]] = {}
+    for name in point.settings:
+        if name in values:
+            stage, setting = name.split(".")
+            paper = f" (not {shown(departed[name].paper)})" if name in departed else ""
+            settings.setdefault(setting, {})[STAGES[stage]] = f"{shown(values[name])}{paper}"
+    texts = []
+    for setting, by_stage in settings.items():
+        same = len(set(by_stage.values())) == 1
+        value = next(iter(by_stage.values())) if same else ", ".join(f"{v} in {s}" for s, v in by_stage.items())
+        texts.append(f"{shown(setting)} {value}")
+    return "; ".join(texts) or "-"
