@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from foretext.tasks.schema import TaskSchema
 
 FROM_SCRATCH = -1  # layers to transfer
-FINETUNING_BATCH = 16  # half the paper's: with a few hundred labels, updates are scarce
+FINETUNING_BATCH = 8  # a quarter of the paper's: with a few hundred labels, updates are scarce
 FINETUNING_RATE = 1e-3  # the rule for narrow models, 2.25e-3 here, loses what a model this small has learned
 
 
