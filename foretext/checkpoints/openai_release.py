@@ -1,0 +1,220 @@
+"""The layout in which the paper's authors released the model: arrays in chunks, their shapes, and the vocabulary.
+
+    params_0.npy … params_9.npy   float32; end to end they are all arrays, one after the other
+    params_shapes.json            the shape of each array, in order; kernels carry a leading 1
+    encoder_bpe_40000.json        piece to id
+    vocab_40000.bpe               merges
+
+Source: the code released with Radford et al. 2018 (`finetune-transformer-lm`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
+from foretext.checkpoints.released_vocabulary import merges_text, pieces_text
+from foretext.checkpoints.saved_model import SavedModel
+from foretext.checkpoints.tensors import copy_into
+from foretext.errors import ModelError, SettingsError
+from foretext.files import atomic_folder
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.tokenizer import Tokenizer
+from foretext.tokenizer.storage import OPENAI_MERGES, OPENAI_PIECES
+
+Floats = npt.NDArray[np.float32]
+Shape = tuple[int, ...]
+
+FORMAT = "openai"
+SHAPES = "params_shapes.json"
+CHUNKS = tuple(f"params_{number}.npy" for number in range(10))
+ARRAYS_OF_A_BLOCK = 12
+KERNEL_OF_EXPAND = 6  # its place among the arrays of a block
+WIDTH_OF_A_HEAD = 64  # 768 / 12; the files do not say it
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """One params_*.npy: its values, and the bytes before them, which differ between versions of NumPy."""
+
+    values: Floats
+    header: bytes
+
+
+def read_openai_release(folder: Path, *, heads: int | None = None, seed: int = 0) -> SavedModel:
+    """The language model in `folder`, special tokens drawn from `seed`.
+
+    Not given, `heads` is one for every 64 of the width, as in the paper. How the chunks were cut is kept in the
+    history, so that `write_openai_release` gives the same bytes.
+
+    Raises:
+        ModelError: a file is missing, truncated, does not belong there, has other shapes or holds NaN.
+        SettingsError: `heads` does not divide the width, or is needed.
+    """
+    shapes = _read_shapes(folder / SHAPES)
+    settings = _settings(shapes, heads, folder / SHAPES)
+    tokenizer = Tokenizer.openai(folder)
+    check_vocabulary(settings, tokenizer, folder)
+    chunks = _read_chunks(folder)
+    gpt = GPT(settings, seed=seed)
+    views = released_views(gpt)
+    _check_shapes(shapes, views, folder / SHAPES)
+    copy_into(views, _arrays(chunks, views, folder), folder)
+    _warn_of_other_bytes(folder, tokenizer, shapes)
+    record = {
+        "format": FORMAT,
+        "seed": seed,
+        "drawn": drawn_specials(settings, seed),
+        "chunks": [{"values": len(chunk.values), "header": chunk.header.decode("latin-1")} for chunk in chunks],
+    }
+    return SavedModel(gpt.eval(), tokenizer, history={"import": record}, folder=folder)
+
+
+def write_openai_release(folder: Path, saved: SavedModel) -> None:
+    """The language model of `saved` in the released layout, in a new folder, whole or not at all.
+
+    Raises:
+        ModelError: the vocabulary is not of the released kind.
+        DiskFull: there is no space left.
+    """
+    pieces, merges = pieces_text(saved.tokenizer), merges_text(saved.tokenizer)
+    views = released_views(saved.gpt)
+    values = torch.cat([view.float().cpu().reshape(-1) for view in views.values()]).numpy()
+    with atomic_folder(folder) as made:
+        for name, chunk in zip(CHUNKS, _cut(values, saved.history), strict=True):
+            with (made / name).open("wb") as file:
+                _write_chunk(file, chunk)
+        (made / SHAPES).write_text(_shapes_text([_array_shape(*item) for item in views.items()]), encoding="utf-8")
+        (made / OPENAI_PIECES).write_text(pieces, encoding="utf-8")
+        (made / OPENAI_MERGES).write_text(merges, encoding="utf-8", newline="\n")
+
+
+def _read_shapes(path: Path) -> list[Shape]:
+    try:
+        shapes = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path} is missing") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
+    fits = isinstance(shapes, list) and all(
+        isinstance(shape, list) and shape and all(type(size) is int and size > 0 for size in shape) for shape in shapes
+    )
+    if not fits or len(shapes) < 2 or (len(shapes) - 2) % ARRAYS_OF_A_BLOCK:
+        raise ModelError(
+            f"{path} must list shapes: those of positions and pieces, then {ARRAYS_OF_A_BLOCK} for each block"
+        )
+    return [tuple(shape) for shape in shapes]
+
+
+def _settings(shapes: Sequence[Shape], heads: int | None, path: Path) -> ModelSettings:
+    """The sizes that follow from the shapes; whether all shapes agree is checked against the model they make."""
+    (context, *_), (vocabulary, *_) = shapes[:2]
+    width = shapes[0][-1]
+    if heads is None and width % WIDTH_OF_A_HEAD:
+        raise SettingsError(f"{path}: a width of {width} does not tell the number of attention heads; give --heads")
+    hidden = shapes[2 + KERNEL_OF_EXPAND][-1] if len(shapes) > 2 else 4 * width
+    return ModelSettings(
+        vocabulary=vocabulary,
+        context=context,
+        layers=(len(shapes) - 2) // ARRAYS_OF_A_BLOCK,
+        width=width,
+        heads=heads or width // WIDTH_OF_A_HEAD,
+        feed_forward=0 if hidden == 4 * width else hidden,
+    )
+
+
+def _array_shape(name: str, view: Tensor) -> Shape:
+    """The shape that the release gives the array `name`: kernels are those of a convolution of width 1."""
+    kernel = name.startswith("h.") and view.dim() == 2
+    return (1, *view.shape) if kernel else tuple(view.shape)
+
+
+def _check_shapes(shapes: Sequence[Shape], views: dict[str, Tensor], path: Path) -> None:
+    for number, ((name, view), shape) in enumerate(zip(views.items(), shapes, strict=True)):
+        wanted = _array_shape(name, view)
+        if shape != wanted:
+            raise ModelError(f"{path}: array {number}, {name}, has shape {list(shape)}, not {list(wanted)}")
+
+
+def _read_chunks(folder: Path) -> list[_Chunk]:
+    strangers = sorted({path.name for path in folder.glob("params_*.npy")} - set(CHUNKS))
+    if strangers:
+        raise ModelError(f"{folder / strangers[0]} does not belong to the release, which ends at {CHUNKS[-1]}")
+    return [_read_chunk(folder / name) for name in CHUNKS]
+
+
+def _read_chunk(path: Path) -> _Chunk:
+    if not path.is_file():
+        raise ModelError(f"{path} is missing")
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ModelError(f"{path} is damaged or no array of NumPy: {error}") from error
+    if not isinstance(values, np.memmap) or values.ndim != 1 or values.dtype != np.dtype("<f4"):
+        raise ModelError(f"{path} must hold one flat array of float32")
+    if path.stat().st_size != values.offset + values.nbytes:
+        raise ModelError(f"{path} is damaged: there are bytes behind its {len(values):,} numbers")
+    if not np.isfinite(values).all():
+        raise ModelError(f"{path} holds values that are not finite, the first at {int(np.isfinite(values).argmin()):,}")
+    with path.open("rb") as file:
+        return _Chunk(values, file.read(values.offset))
+
+
+def _arrays(chunks: Sequence[_Chunk], views: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    """The chunks end to end, cut into the arrays by name."""
+    values = torch.from_numpy(np.concatenate([chunk.values for chunk in chunks]))
+    sizes = [view.numel() for view in views.values()]
+    if len(values) != sum(sizes):
+        raise ModelError(
+            f"{folder}: {CHUNKS[0]} to {CHUNKS[-1]} hold {len(values):,} numbers, {SHAPES} asks for {sum(sizes):,}"
+        )
+    parts = zip(views.items(), values.split(sizes), strict=True)
+    return {name: part.view(view.shape) for (name, view), part in parts}
+
+
+def _cut(values: Floats, history: dict[str, Any]) -> list[_Chunk]:
+    """The chunks as they were when the model was imported, or else ten of one size, give or take one."""
+    known = history.get("import", {}).get("chunks", [])
+    sizes = [chunk["values"] for chunk in known]
+    if len(sizes) == len(CHUNKS) and sum(sizes) == len(values):
+        parts = np.split(values, np.cumsum(sizes)[:-1])
+        return [_Chunk(part, chunk["header"].encode("latin-1")) for part, chunk in zip(parts, known, strict=True)]
+    return [_Chunk(part, b"") for part in np.array_split(values, len(CHUNKS))]
+
+
+def _write_chunk(file: BinaryIO, chunk: _Chunk) -> None:
+    if not chunk.header:
+        np.lib.format.write_array(file, chunk.values, allow_pickle=False)
+        return
+    file.write(chunk.header)
+    chunk.values.astype("<f4").tofile(file)
+
+
+def _shapes_text(shapes: Sequence[Shape]) -> str:
+    return json.dumps([list(shape) for shape in shapes])
+
+
+def _warn_of_other_bytes(folder: Path, tokenizer: Tokenizer, shapes: Sequence[Shape]) -> None:
+    """Says which text files an export would write in other bytes, though they mean the same."""
+    written = {
+        SHAPES: _shapes_text(shapes),
+        OPENAI_PIECES: pieces_text(tokenizer),
+        OPENAI_MERGES: merges_text(tokenizer),
+    }
+    for name, text in written.items():
+        if (folder / name).read_bytes() != text.encode():
+            log.warning("%s is not written as in the release; an export will mean the same in other bytes", name)
