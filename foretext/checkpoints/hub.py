@@ -1,4 +1,4 @@
-"""Models from and to the Hugging Face Hub. The network is used when one of these functions is called, and never else."""
+"""Models from and to the Hugging Face Hub: nothing else of Foretext uses the network."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.names import OPENAI_GPT, installed_models
@@ -129,7 +130,8 @@ def _hub_errors(name: str) -> Iterator[None]:
     from huggingface_hub.utils import logging as hub_logging
 
     verbosity = hub_logging.get_verbosity()
-    hub_logging.set_verbosity_error()
+    hub_logging.set_verbosity(logging.ERROR)
+    root = cast("type[Exception]", errors.HfHubHTTPError.__base__)  # of the HTTP library: httpx, or what took its place
     try:
         yield
     except (errors.HFValidationError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
@@ -140,7 +142,7 @@ def _hub_errors(name: str) -> Iterator[None]:
         raise
     except errors.HfHubHTTPError as error:
         raise ForetextError(f"the Hugging Face Hub refuses {name}: {_first(error)}") from error
-    except errors.HfHubHTTPError.__base__ as error:  # the root of the HTTP library: httpx, or what took its place
+    except root as error:
         raise _unreachable(name) from error
     finally:
         hub_logging.set_verbosity(verbosity)

@@ -12,17 +12,14 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from foretext.checkpoints.array_chunks import CHUNKS, Chunk, cut, read_chunks, write_chunks
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text
 from foretext.checkpoints.saved_model import SavedModel
@@ -34,25 +31,15 @@ from foretext.model.settings import ModelSettings
 from foretext.tokenizer import Tokenizer
 from foretext.tokenizer.storage import OPENAI_MERGES, OPENAI_PIECES
 
-Floats = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
 
 FORMAT = "openai"
 SHAPES = "params_shapes.json"
-CHUNKS = tuple(f"params_{number}.npy" for number in range(10))
 ARRAYS_OF_A_BLOCK = 12
 KERNEL_OF_EXPAND = 6  # its place among the arrays of a block
 WIDTH_OF_A_HEAD = 64  # 768 / 12; the files do not say it
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Chunk:
-    """One params_*.npy: its values, and the bytes before them, which differ between versions of NumPy."""
-
-    values: Floats
-    header: bytes
 
 
 def read_openai_release(folder: Path, *, heads: int | None = None, seed: int = 0) -> SavedModel:
@@ -69,7 +56,7 @@ def read_openai_release(folder: Path, *, heads: int | None = None, seed: int = 0
     settings = _settings(shapes, heads, folder / SHAPES)
     tokenizer = Tokenizer.openai(folder)
     check_vocabulary(settings, tokenizer, folder)
-    chunks = _read_chunks(folder)
+    chunks = read_chunks(folder)
     gpt = GPT(settings, seed=seed)
     views = released_views(gpt)
     _check_shapes(shapes, views, folder / SHAPES)
@@ -79,7 +66,7 @@ def read_openai_release(folder: Path, *, heads: int | None = None, seed: int = 0
         "format": FORMAT,
         "seed": seed,
         "drawn": drawn_specials(settings, seed),
-        "chunks": [{"values": len(chunk.values), "header": chunk.header.decode("latin-1")} for chunk in chunks],
+        "chunks": [chunk.record() for chunk in chunks],
     }
     return SavedModel(gpt.eval(), tokenizer, history={"import": record}, folder=folder)
 
@@ -95,9 +82,7 @@ def write_openai_release(folder: Path, saved: SavedModel) -> None:
     views = released_views(saved.gpt)
     values = torch.cat([view.float().cpu().reshape(-1) for view in views.values()]).numpy()
     with atomic_folder(folder) as made:
-        for name, chunk in zip(CHUNKS, _cut(values, saved.history), strict=True):
-            with (made / name).open("wb") as file:
-                _write_chunk(file, chunk)
+        write_chunks(made, cut(values, saved.history.get("import", {}).get("chunks", [])))
         (made / SHAPES).write_text(_shapes_text([_array_shape(*item) for item in views.items()]), encoding="utf-8")
         (made / OPENAI_PIECES).write_text(pieces, encoding="utf-8")
         (made / OPENAI_MERGES).write_text(merges, encoding="utf-8", newline="\n")
@@ -150,58 +135,16 @@ def _check_shapes(shapes: Sequence[Shape], views: dict[str, Tensor], path: Path)
             raise ModelError(f"{path}: array {number}, {name}, has shape {list(shape)}, not {list(wanted)}")
 
 
-def _read_chunks(folder: Path) -> list[_Chunk]:
-    strangers = sorted({path.name for path in folder.glob("params_*.npy")} - set(CHUNKS))
-    if strangers:
-        raise ModelError(f"{folder / strangers[0]} does not belong to the release, which ends at {CHUNKS[-1]}")
-    return [_read_chunk(folder / name) for name in CHUNKS]
-
-
-def _read_chunk(path: Path) -> _Chunk:
-    if not path.is_file():
-        raise ModelError(f"{path} is missing")
-    try:
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ModelError(f"{path} is damaged or no array of NumPy: {error}") from error
-    if not isinstance(values, np.memmap) or values.ndim != 1 or values.dtype != np.dtype("<f4"):
-        raise ModelError(f"{path} must hold one flat array of float32")
-    if path.stat().st_size != values.offset + values.nbytes:
-        raise ModelError(f"{path} is damaged: there are bytes behind its {len(values):,} numbers")
-    if not np.isfinite(values).all():
-        raise ModelError(f"{path} holds values that are not finite, the first at {int(np.isfinite(values).argmin()):,}")
-    with path.open("rb") as file:
-        return _Chunk(values, file.read(values.offset))
-
-
-def _arrays(chunks: Sequence[_Chunk], views: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+def _arrays(chunks: Sequence[Chunk], views: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
     """The chunks end to end, cut into the arrays by name."""
-    values = torch.from_numpy(np.concatenate([chunk.values for chunk in chunks]))
+    values = np.concatenate([chunk.values for chunk in chunks])
     sizes = [view.numel() for view in views.values()]
     if len(values) != sum(sizes):
         raise ModelError(
             f"{folder}: {CHUNKS[0]} to {CHUNKS[-1]} hold {len(values):,} numbers, {SHAPES} asks for {sum(sizes):,}"
         )
-    parts = zip(views.items(), values.split(sizes), strict=True)
-    return {name: part.view(view.shape) for (name, view), part in parts}
-
-
-def _cut(values: Floats, history: dict[str, Any]) -> list[_Chunk]:
-    """The chunks as they were when the model was imported, or else ten of one size, give or take one."""
-    known = history.get("import", {}).get("chunks", [])
-    sizes = [chunk["values"] for chunk in known]
-    if len(sizes) == len(CHUNKS) and sum(sizes) == len(values):
-        parts = np.split(values, np.cumsum(sizes)[:-1])
-        return [_Chunk(part, chunk["header"].encode("latin-1")) for part, chunk in zip(parts, known, strict=True)]
-    return [_Chunk(part, b"") for part in np.array_split(values, len(CHUNKS))]
-
-
-def _write_chunk(file: BinaryIO, chunk: _Chunk) -> None:
-    if not chunk.header:
-        np.lib.format.write_array(file, chunk.values, allow_pickle=False)
-        return
-    file.write(chunk.header)
-    chunk.values.astype("<f4").tofile(file)
+    parts = zip(views.items(), np.split(values, np.cumsum(sizes)[:-1]), strict=True)
+    return {name: torch.from_numpy(part).view(view.shape) for (name, view), part in parts}
 
 
 def _shapes_text(shapes: Sequence[Shape]) -> str:

@@ -18,7 +18,7 @@ from foretext.checkpoints.hub import OPENAI_GPT_REPOSITORY, from_pretrained, pus
 from foretext.checkpoints.names import find_model, installed_models
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkpoints.transformers_folder import read_transformers
-from foretext.errors import ModelError, Unreachable, UnknownName
+from foretext.errors import ModelError, UnknownName, Unreachable
 from foretext.model.gpt import GPT
 from foretext.model.heads import HeadSettings
 
@@ -181,7 +181,9 @@ def test_no_other_name_uses_the_network(downloads):
 
 
 def test_without_a_network_openai_gpt_is_refused_and_nothing_is_left_behind(offline, cache):
-    with pytest.raises(Unreachable, match="cannot reach the Hugging Face Hub for openai-community/openai-gpt; fetch it"):
+    with pytest.raises(
+        Unreachable, match="cannot reach the Hugging Face Hub for openai-community/openai-gpt; fetch it"
+    ):
         find_model("openai-gpt")
     assert not cache.exists()
 

@@ -12,6 +12,7 @@ import torch
 
 from foretext.checkpoints.openai_release import read_openai_release, write_openai_release
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import ModelError, SettingsError
 from foretext.model.gpt import GPT
 from foretext.model.heads import HeadSettings
@@ -173,3 +174,10 @@ def test_a_vocabulary_in_other_bytes_is_read_and_said(release, tmp_path, caplog)
     write_openai_release(tmp_path / "back", read_openai_release(release, heads=2))
     assert "encoder_bpe_40000.json is not written as in the release" in caplog.text
     assert json.loads((tmp_path / "back" / file.name).read_text()) == json.loads(file.read_text())
+
+
+def test_a_release_and_a_port_of_the_same_weights_are_the_same_model(release, port):
+    one, other = read_openai_release(release, heads=2), read_transformers(port)
+    assert one.tokenizer.fingerprint == other.tokenizer.fingerprint
+    for (name, mine), theirs in zip(one.gpt.named_parameters(), other.gpt.parameters(), strict=True):
+        assert torch.equal(mine, theirs), name

@@ -41,9 +41,7 @@ def test_a_bin_file_gives_what_the_safetensors_file_gives(port):
     wanted = read_transformers(port).gpt
     torch.save(load_file(port / "model.safetensors"), port / "pytorch_model.bin")
     (port / "model.safetensors").unlink()
-    for (name, one), other in zip(
-        wanted.named_parameters(), read_transformers(port).gpt.parameters(), strict=True
-    ):
+    for (name, one), other in zip(wanted.named_parameters(), read_transformers(port).gpt.parameters(), strict=True):
         assert torch.equal(one, other), name
 
 
@@ -150,9 +148,7 @@ def config(folder, **changes):
         (lambda folder: (folder / "config.json").unlink(), r"config\.json is missing"),
         (lambda folder: (folder / "model.safetensors").unlink(), r"neither model\.safetensors nor pytorch_model\.bin"),
         (
-            lambda folder: (folder / "model.safetensors").write_bytes(
-                (folder / "model.safetensors").read_bytes()[:-9]
-            ),
+            lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-9]),
             r"model\.safetensors is damaged",
         ),
         (lambda folder: (folder / "vocab.json").unlink(), r"neither vocab\.json with merges\.txt nor tokenizer\.json"),
