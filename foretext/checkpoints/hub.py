@@ -19,7 +19,7 @@ from foretext.files import atomic_folder, write_text
 OPENAI_GPT_REPOSITORY = "openai-community/openai-gpt"
 
 Need = tuple[tuple[str, ...], ...]  # sets of files, of which the first that is there will do
-OF_FORETEXT: tuple[Need, ...] = ((FILES,),)
+OF_FORETEXT: tuple[Need, ...] = tuple(((file,),) for file in FILES)
 OF_TRANSFORMERS: tuple[Need, ...] = (
     ((CONFIG,),),
     ((SAFETENSORS,), (PICKLED,)),
@@ -113,7 +113,7 @@ def _first_there(name: str, need: Need, revision: str | None) -> Path:
         except EntryNotFoundError:
             continue
         return Path(paths[0]).parent
-    wanted = " nor ".join(" with ".join(files) for files in need)
+    wanted = " nor ".join(" and ".join(files) for files in need)
     raise ModelError(f"{name} on the Hugging Face Hub has {'no' if len(need) == 1 else 'neither'} {wanted}")
 
 
