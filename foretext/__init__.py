@@ -21,25 +21,31 @@ _HOMES = {
     "foretext.model.settings": ("ModelSettings", "ModelShape"),
     "foretext.model.gpt": ("GPT",),
     "foretext.checkpoints.saved_model": ("SavedModel", "load_model", "save_model"),
+    "foretext.checkpoints.hub": ("from_pretrained", "push_to_hub", "save_pretrained"),
     "foretext.training.settings": ("LoopSettings", "OptimizerSettings"),
     "foretext.serving.predictor": ("Predictor", "load"),
     "foretext.recipes.labelled_data": ("LabelledDataSettings",),
     "foretext.recipes.pretrain": ("PretrainSettings", "pretrain"),
     "foretext.recipes.finetune": ("FinetuneSettings", "finetune"),
     "foretext.recipes.evaluate": ("EvaluateSettings", "evaluate"),
+    "foretext.recipes.import_model": ("ImportModelSettings", "import_model"),
+    "foretext.recipes.export_model": ("ExportModelSettings", "export_model"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
+    from foretext.checkpoints.hub import from_pretrained, push_to_hub, save_pretrained
     from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
     from foretext.corpus import Corpus, prepare
     from foretext.errors import ForetextError, UsageError
     from foretext.model.gpt import GPT
     from foretext.model.settings import ModelSettings, ModelShape
     from foretext.recipes.evaluate import EvaluateSettings, evaluate
+    from foretext.recipes.export_model import ExportModelSettings, export_model
     from foretext.recipes.finetune import FinetuneSettings, finetune
+    from foretext.recipes.import_model import ImportModelSettings, import_model
     from foretext.recipes.labelled_data import LabelledDataSettings
     from foretext.recipes.pretrain import PretrainSettings, pretrain
     from foretext.serving.predictor import Predictor, load

@@ -36,7 +36,8 @@ class Command:
     """One command: what it does, how it is typed, and which of its settings need no flag.
 
     The command `learn-tokenizer` is the function `learn_tokenizer(LearnTokenizerSettings)` in
-    `foretext.recipes.learn_tokenizer`; `package` is where else to look.
+    `foretext.recipes.learn_tokenizer`; `package` is where else to look, `verb` another name of the function, for a
+    command like `import` that Python has a use for.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Command:
     example: str
     positionals: tuple[str, ...] = ()
     package: str = "foretext.recipes"
+    verb: str = ""
 
     @property
     def settings(self) -> type[Settings]:
@@ -56,7 +58,7 @@ class Command:
 
     @property
     def _verb(self) -> str:
-        return self.name.replace("-", "_")
+        return self.verb or self.name.replace("-", "_")
 
     @property
     def _module(self) -> ModuleType:
@@ -127,6 +129,20 @@ COMMANDS = (
         "Show point by point what the paper asks for, and where a model departs from it.",
         "foretext recipe run",
         ("run",),
+    ),
+    Command(
+        "import",
+        "Read a language model in the layout of OpenAI's release or of Hugging Face's transformers.",
+        "foretext import hf openai-community/openai-gpt --out gpt1",
+        ("format", "source"),
+        verb="import_model",
+    ),
+    Command(
+        "export",
+        "Write a language model in the layout of OpenAI's release or of Hugging Face's transformers.",
+        "foretext export hf run gpt1-for-transformers",
+        ("format", "model", "folder"),
+        verb="export_model",
     ),
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from foretext.errors import DataError, DiskFull
+from foretext.errors import DataError, DiskFull, SettingsError
 
 _BLOCK = 1 << 20
 
@@ -85,6 +85,16 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         sync_folder(path.parent)
+
+
+def refuse_used_folder(path: Path) -> None:
+    """Nothing if `path` is not there yet, or is an empty folder.
+
+    Raises:
+        SettingsError: something is there that would be lost.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise SettingsError(f"{path} is there already and not an empty folder; choose another")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,11 @@
-"""Models by name: installed data-only distributions announce themselves; anything else is a folder."""
+"""Models by name: installed data-only distributions announce themselves; anything else is a folder.
+
+One name more stands for the paper's own model, which is fetched when it is first asked for.
+"""
 
 from __future__ import annotations
 
+import os
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,11 +13,18 @@ from pathlib import Path
 from foretext.errors import ModelError, UnknownName
 
 ENTRY_POINTS = "foretext.models"  # group in which a distribution names its package: mini = "foretext_mini"
+OPENAI_GPT = "openai-gpt"  # the weights released with the paper
+
+
+def cache_folder() -> Path:
+    """Where models that were fetched by name are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foretext" / "models"
 
 
 def installed_models() -> dict[str, Path]:
-    """Folders of the installed models by name. No code of a model's package is run."""
-    found = {}
+    """Folders of the installed models by name, and of the one fetched earlier. No code of a model's package is run."""
+    fetched = cache_folder() / OPENAI_GPT
+    found = {OPENAI_GPT: fetched} if (fetched / "model.json").is_file() else {}
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         specification = find_spec(entry.module)
         if specification is not None and specification.submodule_search_locations:
@@ -24,9 +35,12 @@ def installed_models() -> dict[str, Path]:
 def find_model(name: str | Path) -> Path:
     """The folder of the model called `name`: an installed model's name, or a folder.
 
+    `openai-gpt`, if there is none yet, is fetched from the Hub and imported: the only name that uses the network.
+
     Raises:
         UnknownName: it is neither.
         ModelError: it is a file.
+        Unreachable: `openai-gpt` cannot be fetched.
     """
     installed = installed_models()
     folder = Path(name)
@@ -36,4 +50,8 @@ def find_model(name: str | Path) -> Path:
         return folder
     if folder.exists():
         raise ModelError(f"{folder} is a file; give the folder that holds model.json")
-    raise UnknownName("model", str(name), installed, "The folder of a run is a model, too.")
+    if str(name) == OPENAI_GPT:
+        from foretext.checkpoints.hub import import_openai_gpt
+
+        return import_openai_gpt(cache_folder() / OPENAI_GPT)
+    raise UnknownName("model", str(name), {*installed, OPENAI_GPT}, "The folder of a run is a model, too.")

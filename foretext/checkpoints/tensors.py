@@ -16,11 +16,11 @@ from foretext.errors import ModelError
 from foretext.files import sha256
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[str, str] | None = None) -> str:
     """Writes `tensors` to `path`, which must be inside a folder that is still being made; returns the SHA-256."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file(contiguous, str(path))
+        save_file(contiguous, str(path), metadata)
     except SafetensorError as error:
         if "os error 28" in str(error) or "No space left" in str(error):
             raise OSError(28, "No space left on device", str(path)) from error
@@ -50,18 +50,25 @@ def fill(module: torch.nn.Module, tensors: Mapping[str, Tensor], source: Path) -
     Raises:
         ModelError: a tensor is missing, not known, of another shape, or holds NaN.
     """
-    wanted = dict(module.named_parameters())
+    copy_into({name: parameter.detach() for name, parameter in module.named_parameters()}, tensors, source)
+
+
+def copy_into(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], source: Path) -> None:
+    """Copies `tensors` over the memory of those in `wanted`, by name; `source` is where they come from.
+
+    Raises:
+        ModelError: a tensor is missing, not known, of another shape, or holds NaN.
+    """
     missing, unknown = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     if missing or unknown:
         raise ModelError(f"{source} does not fit the model: missing {missing[:5]}, not known {unknown[:5]}")
-    for name, parameter in wanted.items():
+    for name, memory in wanted.items():
         tensor = tensors[name]
-        if tensor.shape != parameter.shape:
-            raise ModelError(f"{source}: {name} has shape {tuple(tensor.shape)}, not {tuple(parameter.shape)}")
+        if tensor.shape != memory.shape:
+            raise ModelError(f"{source}: {name} has shape {tuple(tensor.shape)}, not {tuple(memory.shape)}")
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{source}: {name} holds values that are not finite")
-        with torch.no_grad():
-            parameter.copy_(tensor)
+        memory.copy_(tensor)
 
 
 def read_json(path: Path) -> dict[str, Any]:

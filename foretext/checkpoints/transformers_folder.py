@@ -1,0 +1,175 @@
+"""A model in the folder of Hugging Face's `transformers`, whose name for it is OpenAIGPT.
+
+    config.json                            sizes; model_type "openai-gpt"
+    model.safetensors or pytorch_model.bin the weights by their released names, perhaps with "transformer." before
+    vocab.json, merges.txt                 the vocabulary; or tokenizer.json, which holds both
+    tokenizer_config.json, README.md       written, not read
+
+`transformers` is not needed for any of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foretext.checkpoints.model_card import model_card
+from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
+from foretext.checkpoints.released_vocabulary import merges_text, pieces_text, read_port_vocabulary
+from foretext.checkpoints.saved_model import SavedModel
+from foretext.checkpoints.tensors import copy_into, load_tensors, read_json, save_tensors
+from foretext.errors import ModelError, SettingsError
+from foretext.files import atomic_folder, write_json, write_text
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.model.transformer import LAYER_NORM_EPSILON
+
+FORMAT = "hf"
+MODEL_TYPE = "openai-gpt"
+CONFIG, SAFETENSORS, PICKLED = "config.json", "model.safetensors", "pytorch_model.bin"
+SIZES = {
+    "vocabulary": "vocab_size",
+    "context": "n_positions",
+    "width": "n_embd",
+    "layers": "n_layer",
+    "heads": "n_head",
+}
+SHARES = {
+    "embedding_dropout": "embd_pdrop",
+    "attention_dropout": "attn_pdrop",
+    "residual_dropout": "resid_pdrop",
+    "initial_deviation": "initializer_range",
+}
+TANH_GELU = ("gelu", "gelu_new")  # either name means the tanh form in OpenAIGPT
+BUFFERS = re.compile(r"h\.\d+\.attn\.bias|position_ids")  # the causal mask and 0, 1, 2 …: no weights
+HEADS = re.compile(r"multiple_choice_head\..*|score\..*")
+PRECISIONS = (torch.float32, torch.float16, torch.bfloat16)  # all exact in the fp32 we keep
+
+log = logging.getLogger(__name__)
+
+
+def read_transformers(folder: Path, *, seed: int = 0, name: str = "") -> SavedModel:
+    """The language model in `folder`, special tokens drawn from `seed`; `name` says where it comes from.
+
+    Raises:
+        ModelError: a file is missing, truncated or of another kind of model; a tensor is missing, not known, of
+            another shape or holds NaN.
+    """
+    settings = _settings(folder / CONFIG)
+    tokenizer = read_port_vocabulary(folder, f"from {name or folder.name}, in the format of transformers")
+    check_vocabulary(settings, tokenizer, folder)
+    file = folder / SAFETENSORS if (folder / SAFETENSORS).is_file() else folder / PICKLED
+    tensors = _released(_load(file), file)
+    gpt = GPT(settings, seed=seed)
+    copy_into(released_views(gpt), tensors, file)
+    record = {"format": FORMAT, "source": name, "seed": seed, "drawn": drawn_specials(settings, seed)}
+    return SavedModel(gpt.eval(), tokenizer, history={"import": record}, folder=folder)
+
+
+def write_transformers(folder: Path, saved: SavedModel) -> None:
+    """The language model of `saved` in a new folder that `transformers` loads, whole or not at all.
+
+    Raises:
+        ModelError: OpenAIGPT cannot express the model: its feed-forward layer or vocabulary are of another kind.
+        DiskFull: there is no space left.
+    """
+    settings = saved.gpt.settings
+    if settings.hidden != 4 * settings.width:
+        raise ModelError(
+            f"feed_forward is {settings.hidden}, but in OpenAIGPT it is always four times the width, "
+            f"{4 * settings.width}; this model cannot be written so"
+        )
+    pieces, merges = pieces_text(saved.tokenizer), merges_text(saved.tokenizer)
+    tensors = {f"transformer.{name}": view.float() for name, view in released_views(saved.gpt).items()}
+    with atomic_folder(folder) as made:
+        write_json(made / CONFIG, _config(settings))
+        save_tensors(made / SAFETENSORS, tensors, metadata={"format": "pt"})
+        write_text(made / "vocab.json", pieces)
+        write_text(made / "merges.txt", merges)
+        write_json(made / "tokenizer_config.json", _tokenizer_config(settings))
+        write_text(made / "README.md", model_card(saved, name=folder.name, library="transformers"))
+
+
+def _settings(path: Path) -> ModelSettings:
+    """The sizes in config.json, refused where they describe another model than ours.
+
+    Raises:
+        ModelError: it is missing, or one of its values does not fit.
+    """
+    config = read_json(path)
+    given = {"afn": TANH_GELU[0], "layer_norm_epsilon": LAYER_NORM_EPSILON, **config}  # left out means the usual
+    expected = {"model_type": (MODEL_TYPE,), "afn": TANH_GELU, "layer_norm_epsilon": (LAYER_NORM_EPSILON,)}
+    for key, values in expected.items():
+        if given.get(key) not in values:
+            raise ModelError(f"{path}: {key} is {given.get(key)!r}; it must be {' or '.join(map(repr, values))}")
+    missing = [key for key in SIZES.values() if key not in config]
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(missing)}")
+    sizes = {ours: config[theirs] for ours, theirs in SIZES.items()}
+    shares = {ours: config[theirs] for ours, theirs in SHARES.items() if theirs in config}
+    try:
+        return ModelSettings(**sizes, **shares)
+    except SettingsError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _config(settings: ModelSettings) -> dict[str, Any]:
+    values = settings.model_dump()
+    return {
+        "architectures": ["OpenAIGPTLMHeadModel"],
+        "model_type": MODEL_TYPE,
+        "afn": TANH_GELU[0],
+        "layer_norm_epsilon": LAYER_NORM_EPSILON,
+        **{theirs: values[ours] for ours, theirs in {**SIZES, **SHARES}.items()},
+        "dtype": "float32",
+    }
+
+
+def _tokenizer_config(settings: ModelSettings) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "OpenAIGPTTokenizer",
+        "model_max_length": settings.context,
+        "unk_token": "<unk>",
+    }
+
+
+def _load(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, or of one of torch's, of which nothing but tensors is read."""
+    if file.name == SAFETENSORS:
+        return load_tensors(file)
+    if not file.is_file():
+        raise ModelError(f"there is neither {SAFETENSORS} nor {PICKLED} in {file.parent}")
+    try:
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{file} is damaged, or holds more than tensors: {reason}") from error
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise ModelError(f"{file} must hold tensors by name")
+    return tensors
+
+
+def _released(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """The tensors by their released names; the output layer, which must be the embedding, and other heads go.
+
+    Raises:
+        ModelError: there is an output layer of its own, or a precision that fp32 cannot hold.
+    """
+    named = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
+    kept = {name: tensor for name, tensor in named.items() if not BUFFERS.fullmatch(name)}
+    output = kept.pop("lm_head.weight", None)
+    if output is not None and "tokens_embed.weight" in kept and not torch.equal(output, kept["tokens_embed.weight"]):
+        raise ModelError(f"{file}: lm_head.weight is not tokens_embed.weight; here input and output are one matrix")
+    heads = sorted(name for name in kept if HEADS.fullmatch(name))
+    if heads:
+        log.warning("left out, since a language model has no head: %s", ", ".join(heads))
+    for name, tensor in kept.items():
+        if tensor.dtype not in PRECISIONS:
+            raise ModelError(f"{file}: {name} is {tensor.dtype}; float32, float16 and bfloat16 can be read")
+    return {name: tensor for name, tensor in kept.items() if name not in heads}

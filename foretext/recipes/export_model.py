@@ -1,0 +1,70 @@
+"""A language model in the layout of OpenAI's release, or of Hugging Face's transformers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foretext.recipes.import_model import Format
+from foretext.settings import Settings
+
+
+class ExportModelSettings(Settings):
+    """Which model goes where."""
+
+    format: Format
+    """openai: as the paper's authors released theirs. hf: a folder that transformers loads."""
+    model: str
+    """Name of an installed model, or the folder of a run."""
+    folder: Path
+    """Folder to write; it must be new or empty."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and what of the model had no place there."""
+
+    folder: Path
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+    note: str
+
+    def lines(self) -> list[str]:
+        return [
+            f"{', '.join(self.files)} written to {self.folder}",
+            f"left out, having no place there: {', '.join(self.left_out)}",
+            *([self.note] if self.note else []),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "folder": str(self.folder)}
+
+
+NOTES = {
+    "openai": "",
+    "hf": "transformers cuts text by other rules than the ones of training: some texts get other ids (see README.md)",
+}
+
+
+def export_model(settings: ExportModelSettings) -> Exported:
+    """Writes the language model of `settings.model` to `settings.folder`, whole or not at all.
+
+    Raises:
+        UnknownName: there is no such model.
+        ModelError: the model is damaged, or the layout cannot express it.
+        SettingsError: the folder is in use.
+    """
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.openai_release import write_openai_release
+    from foretext.checkpoints.released_names import left_out
+    from foretext.checkpoints.saved_model import load_model
+    from foretext.checkpoints.transformers_folder import write_transformers
+    from foretext.files import refuse_used_folder
+
+    refuse_used_folder(settings.folder)
+    saved = load_model(find_model(settings.model))
+    write = write_openai_release if settings.format == "openai" else write_transformers
+    write(settings.folder, saved)
+    files = tuple(sorted(path.name for path in settings.folder.iterdir()))
+    return Exported(settings.folder, files, tuple(left_out(saved)), NOTES[settings.format])

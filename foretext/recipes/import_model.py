@@ -1,0 +1,104 @@
+"""A language model in another layout becomes a model folder: OpenAI's release, or Hugging Face's transformers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from foretext.errors import SettingsError
+from foretext.settings import Settings
+
+if TYPE_CHECKING:
+    from foretext.checkpoints.saved_model import SavedModel
+
+Format = Literal["openai", "hf"]
+
+log = logging.getLogger(__name__)
+
+
+class ImportModelSettings(Settings):
+    """Where a model is and where it goes."""
+
+    format: Format
+    """openai: the folder that the paper's authors released. hf: transformers' OpenAIGPT."""
+    source: str
+    """A folder; with hf also a name on the Hugging Face Hub, which is then fetched."""
+    out: Path
+    """Folder of the model; it must be new or empty."""
+    heads: int | None = Field(None, ge=1)
+    """Attention heads, which a release does not tell. Not given: one for every 64 of the width, as in the paper."""
+    seed: int = Field(0, ge=0)
+    """Decides the three special tokens, which neither layout has."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What was read, and what had to be made up."""
+
+    folder: Path
+    layers: int
+    width: int
+    heads: int
+    context: int
+    vocabulary: int
+    parameters: int
+    drawn: str
+
+    def lines(self) -> list[str]:
+        return [
+            f"{self.layers} layers x {self.width}, {self.heads} heads, context {self.context}, vocabulary "
+            f"{self.vocabulary:,}: {self.parameters:,} parameters",
+            f"not in the source: {self.drawn}",
+            f"model saved in {self.folder}",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "folder": str(self.folder)}
+
+
+def import_model(settings: ImportModelSettings) -> Imported:
+    """Reads a model in another layout and saves it in `settings.out`, whole or not at all.
+
+    Raises:
+        ModelError: a file or tensor is missing, truncated, renamed, of another shape, or holds NaN.
+        SettingsError: `out` is in use, or `heads` does not fit.
+        Unreachable: the model is on the Hub, and that cannot be reached.
+    """
+    from foretext.checkpoints.saved_model import save_model
+    from foretext.files import atomic_folder, refuse_used_folder
+
+    refuse_used_folder(settings.out)
+    saved = _read(settings)
+    with atomic_folder(settings.out) as made:
+        save_model(made, saved)
+    shape = saved.gpt.settings
+    return Imported(
+        folder=settings.out,
+        layers=shape.layers,
+        width=shape.width,
+        heads=shape.heads,
+        context=shape.context,
+        vocabulary=shape.vocabulary,
+        parameters=saved.gpt.parameter_count(),
+        drawn=saved.history["import"]["drawn"],
+    )
+
+
+def _read(settings: ImportModelSettings) -> SavedModel:
+    from foretext.checkpoints.hub import fetch
+    from foretext.checkpoints.openai_release import read_openai_release
+    from foretext.checkpoints.transformers_folder import read_transformers
+
+    folder = Path(settings.source)
+    if settings.format == "openai":
+        return read_openai_release(folder, heads=settings.heads, seed=settings.seed)
+    if settings.heads is not None:
+        raise SettingsError("--heads is for openai alone; in hf the file config.json says it")
+    if not folder.is_dir():
+        log.info("there is no folder %s: looking for it on the Hugging Face Hub", folder)
+        folder = fetch(settings.source)
+    return read_transformers(folder, seed=settings.seed, name=settings.source)

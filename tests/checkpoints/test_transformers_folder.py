@@ -1,0 +1,210 @@
+"""The folder of `transformers`: exact both ways, loaded by `transformers` itself, and refused by name where damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.checkpoints.transformers_folder import read_transformers, write_transformers
+from foretext.errors import ModelError
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.tokenizer import Tokenizer
+
+
+def test_tensors_that_are_read_saved_loaded_and_written_are_the_same_to_the_bit(port, weights, tmp_path):
+    save_model(tmp_path / "model", read_transformers(port))
+    write_transformers(tmp_path / "back", load_model(tmp_path / "model"))
+    written = load_file(tmp_path / "back" / "model.safetensors")
+    assert written.keys() == {f"transformer.{name}" for name in weights}
+    for name, array in weights.items():
+        assert np.array_equal(written[f"transformer.{name}"].numpy(), array), name
+    assert (tmp_path / "back" / "vocab.json").read_bytes() == (port / "vocab.json").read_bytes()
+    assert (tmp_path / "back" / "merges.txt").read_bytes() == (port / "merges.txt").read_bytes()
+
+
+def test_sizes_and_dropout_go_both_ways(port, tmp_path):
+    settings = read_transformers(port).gpt.settings
+    assert (settings.layers, settings.width, settings.heads, settings.context) == (2, 8, 2, 6)
+    assert settings.attention_dropout == 0.2
+    write_transformers(tmp_path / "back", read_transformers(port))
+    assert read_transformers(tmp_path / "back").gpt.settings == settings
+
+
+def test_a_bin_file_gives_what_the_safetensors_file_gives(port):
+    wanted = read_transformers(port).gpt
+    torch.save(load_file(port / "model.safetensors"), port / "pytorch_model.bin")
+    (port / "model.safetensors").unlink()
+    for (name, one), other in zip(wanted.named_parameters(), read_transformers(port).gpt.parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+class Evil:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_bin_file_that_would_run_code_is_refused_and_runs_nothing(port, tmp_path):
+    torch.save({"tokens_embed.weight": Evil(tmp_path / "pwned")}, port / "pytorch_model.bin")
+    (port / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin is damaged, or holds more than tensors"):
+        read_transformers(port)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_vocabulary_in_one_file_gives_the_same_tokenizer(port):
+    wanted = read_transformers(port).tokenizer.fingerprint
+    ids = json.loads((port / "vocab.json").read_text())
+    merges = [line.split(" ") for line in (port / "merges.txt").read_text().splitlines()[1:]]
+    for written in (merges, [" ".join(merge) for merge in merges]):  # as transformers 5 and 4 write them
+        model = {"type": "BPE", "end_of_word_suffix": "</w>", "vocab": ids, "merges": written}
+        (port / "tokenizer.json").write_text(json.dumps({"model": model}))
+        for name in ("vocab.json", "merges.txt"):
+            (port / name).unlink(missing_ok=True)
+        assert read_transformers(port).tokenizer.fingerprint == wanted
+
+
+def test_half_precision_is_read_exactly_and_double_is_refused(port, rewrite, weights):
+    name = "h.0.ln_1.weight"
+    half = torch.from_numpy(weights[name]).bfloat16()
+    rewrite({name: half})
+    assert torch.equal(read_transformers(port).gpt.blocks[0].attention_norm.weight, half.float())
+    rewrite({name: half.double()})
+    with pytest.raises(ModelError, match=r"h\.0\.ln_1\.weight is torch\.float64"):
+        read_transformers(port)
+
+
+def test_other_heads_are_left_out_and_said(port, rewrite, caplog):
+    rewrite({"multiple_choice_head.summary.weight": torch.zeros(1, 8)})
+    read_transformers(port)
+    assert "left out, since a language model has no head: multiple_choice_head.summary.weight" in caplog.text
+
+
+def test_an_output_layer_must_be_the_embedding(port, rewrite, weights):
+    tokens = torch.from_numpy(weights["tokens_embed.weight"])
+    rewrite({"lm_head.weight": tokens.clone()})
+    read_transformers(port)
+    rewrite({"lm_head.weight": tokens + 1})
+    with pytest.raises(ModelError, match=r"lm_head\.weight is not tokens_embed\.weight"):
+        read_transformers(port)
+
+
+def spoilt(weights, name, place):
+    array = weights[name].copy()
+    array[place] = np.nan
+    return torch.from_numpy(array)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (lambda weights: {"h.1.ln_2.bias": None}, r"missing \['h\.1\.ln_2\.bias'\], not known \[\]"),
+        (lambda weights: {"h.1.ln_3.bias": torch.zeros(8)}, r"missing \[\], not known \['h\.1\.ln_3\.bias'\]"),
+        (
+            lambda weights: {"h.0.mlp.c_fc.weight": torch.zeros(32, 8)},
+            r"h\.0\.mlp\.c_fc\.weight has shape \(32, 8\), not \(8, 32\)",
+        ),
+        (
+            lambda weights: {"tokens_embed.weight": spoilt(weights, "tokens_embed.weight", (3, 3))},
+            r"tokens_embed\.weight holds values that are not finite",
+        ),
+    ],
+)
+def test_a_tensor_that_is_missing_renamed_wrongly_shaped_or_not_finite_is_named(
+    port, rewrite, weights, changes, expected
+):
+    rewrite(changes(weights))
+    with pytest.raises(ModelError, match=r"model\.safetensors.*" + expected):
+        read_transformers(port)
+
+
+def config(folder, **changes):
+    values = {**json.loads((folder / "config.json").read_text()), **changes}
+    kept = {name: value for name, value in values.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(kept))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda folder: config(folder, model_type="gpt2"), r"model_type is 'gpt2'; it must be 'openai-gpt'"),
+        (lambda folder: config(folder, model_type=None), r"model_type is None"),
+        (lambda folder: config(folder, afn="relu"), r"afn is 'relu'; it must be 'gelu' or 'gelu_new'"),
+        (lambda folder: config(folder, layer_norm_epsilon=1e-6), r"layer_norm_epsilon is 1e-06; it must be 1e-05"),
+        (lambda folder: config(folder, n_layer=None), r"config\.json lacks n_layer"),
+        (lambda folder: config(folder, n_head=3), r"config\.json: .*not a multiple of heads"),
+        (lambda folder: config(folder, vocab_size=31), r"28 pieces, but the token embeddings have 31 rows"),
+        (lambda folder: (folder / "config.json").unlink(), r"config\.json is missing"),
+        (lambda folder: (folder / "model.safetensors").unlink(), r"neither model\.safetensors nor pytorch_model\.bin"),
+        (
+            lambda folder: (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-9]),
+            r"model\.safetensors is damaged",
+        ),
+        (lambda folder: (folder / "vocab.json").unlink(), r"neither vocab\.json with merges\.txt nor tokenizer\.json"),
+        (lambda folder: (folder / "vocab.json").write_text('{"<unk>": 1}'), r"vocab\.json must map every piece"),
+        (lambda folder: (folder / "merges.txt").unlink(), r"merges\.txt is missing"),
+        (lambda folder: (folder / "merges.txt").write_text("t h e\n"), r"merges\.txt is damaged: .* is not a merge"),
+    ],
+)
+def test_what_is_damaged_or_of_another_kind_is_refused_by_name(port, spoil, expected):
+    spoil(port)
+    with pytest.raises(ModelError, match=expected):
+        read_transformers(port)
+
+
+def test_a_feed_forward_layer_of_another_size_cannot_be_written(tmp_path):
+    tokenizer = Tokenizer.learn_from_texts(["a cat and a dog"], 16)
+    settings = ModelSettings(vocabulary=tokenizer.size, context=4, layers=1, width=4, heads=1, feed_forward=10)
+    with pytest.raises(ModelError, match="feed_forward is 10, but in OpenAIGPT"):
+        write_transformers(tmp_path / "out", SavedModel(GPT(settings), tokenizer))
+    assert not (tmp_path / "out").exists()
+
+
+def test_transformers_loads_an_exported_folder_with_model_and_tokenizer_and_no_code_of_ours(port, weights, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    saved = read_transformers(port)
+    write_transformers(tmp_path / "out", saved)
+    model, report = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out", output_loading_info=True)
+    assert type(model).__name__ == "OpenAIGPTLMHeadModel"
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    for name, array in weights.items():
+        assert np.array_equal(model.state_dict()[f"transformer.{name}"].numpy(), array), name
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    assert type(tokenizer).__name__ == "OpenAIGPTTokenizer"
+    assert len(tokenizer) == saved.tokenizer.size
+    text = "the cat sat on the mat"
+    assert tokenizer.encode(text) == saved.tokenizer.encode(text)
+    assert tokenizer.decode(tokenizer.encode(text)) == text
+    assert tokenizer.model_max_length == saved.gpt.settings.context
+
+
+def test_what_transformers_saves_is_read_back_to_the_bit(port, weights, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    write_transformers(tmp_path / "out", read_transformers(port))
+    transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out").save_pretrained(tmp_path / "theirs")
+    transformers.AutoTokenizer.from_pretrained(tmp_path / "out").save_pretrained(tmp_path / "theirs")
+    back = read_transformers(tmp_path / "theirs")
+    assert back.tokenizer.fingerprint == read_transformers(port).tokenizer.fingerprint
+    write_transformers(tmp_path / "back", back)
+    written = load_file(tmp_path / "back" / "model.safetensors")
+    for name, array in weights.items():
+        assert np.array_equal(written[f"transformer.{name}"].numpy(), array), name
+
+
+def test_the_card_says_that_the_tokenizers_differ(port, tmp_path):
+    write_transformers(tmp_path / "out", read_transformers(port))
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: transformers\n")
+    assert "some texts get other ids" in " ".join(card.split())
