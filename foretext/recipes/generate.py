@@ -68,6 +68,11 @@ def generate(settings: GenerateSettings) -> Generated:
         top_p=settings.top_p,
         seed=settings.seed,
     )
-    whole = saved.tokenizer.decode([*prompt, *ids])
-    shown = saved.tokenizer.decode(prompt)
+    whole = _printable(saved.tokenizer.decode([*prompt, *ids]))
+    shown = _printable(saved.tokenizer.decode(prompt))
     return Generated(prompt=shown, text=whole.removeprefix(shown))
+
+
+def _printable(text: str) -> str:
+    """`text` with U+FFFD for half characters, which a model of bytes may draw and no terminal can show."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

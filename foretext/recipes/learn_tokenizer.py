@@ -30,8 +30,9 @@ class LearnTokenizerSettings(Settings):
     """Pieces of the vocabulary, the special tokens not counted; the paper has 40,478."""
     field: str = "text"
     """Field of JSON lines, or column of Parquet, that holds the text."""
-    mode: Literal["paper"] = "paper"
-    """How text is cleaned and cut into words: as in the paper."""
+    mode: Literal["paper", "hf", "bytes"] = "paper"
+    """How text is read: paper (English words in lower case, as in the paper), hf (as transformers' class does it), or
+    bytes (any language, case and white space kept, nothing unknown)."""
     max_megabytes: float | None = Field(None, gt=0)
     """Read no more than this many million characters, from the start of the inputs."""
     strict: bool = False
@@ -89,7 +90,7 @@ def learn_tokenizer(settings: LearnTokenizerSettings) -> Learned:
     _refuse_another(settings.out)
     problems = Problems()
     reading = _Reading(settings, problems)
-    words = count_words(reading.texts())
+    words = count_words(reading.texts(), settings.mode)
     with progress(f"learn {settings.size:,} pieces from {len(words):,} different words", 1, unit="vocabulary") as bar:
         source = f"learned from {', '.join(Path(name).name for name in settings.inputs)}"
         tokenizer = Tokenizer.learn_from_counts(words, settings.size, mode=settings.mode, source=source)

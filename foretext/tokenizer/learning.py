@@ -1,62 +1,24 @@
-"""A vocabulary from texts: words are counted in one pass of bounded memory, then merges are learned from the counts."""
+"""A vocabulary from word counts (see `counting.py`)."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from foretext.errors import DataError, SettingsError
-from foretext.tokenizer.cleaning import lines, repair, spaced
+from foretext.tokenizer.byte_level import ALPHABET
 from foretext.tokenizer.pieces import NEWLINE, UNKNOWN, WORD_END, Merge
-from foretext.tokenizer.words import WordRules, word_rules
 
 logger = logging.getLogger(__name__)
 
 RARE_CHARACTERS = 1e-5  # the rarest characters that make up less than this share of all are left to `<unk>`
 MINIMUM_PAIRS = 2  # a pair of pieces seen only once is not merged
-CHUNKS_HELD = 1 << 20
-WORDS_HELD = 1 << 23
 COPIES_AT_ONCE = 10_000
 FIRST_SYMBOL = 0xF0000  # the private plane; see `_Symbols`
-
-
-def count_words(texts: Iterable[str]) -> Counter[str]:
-    """How often each lower-case word occurs in the cleaned texts.
-
-    At most `CHUNKS_HELD` different chunks and about `WORDS_HELD` different words are held; beyond that words seen only
-    once so far are dropped and a warning says how many.
-    """
-    counts: Counter[str] = Counter()
-    chunks: Counter[str] = Counter()
-    rules = word_rules()
-    for text in texts:
-        for line in lines(repair(text)):
-            chunks.update(line)
-        if len(chunks) > CHUNKS_HELD:
-            _add_words(counts, chunks, rules)
-            chunks.clear()
-            _drop_rarest(counts)
-    _add_words(counts, chunks, rules)
-    return counts
-
-
-def _add_words(counts: Counter[str], chunks: Mapping[str, int], rules: WordRules) -> None:
-    """Adds the words of every chunk, taken alone: neighbours change words far too rarely to matter for counts."""
-    for chunk, count in chunks.items():
-        for word in rules.split(spaced(chunk)):
-            counts[word.lower()] += count
-
-
-def _drop_rarest(counts: Counter[str]) -> None:
-    if len(counts) > WORDS_HELD:
-        once = [word for word, count in counts.items() if count == 1]
-        for word in once:
-            del counts[word]
-        logger.warning("more than %d different words: %d seen only once are not counted", WORDS_HELD, len(once))
 
 
 def learn_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], list[Merge]]:
@@ -68,8 +30,7 @@ def learn_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], list[
         DataError: there are no words.
         SettingsError: `size` has no room for the characters.
     """
-    if not counts:
-        raise DataError("there are no words to learn a tokenizer from: the texts are empty")
+    _refuse_no_words(counts)
     symbols = _Symbols(_alphabet(counts))
     room = size - 2  # <unk> and the line break
     if room < len(symbols.pieces):
@@ -77,15 +38,43 @@ def learn_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], list[
             f"a vocabulary of {size} is too small: {len(symbols.pieces) + 2} pieces are needed for the "
             f"{len(symbols.pieces) // 2} characters of the texts alone"
         )
-    merges = [
-        (symbols.plain(left), symbols.plain(right)) for left, right in _train(symbols.spell(counts), symbols, room)
-    ]
+    learned = _train(symbols.spell(counts), symbols.characters, room)
+    merges = [(symbols.plain(left), symbols.plain(right)) for left, right in learned]
     pieces = list(dict.fromkeys([UNKNOWN, *symbols.pieces, *(left + right for left, right in merges), NEWLINE]))
+    _say_fewer(pieces, size)
+    return pieces, merges
+
+
+def learn_byte_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], list[Merge]]:
+    """`size` pieces of bytes and the merges that make them, learned from word counts; the same for the same counts.
+
+    ids: the 256 bytes, merged pieces.
+
+    Raises:
+        DataError: there are no words.
+        SettingsError: `size` has no room for the bytes.
+    """
+    _refuse_no_words(counts)
+    if size < len(ALPHABET):
+        raise SettingsError(
+            f"a vocabulary of {size} is too small: {len(ALPHABET)} pieces are needed, one for each byte"
+        )
+    merges = _train(counts.items(), ALPHABET, size)
+    pieces = list(dict.fromkeys([*ALPHABET, *(left + right for left, right in merges)]))
+    _say_fewer(pieces, size)
+    return pieces, merges
+
+
+def _refuse_no_words(counts: Mapping[str, int]) -> None:
+    if not counts:
+        raise DataError("there are no words to learn a tokenizer from: the texts are empty")
+
+
+def _say_fewer(pieces: Sequence[str], size: int) -> None:
     if len(pieces) < size:
         logger.warning(
             "the texts yield %d pieces, not the %d asked for: no further pair occurs twice", len(pieces), size
         )
-    return pieces, merges
 
 
 def _alphabet(counts: Mapping[str, int]) -> list[str]:
@@ -130,13 +119,13 @@ class _Symbols:
         return "".join(map(self._piece_of.__getitem__, symbols))
 
 
-def _train(words: Iterable[tuple[str, int]], symbols: _Symbols, size: int) -> list[Merge]:
-    """The merges over symbols that bring a vocabulary to `size`, in the order learned."""
+def _train(words: Iterable[tuple[str, int]], characters: Sequence[str], size: int) -> list[Merge]:
+    """The merges over words of these characters that bring a vocabulary to `size`, in the order learned."""
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=MINIMUM_PAIRS,
-        initial_alphabet=symbols.characters,
-        limit_alphabet=len(symbols.characters),
+        initial_alphabet=list(characters),
+        limit_alphabet=len(characters),
         show_progress=False,
     )
     tokenizer = Tokenizer(models.BPE())

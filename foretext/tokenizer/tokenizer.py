@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from foretext.errors import DataError, ModelError, UnknownName
-from foretext.tokenizer.chunks import ChunkIds
-from foretext.tokenizer.cleaning import CLEANING_VERSION, lines, repair
-from foretext.tokenizer.learning import count_words, learn_pieces
-from foretext.tokenizer.pieces import NEWLINE, WORD_END
+from foretext.errors import DataError, ModelError
+from foretext.tokenizer.counting import count_words
+from foretext.tokenizer.modes import MODES, mode_named, new_vocabulary
+from foretext.tokenizer.offsets import Span
+from foretext.tokenizer.pieces import SPECIALS
 from foretext.tokenizer.storage import Vocabulary, read_openai, read_vocabulary, write_vocabulary
 from foretext.tokenizer.texts import read_texts
-
-MODES = ("paper",)
-SPECIALS = ("[s]", "[$]", "[e]")  # as the paper's Figure 1 writes start, delimiter and extract
 
 
 class Tokenizer:
@@ -26,29 +24,40 @@ class Tokenizer:
     tokenizer.encode("The cat sat.")     [481, 2417, 1603, 239]
     tokenizer.decode([481, 2417])        "the cat"
 
-    Ids below `size` are pieces of the vocabulary (0 is `<unk>`); the three after it are `start`, `delimiter` and
-    `extract`, which no text is ever encoded to. A tokenizer may be handed to worker processes.
+    Ids below `size` are pieces of the vocabulary; the three after it are `start`, `delimiter` and `extract`, which no
+    text is ever encoded to. `newline` is the piece for a line break, None if there is none. A tokenizer may be handed
+    to worker processes.
+
+    The mode, stored with the vocabulary, says how text is read:
+
+    paper    as in the code released with the paper: English words in lower case; 0 is `<unk>`
+    hf       as in transformers' `OpenAIGPTTokenizer`: other words, no line breaks, accents taken off; 0 is `<unk>`
+    bytes    any language, nothing changed and nothing unknown: decoding gives the text back
     """
 
     def __init__(self, vocabulary: Vocabulary, *, where: str = "vocabulary") -> None:
         """A tokenizer for `vocabulary`; `where` names it in errors.
 
         Raises:
-            ModelError: pieces and merges do not fit, or its cleaning rules are newer than this version of Foretext.
-            UnknownName: there is no such mode.
+            ModelError: there is no such mode, pieces and merges do not fit or are of another mode, or the mode has
+                other rules in this version of Foretext.
         """
-        if vocabulary.mode not in MODES:
-            raise UnknownName("tokenizer mode", vocabulary.mode, MODES)
-        if vocabulary.cleaning != CLEANING_VERSION:
+        mode = MODES.get(vocabulary.mode)
+        if mode is None:
+            raise ModelError(
+                f"{where} is of the tokenizer mode {vocabulary.mode!r}, which this version of Foretext does not have "
+                f"(it has {', '.join(MODES)}); it may be from a newer one"
+            )
+        if vocabulary.cleaning != mode.cleaning:
             raise ModelError(
                 f"{where} was made with cleaning rules {vocabulary.cleaning}, this version of Foretext has rules "
-                f"{CLEANING_VERSION}: ids would differ"
+                f"{mode.cleaning}: ids would differ"
             )
         self.vocabulary = vocabulary
         self.size = len(vocabulary.pieces)
         self.start, self.delimiter, self.extract = range(self.size, self.size + len(SPECIALS))
-        self._chunk_ids = ChunkIds(vocabulary, where=where)
-        self.newline = vocabulary.pieces.index(NEWLINE) if NEWLINE in vocabulary.pieces else None
+        self._reading = mode.reading(vocabulary, where=where)
+        self.newline = self._reading.newline
 
     def __reduce__(self) -> tuple[type[Tokenizer], tuple[Vocabulary]]:
         return Tokenizer, (self.vocabulary,)
@@ -64,7 +73,7 @@ class Tokenizer:
 
         Raises:
             DataError: a file is missing, not UTF-8 or of another kind, or there are no words in any.
-            SettingsError: `size` is too small for the characters of the texts.
+            SettingsError: `size` is too small for the characters of the texts, or there is no such mode.
         """
         paths = [Path(file) for file in files]
         texts = chain.from_iterable(map(read_texts, paths))
@@ -74,17 +83,14 @@ class Tokenizer:
     @classmethod
     def learn_from_texts(cls, texts: Iterable[str], size: int, *, mode: str = "paper", source: str = "") -> Tokenizer:
         """A tokenizer with `size` pieces learned from a stream of texts, read once; `source` says what they are."""
-        return cls.learn_from_counts(count_words(texts), size, mode=mode, source=source)
+        return cls.learn_from_counts(count_words(texts, mode), size, mode=mode, source=source)
 
     @classmethod
     def learn_from_counts(
         cls, words: Mapping[str, int], size: int, *, mode: str = "paper", source: str = ""
     ) -> Tokenizer:
-        """A tokenizer with `size` pieces learned from how often each word occurs (see `count_words`)."""
-        if mode not in MODES:
-            raise UnknownName("tokenizer mode", mode, MODES)
-        pieces, merges = learn_pieces(words, size)
-        return cls(Vocabulary(tuple(pieces), tuple(merges), mode=mode, source=source))
+        """A tokenizer with `size` pieces learned from how often each word occurs: `count_words(texts, mode)`."""
+        return cls(new_vocabulary(words, size, mode=mode, source=source))
 
     @classmethod
     def load(cls, folder: str | Path) -> Tokenizer:
@@ -96,13 +102,17 @@ class Tokenizer:
         return cls(read_vocabulary(Path(folder)), where=str(folder))
 
     @classmethod
-    def openai(cls, folder: str | Path) -> Tokenizer:
+    def openai(cls, folder: str | Path, *, mode: str = "paper") -> Tokenizer:
         """The tokenizer released with the paper, from encoder_bpe_40000.json and vocab_40000.bpe in `folder`.
 
+        In mode `hf` it gives the ids that `transformers` gives with the released vocabulary.
+
         Raises:
-            ModelError: a file is missing or damaged.
+            ModelError: a file is missing or damaged, or `mode` is `bytes`: the released pieces are of characters.
+            UnknownName: there is no such mode.
         """
-        return cls(read_openai(Path(folder)), where=str(folder))
+        vocabulary = replace(read_openai(Path(folder)), mode=mode, cleaning=mode_named(mode).cleaning)
+        return cls(vocabulary, where=str(folder))
 
     def save(self, folder: str | Path) -> None:
         """Writes tokenizer.json into `folder`, whole or not at all."""
@@ -118,20 +128,39 @@ class Tokenizer:
         return self.vocabulary.fingerprint()
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text: words in lower case, one id for each run of line breaks, 0 for what has no piece."""
-        ids: list[int] = []
-        for chunks in lines(repair(text)):
-            if ids:
-                ids.append(self.newline or 0)
-            ids.extend(self._chunk_ids.of_line(chunks))
-        return ids
+        """The ids of a text.
+
+        In mode `paper` a run of line breaks is one id, and 0 stands for each character without a piece.
+        """
+        return self._reading.encode(text)
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[Span]]:
+        """The ids that `encode` gives, and for each the half-open span of its characters in the text.
+
+        text = "The cat didn't…"
+        ids, spans = tokenizer.encode_with_offsets(text)
+        [text[start:end] for start, end in spans]      The, cat, did, n't, …
+
+        Spans are in order and never empty. They overlap only where several tokens come from one character: `İ`, `…`,
+        or a character of several bytes in mode `bytes`. In mode `paper` the span of a line break covers all breaks in
+        a row. Where a line was repaired (ftfy), its words are matched with those of the original line, and inside a
+        word that changed, its characters: exactly for single exchanged characters, HTML entities, and UTF-8 that was
+        read in another encoding; in proportion otherwise. A repaired character comes from one or more of the original,
+        and tokens that share it share these. Characters that were taken out stand between spans, or inside that of the
+        token they stood in.
+        """
+        tokens = list(self._reading.tokens(text))
+        return [token.id for token in tokens], [(token.start, token.end) for token in tokens]
 
     def encode_batch(self, texts: Iterable[str]) -> list[list[int]]:
         """The ids of each text."""
         return [self.encode(text) for text in texts]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The words of the ids with one space between; specials are shown as `[s]`, `[$]` and `[e]`.
+        """The text of the ids; specials are shown as `[s]`, `[$]` and `[e]`.
+
+        In modes `paper` and `hf` these are the words with one space between; in mode `bytes` it is the text that was
+        encoded, with U+FFFD for bytes that make up no character.
 
         Raises:
             DataError: an id is out of range.
@@ -139,11 +168,4 @@ class Tokenizer:
         numbers = list(ids)
         if numbers and not 0 <= min(numbers) <= max(numbers) <= self.extract:
             raise DataError(f"ids go from 0 to {self.extract}; given were {min(numbers)} to {max(numbers)}")
-        return "".join(self._shown[number] for number in numbers).rstrip(" ")
-
-    @cached_property
-    def _shown(self) -> Sequence[str]:
-        """Each id as text; whatever ends a word has a space behind it."""
-        unknown, *pieces = self.vocabulary.pieces
-        shown = (piece.removesuffix(WORD_END) + " " if piece.endswith(WORD_END) else piece for piece in pieces)
-        return [unknown + " ", *shown, *(special + " " for special in SPECIALS)]
+        return self._reading.decode(numbers)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import ftfy
 import pytest
+from ftfy.badness import is_bad
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretext.tokenizer.cleaning import lines, repair, spaced, standardise
+from foretext.tokenizer.cleaning import LINE_BREAK, chunks, repair, spaced, standardise
 
 TROUBLE = st.sampled_from(
     [
@@ -30,6 +32,8 @@ TROUBLE = st.sampled_from(
         "é",
     ]
 )
+CURLY = "‘’“”–—―…´"  # characters that ftfy never takes for signs of a broken encoding
+ASCII = "\t\n" + "".join(map(chr, range(0x20, 0x7F)))
 TEXTS = st.lists(TROUBLE | st.text(max_size=5), max_size=12).map("".join)
 
 
@@ -48,9 +52,29 @@ def test_repair_is_ftfy(text: str) -> None:
     assert repair(text) == ftfy.fix_text(text)
 
 
-@given(st.text(alphabet="\t\n" + "".join(map(chr, range(0x20, 0x7F))).replace("&", "")))
+@given(st.text(alphabet=ASCII.replace("&", "")))
 def test_ftfy_finds_nothing_to_do_in_printable_ascii_without_ampersands(text: str) -> None:
     assert ftfy.fix_text(text) == text
+
+
+def straight(text: str) -> str:
+    return re.sub("[“”]", '"', re.sub("[‘’]", "'", text))
+
+
+@given(st.text(alphabet=ASCII.replace("&", "") + 30 * CURLY))
+def test_in_text_with_curly_quotes_and_dashes_ftfy_makes_the_quotes_straight(text: str) -> None:
+    assert ftfy.fix_text(text) == straight(text)
+    assert repair(text) == straight(text)
+
+
+def test_no_short_row_of_curly_quotes_and_dashes_looks_broken_to_ftfy() -> None:
+    for row in itertools.product(CURLY + "aZ9 .$", repeat=4):  # no pattern of ftfy's for such characters is longer
+        assert not is_bad("".join(row))
+
+
+@given(TEXTS)
+def test_no_repaired_text_has_the_mark_of_line_breaks(text: str) -> None:
+    assert LINE_BREAK not in repair(text)
 
 
 def test_entities_are_kept_once_a_tag_was_seen() -> None:
@@ -76,5 +100,5 @@ def test_runs_of_one_mark_stand_alone(chunk: str, parts: list[str]) -> None:
     assert spaced(chunk) == parts
 
 
-def test_blank_lines_are_left_out() -> None:
-    assert lines("one two\n \n\n\tthree\u3000four \n") == [["one", "two"], ["three", "four"]]
+def test_a_run_of_line_breaks_is_one_mark_between_chunks() -> None:
+    assert chunks("\n one two\n \n\n\tthree\u3000four \n") == ["one", "two", LINE_BREAK, "three", "four"]

@@ -10,14 +10,34 @@ from pathlib import Path
 import pytest
 
 from foretext.errors import DataError, SettingsError
-from foretext.tokenizer import Tokenizer, count_words, learning
-from foretext.tokenizer.learning import learn_pieces
+from foretext.tokenizer import Tokenizer, count_words, counting
+from foretext.tokenizer.byte_level import ALPHABET
+from foretext.tokenizer.learning import learn_byte_pieces, learn_pieces
 
 
 def test_words_are_counted_as_they_are_encoded() -> None:
     assert count_words(["The cat didn't.", "the CAT\nsat"]) == Counter(
         {"the": 2, "cat": 2, "did": 1, "n't": 1, ".": 1, "sat": 1}
     )
+
+
+def test_words_are_counted_in_the_form_of_the_mode() -> None:
+    text = "Café didn't.\n  The  CAT"
+    assert count_words([text], "hf") == Counter(["cafe", "didn", "'", "t", ".", "the", "cat"])
+    assert count_words([text], "bytes") == Counter(
+        ["CafÃ©", "Ġdidn", "'t", ".", "ĊĠ", "ĠThe", "Ġ", "ĠCAT"]  # é is the bytes C3 A9, a space is Ġ
+    )
+
+
+@pytest.mark.parametrize("mode", ["paper", "hf", "bytes"])
+@pytest.mark.parametrize("limit", ["CHUNKS_HELD", "LONG_HELD"])
+def test_counts_do_not_depend_on_how_many_chunks_are_held(
+    mode: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["well-known " + "ab-" * 100 + " (it's) " + "x" * 100] * 3
+    counts = count_words(texts, mode)
+    monkeypatch.setattr(counting, limit, 0)
+    assert count_words(texts, mode) == counts
 
 
 def test_the_most_frequent_pair_is_merged_first() -> None:
@@ -41,6 +61,19 @@ def test_a_count_weighs_as_much_as_that_many_copies() -> None:
 def test_learning_twice_gives_the_same_vocabulary() -> None:
     words = {f"{a}{b}{c}": 7 for a in "abcd" for b in "efgh" for c in "ijkl"}  # nothing but ties
     assert learn_pieces(words, 80) == learn_pieces(dict(reversed(words.items())), 80)
+
+
+def test_learning_bytes_twice_gives_the_same_vocabulary() -> None:
+    words = {f"Ġ{a}{b}{c}": 7 for a in "abcd" for b in "efgh" for c in "ijkl"}  # nothing but ties
+    pieces, merges = learn_byte_pieces(words, 280)
+    assert (pieces, merges) == learn_byte_pieces(dict(reversed(words.items())), 280)
+    assert pieces[:256] == ALPHABET
+    assert pieces[256:] == [left + right for left, right in merges]
+
+
+def test_a_size_without_room_for_the_bytes_is_refused() -> None:
+    with pytest.raises(SettingsError, match="a vocabulary of 255 is too small: 256 pieces are needed"):
+        learn_byte_pieces({"ab": 3}, 255)
 
 
 def test_every_word_is_encoded_to_learned_pieces_alone(tokenizer: Tokenizer) -> None:
@@ -68,16 +101,18 @@ def test_a_size_without_room_for_the_characters_is_refused() -> None:
 
 
 def test_texts_without_words_are_refused() -> None:
-    with pytest.raises(DataError, match="no words to learn a tokenizer from"):
-        Tokenizer.learn_from_texts(["", " \n"], 100)
+    for mode, texts in {"paper": ["", " \n"], "hf": ["", " \n"], "bytes": [""]}.items():
+        with pytest.raises(DataError, match="no words to learn a tokenizer from"):
+            Tokenizer.learn_from_texts(texts, 300, mode=mode)
 
 
+@pytest.mark.parametrize("mode", ["paper", "hf", "bytes"])
 def test_counting_holds_a_bounded_number_of_words(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    mode: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(learning, "CHUNKS_HELD", 10)
-    monkeypatch.setattr(learning, "WORDS_HELD", 20)
-    counts = count_words(f"often {'x' * number} {'y' * number}" for number in range(1, 200))
+    monkeypatch.setattr(counting, "CHUNKS_HELD", 10)
+    monkeypatch.setattr(counting, "WORDS_HELD", 20)
+    counts = count_words((f"often {'x' * number} {'y' * number}" for number in range(1, 200)), mode)
     assert counts["often"] == 199
     assert len(counts) < 60
     assert "seen only once are not counted" in caplog.text

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretext.errors import DataError, UnknownName
-from foretext.tokenizer import Tokenizer, chunks
+from foretext.tokenizer import Tokenizer, chunks, kept
 from foretext.tokenizer.cleaning import standardise
 from foretext.tokenizer.words import word_rules
 
@@ -38,11 +38,13 @@ def test_the_released_vocabulary_has_the_papers_size(released: Tokenizer) -> Non
 
 
 @given(text=ENGLISH)
-def test_decoding_gives_the_words_back(tokenizer: Tokenizer, text: str) -> None:
+def test_decoding_gives_the_standardised_words_back_in_lower_case_with_one_space_between(
+    tokenizer: Tokenizer, text: str
+) -> None:
     ids = tokenizer.encode(text)
-    words = [word.lower() for line in standardise(text).split("\n") for word in word_rules().split(line.split())]
+    lines = [map(str.lower, word_rules().split(line.split())) for line in standardise(text).split("\n")]
     if 0 not in ids:
-        assert tokenizer.decode(ids).split() == words
+        assert tokenizer.decode(ids) == " \n ".join(" ".join(line) for line in lines)
 
 
 def test_a_run_of_line_breaks_is_one_id(tokenizer: Tokenizer) -> None:
@@ -61,9 +63,18 @@ def test_lines_are_encoded_one_by_one(tokenizer: Tokenizer, lines: list[str]) ->
 
 def test_what_is_kept_of_earlier_texts_changes_nothing(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["boys' 'em:x", "'em:x", "the cat's mat", "it didn't sit; 'em:x sat"]
-    kept = tokenizer.encode_batch(texts + texts)
-    monkeypatch.setattr(chunks, "CHUNKS_KEPT", 1)
-    assert Tokenizer(tokenizer.vocabulary).encode_batch(texts + texts) == kept
+    known = tokenizer.encode_batch(texts + texts)
+    monkeypatch.setattr(kept, "MOST_KEPT", 1)
+    assert Tokenizer(tokenizer.vocabulary).encode_batch(texts + texts) == known
+
+
+def test_a_text_looked_up_in_blocks_is_that_of_its_lines(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["the cat sat", "boys' 'em:x", "a dog", "'em:x", "on the mat"] * 3  # some whose words depend on neighbours
+    monkeypatch.setattr(chunks, "BLOCK", 4)
+    ids = tokenizer.encode("\n".join(lines))
+    assert tokenizer.newline is not None
+    expected = [number for line in lines for number in (tokenizer.newline, *tokenizer.encode(line))]
+    assert ids == expected[1:]
 
 
 def test_a_character_without_a_piece_is_unknown(tokenizer: Tokenizer) -> None:

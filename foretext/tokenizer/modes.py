@@ -1,0 +1,67 @@
+"""The three ways of reading text, by name; a vocabulary is stored with the name of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from foretext.errors import UnknownName
+from foretext.tokenizer import byte_level, hf, paper
+from foretext.tokenizer.cleaning import CLEANING_VERSION
+from foretext.tokenizer.learning import learn_byte_pieces, learn_pieces
+from foretext.tokenizer.offsets import Token
+from foretext.tokenizer.pieces import Merge
+from foretext.tokenizer.storage import Vocabulary
+
+
+class Reading(Protocol):
+    """Text to ids and back with one vocabulary."""
+
+    @property
+    def newline(self) -> int | None:
+        """The piece that stands for a line break; None if there is none."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def tokens(self, text: str) -> Iterator[Token]:
+        """The ids that `encode` gives, with their places in the text."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of pieces and of the three special tokens, whose ids follow the pieces."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How text is read, and how a vocabulary for that is learned."""
+
+    reading: Callable[..., Reading]  # (vocabulary, *, where)
+    cleaning: int  # version of all that stands before the merges; raised when ids change
+    chunks: Callable[[str], Sequence[str]]  # of a text
+    words: Callable[[str], Iterable[str]]  # of a chunk; merges never reach over two words
+    learn: Callable[[Mapping[str, int], int], tuple[list[str], list[Merge]]]  # (word counts, size)
+
+
+MODES = {
+    "paper": Mode(paper.PaperReading, CLEANING_VERSION, paper.chunks_to_count, paper.words_of_chunk, learn_pieces),
+    "hf": Mode(hf.HuggingFaceReading, 1, hf.chunks_to_count, hf.words_of_chunk, learn_pieces),
+    "bytes": Mode(byte_level.ByteReading, 1, byte_level.chunks_to_count, byte_level.words_of_chunk, learn_byte_pieces),
+}
+
+
+def mode_named(name: str) -> Mode:
+    """The mode of that name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in MODES:
+        raise UnknownName("tokenizer mode", name, MODES)
+    return MODES[name]
+
+
+def new_vocabulary(words: Mapping[str, int], size: int, *, mode: str, source: str = "") -> Vocabulary:
+    """A vocabulary of `size` pieces learned from how often each word occurs."""
+    chosen = mode_named(mode)
+    pieces, merges = chosen.learn(words, size)
+    return Vocabulary(tuple(pieces), tuple(merges), mode=mode, cleaning=chosen.cleaning, source=source)
