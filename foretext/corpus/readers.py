@@ -1,8 +1,9 @@
 """Files become documents, one at a time: memory stays bounded whatever the size of the input.
 
 A `.txt` file is one document; so is each line of a `.jsonl` file and each row of a Parquet file. A document longer than
-`documents.LONGEST` is cut at line breaks into several; with the tokenizer's line-break piece between documents the ids
-stay those of the whole, since a line break is where that tokenizer cleans and splits the text anyway.
+`documents.LONGEST` is cut at line breaks into several. With the tokenizer's line-break piece between documents the ids
+stay those of the whole in its mode `paper`, since a line break is where that mode cleans and splits the text anyway; in
+the other modes a cut reads as one line break.
 """
 
 from __future__ import annotations
