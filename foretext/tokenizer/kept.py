@@ -8,7 +8,7 @@ from typing import TypeVar
 Ids = tuple[int, ...]
 Value = TypeVar("Value")
 
-MOST_KEPT = 1 << 18  # some 60 MB; English books stay above 98 % of hits with it
+MOST_KEPT = 1 << 18  # at most some 60 MB; English books stay above 98 % of hits with it
 LONGEST_KEPT = 64  # characters
 
 
