@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)  # how long an example takes on a busy machine says nothing
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
