@@ -22,8 +22,9 @@ from foretext.tasks.reading import LabelType, Reading, read_examples, read_label
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.tables import Format, TableOptions
+from foretext.tasks.task import Task
 
-DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with `tasks/NAME/` for published tasks
+DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with published tasks, in `tasks/NAME/` or `NAME/`
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +114,7 @@ def read_labelled_data(settings: LabelledDataSettings, *, seed: int) -> Labelled
 
 def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     task = find_task(name)
-    root = settings.data or (Path(os.environ[DATA_FOLDER]) / "tasks" if DATA_FOLDER in os.environ else None)
-    if root is None:
-        raise SettingsError(f"where is {task.name}? Give its folder as --data, or set {DATA_FOLDER}")
+    root = data_root(task, settings.data)
     train = task.read(root, "train")
     valid = task.read(root, "valid").examples if "valid" in task.splits(root) else ()
     log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
@@ -123,6 +122,22 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
     schema = task.schema(train.examples).model_copy(update={"cutting": settings.cutting})
     return LabelledData(schema, train.examples, valid)
+
+
+def data_root(task: Task, given: Path | None) -> Path:
+    """The folder in or below which a published task is looked for: the one given, else that of FORETEXT_DATA.
+
+    Raises:
+        SettingsError: there is neither.
+    """
+    if given is not None:
+        return given
+    if not os.environ.get(DATA_FOLDER):
+        raise SettingsError(
+            f"where is {task.name}? Give its folder as --data, or set {DATA_FOLDER}; it comes from {task.url} "
+            f"({task.source}; licence: {task.licence})"
+        )
+    return Path(os.environ[DATA_FOLDER])
 
 
 def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> LabelledData:
