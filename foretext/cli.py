@@ -128,6 +128,12 @@ COMMANDS = (
         "foretext recipe run",
         ("run",),
     ),
+    Command(
+        "tasks",
+        "List the published tasks that are known, and whether their files are at hand; or show one.",
+        "foretext tasks RACE",
+        ("name",),
+    ),
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
 

@@ -26,3 +26,8 @@ def find_split(folder: Path, split: Split, files: Files) -> Path:
         if (folder / name).exists():
             return folder / name
     raise DataError(f"there is no {' or '.join(files[split])} in {folder}")
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is by its name a part of a published split, not the whole of it."""
+    return path.stem.endswith("_subset")
