@@ -111,6 +111,12 @@ COMMANDS = (
         ("model", "data"),
     ),
     Command(
+        "submit",
+        "Answer a hidden test set in the files that GLUE's server or Story Cloze's takes.",
+        "foretext submit CoLA run --out answers",
+        ("task", "run"),
+    ),
+    Command(
         "generate",
         "Write on from a prompt.",
         'foretext generate run "The old woman opened the door and"',
