@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foretext.errors import DataError, SettingsError
-from foretext.recipes.labelled_data import data_root
+from foretext.recipes.labelled_data import published_root
 from foretext.settings import Settings
 from foretext.tasks.catalogue import TASKS, find_task
 
@@ -99,7 +99,7 @@ def submit(settings: SubmitSettings) -> Submitted:
 
     task = find_task(settings.task)
     wanted = _wanted(task)
-    root = data_root(task, settings.data)
+    root = published_root(settings.data, task)
     found = [(one, split, name) for one, split, name in wanted if one.find(root, split)]
     if not found:
         raise DataError(wanted[0][0].missing(root, wanted[0][1]))
