@@ -111,6 +111,12 @@ COMMANDS = (
         ("model", "data"),
     ),
     Command(
+        "reproduce",
+        "Fine-tune as the paper did, under several seeds, and put the results beside its figures.",
+        "foretext reproduce RTE --seeds 3 --model mini",
+        ("task",),
+    ),
+    Command(
         "submit",
         "Answer a hidden test set in the files that GLUE's server or Story Cloze's takes.",
         "foretext submit CoLA run --out answers",

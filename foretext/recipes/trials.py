@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from foretext.errors import ForetextError, ModelError
 from foretext.recipes.finetune import FinetuneSettings, finetune_from
 from foretext.recipes.labelled_data import LabelledData
-from foretext.settings import leaves
+from foretext.settings import Settings, leaves
 
 if TYPE_CHECKING:
     from foretext.checkpoints.saved_model import SavedModel
@@ -102,7 +102,7 @@ def trial(
     done = Trial(
         fingerprint=mark,
         seed=seed,
-        settings=_deciding(wanted),
+        settings=deciding(wanted),
         updates=finetuned.updates,
         kept_update=finetuned.best_update,
         seconds=finetuned.seconds,
@@ -132,7 +132,7 @@ def fingerprint(
     content = {
         "format": FORMAT,
         "seed": settings.seed,
-        "settings": _deciding(settings),
+        "settings": deciding(settings),
         "model": [model.fingerprint, model.tokenizer.fingerprint],
         "data": data.fingerprint,
         "task": data.schema.to_dict(),
@@ -160,11 +160,11 @@ def read_trial(record: Path) -> Trial | None:
         raise ForetextError(f"{record} is no record of a trial ({error}); delete it and run again") from None
 
 
-def _deciding(settings: FinetuneSettings) -> dict[str, Any]:
-    """The settings that decide the weights, flat: `{"epochs": 3.0, "beta1": 0.9, …}`."""
+def deciding(settings: Settings) -> dict[str, Any]:
+    """The settings of fine-tuning that decide the weights, flat: `{"epochs": 3.0, "beta1": 0.9, …}`."""
     tree = settings.model_dump(mode="json")
     found = {}
-    for name, leaf in leaves(FinetuneSettings).items():
+    for name, leaf in leaves(type(settings)).items():
         if name in NOT_IN_FINGERPRINT or leaf.path[0] in NOT_IN_FINGERPRINT:
             continue
         value: Any = tree

@@ -276,8 +276,8 @@ def stories(count: int) -> str:
 @pytest.mark.parametrize(
     "name", ["cloze_test_val__spring2016.csv", "cloze_test_val__spring2016 - cloze_test_ALL_val.csv"]
 )
-def test_story_cloze_is_split_as_the_released_code_does(published: Published, name: str) -> None:
-    """Recipe point 14: a permutation by the released seed gives the held-out 374, then the training stories."""
+def test_point_14_story_cloze_is_split_as_the_released_code_does(published: Published, name: str) -> None:
+    """A permutation by the released seed gives the held-out 374, then the training stories."""
     root = published(f"StoryCloze/{name}", stories(1_871))
     task = find_task("StoryCloze")
     order = [f"id{place}" for place in np.random.RandomState(3535999445).permutation(1_871)]

@@ -22,6 +22,7 @@ FILES: Files = {
     "train": ("train",),
     "valid": ("dev",),
     "test": ("test",),
+    **{f"valid {level}": (f"dev/{level}",) for level in LEVELS},
     **{f"test {level}": (f"test/{level}",) for level in LEVELS},
 }
 
