@@ -36,7 +36,8 @@ class Command:
     """One command: what it does, how it is typed, and which of its settings need no flag.
 
     The command `learn-tokenizer` is the function `learn_tokenizer(LearnTokenizerSettings)` in
-    `foretext.recipes.learn_tokenizer`; `package` is where else to look.
+    `foretext.recipes.learn_tokenizer`; `package` is where else to look. A name of two words, `study layers`, is
+    `study_layers` in the same way, and its first word one of the `GROUPS`.
     """
 
     name: str
@@ -56,7 +57,11 @@ class Command:
 
     @property
     def _verb(self) -> str:
-        return self.name.replace("-", "_")
+        return self.name.replace("-", "_").replace(" ", "_")
+
+    @property
+    def words(self) -> list[str]:
+        return self.name.split()
 
     @property
     def _module(self) -> ModuleType:
@@ -149,6 +154,8 @@ COMMANDS = (
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
 
+GROUPS: dict[str, str] = {}  # first words of commands of two, and what they share
+
 
 class Result(Protocol):
     """What a recipe returns: lines for a person, a tree of plain values for a program."""
@@ -216,18 +223,18 @@ def _dispatch(arguments: list[str]) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[LogLines()])
     logging.getLogger("foretext").setLevel(logging.INFO)
-    named = next((argument for argument in arguments if not argument.startswith("-")), "")
-    if named:
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    if words:
         from foretext.flags import shielded
 
         arguments = shielded(arguments)
-    application = _application(named)
+    application = _application(words)
     code = application(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     return code if isinstance(code, int) else 0
 
 
-def _application(named: str) -> App:
-    """The whole command line; only the command `named` is loaded, of the others there is the line of help."""
+def _application(words: list[str]) -> App:
+    """The whole command line; only the command that `words` begin with is loaded, of the others there is a line."""
     from cyclopts import App
 
     app = App(
@@ -238,12 +245,24 @@ def _application(named: str) -> App:
         help_epilogue="foretext COMMAND --help lists the flags of a command, with an example.",
         suppress_keyboard_interrupt=False,
     )
+    groups = {name: _group(name, help) for name, help in GROUPS.items()}
+    for group in groups.values():
+        app.command(group)
     for command in COMMANDS:
-        if command.name == named:
-            _register(app, command)
+        parent = groups[command.words[0]] if len(command.words) == 2 else app
+        if command.words == words[: len(command.words)]:
+            _register(parent, command)
         else:
-            app.command("foretext.cli:main", name=command.name, help=command.help)
+            parent.command("foretext.cli:main", name=command.words[-1], help=command.help)
     return app
+
+
+def _group(name: str, help: str) -> App:
+    """The first word of commands of two."""
+    from cyclopts import App
+
+    epilogue = f"foretext {name} COMMAND --help lists the flags of a command, with an example."
+    return App(name=name, help=help, version_flags=(), help_epilogue=epilogue)
 
 
 def _register(app: App, command: Command) -> None:
@@ -254,7 +273,7 @@ def _register(app: App, command: Command) -> None:
     call = command_line(
         settings, lambda given: _run(command, settings, given), positionals=command.positionals, help=command.help
     )
-    app.command(call, name=command.name, help_epilogue=f"Example: {command.example}")
+    app.command(call, name=command.words[-1], help_epilogue=f"Example: {command.example}")
 
 
 def _run(command: Command, settings: type[Settings], given: Given) -> int:
