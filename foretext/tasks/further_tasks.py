@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from foretext.tasks.published import copa, dream, openbookqa, trec
+from foretext.tasks.published import copa, dpr, dream, openbookqa, trec
 from foretext.tasks.published.by_class import ByClassReader
 from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.questions import QuestionReader
@@ -159,6 +159,20 @@ COPA = Task(
     licence="BSD-2",
     note='The development set is what one trains on. What is asked for becomes a word behind the premise, "because" or '
     '"so".',
+)
+
+DPR = Task(
+    "DPR",
+    "choice",
+    "accuracy",
+    dpr.read,
+    dpr.FILES,
+    ("sentence", "pronoun"),
+    source="Rahman and Ng 2012",
+    url="https://www.hlt.utdallas.edu/~vince/data/emnlp12/",
+    licence="research",
+    note="The paper's Winograd-like task, which it answers without training. Where a pronoun occurs more than once, the "
+    "first behind both candidates is meant.",
 )
 
 _SWAG_FILES: Files = {"train": ("train.csv",), "valid": ("val.csv",), "test": ("test.csv",)}
@@ -330,6 +344,7 @@ FURTHER_TASKS = (
     OPENBOOKQA,
     *(_arc(level) for level in ("Easy", "Challenge")),
     COPA,
+    DPR,
     SWAG,
     DREAM,
     COMMONSENSEQA,

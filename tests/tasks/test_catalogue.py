@@ -33,6 +33,8 @@ REAL_ROWS: dict[tuple[str, Split], int] = {
     ("OpenBookQA", "test"): 500,
     ("COPA", "train"): 500,
     ("COPA", "test"): 500,
+    ("DPR", "train"): 1_316,
+    ("DPR", "test"): 564,
     ("TREC", "train"): 5_452,
     ("TREC", "test"): 500,
 }
@@ -70,6 +72,26 @@ def test_pairs_without_a_majority_label_are_left_out_and_counted(tmp_path: Path)
 def test_answers_in_one_cell_are_taken_apart() -> None:
     assert split_answers("(A) ice (B) a (cold) day (C) 3 (D) fog") == ("ice", "a (cold) day", "3", "fog")
     assert split_answers("(A) ice (C) fog") == ()
+
+
+def test_a_pronoun_comes_with_its_sentence_and_two_candidates(tmp_path: Path) -> None:
+    content = "The bee saw Rick, and it fled.\nit\nThe bee, Rick\nThe bee\n\nAnn met Bo as she sang.\nshe\nAnn,Bo\nBo\n"
+    bee, ann = find_task("DPR").read(folder(tmp_path, "DPR", "test.c.txt", content), "test").examples
+    assert (bee.texts, bee.choices, bee.label) == (("The bee saw Rick, and it fled.", "it"), ("The bee", "Rick"), 0)
+    assert (ann.texts, ann.choices, ann.label) == (("Ann met Bo as she sang.", "she"), ("Ann", "Bo"), 1)
+    assert ann.where.endswith("test.c.txt:6")
+
+
+def test_bad_blocks_of_pronouns_are_named_by_the_line_they_begin_in(tmp_path: Path) -> None:
+    good, nobody, no_pronoun = "S it.\nit\nA,B\nA\n\n", "S it.\nit\nA,B\nC\n\n", "S it.\nhe\nA,B\nB\n\n"
+    root = folder(tmp_path, "DPR", "test.c.txt", good + nobody + no_pronoun + "S it.\nit\n")
+    with pytest.raises(DataError) as caught:
+        find_task("DPR").read(root, "test")
+    message = str(caught.value)
+    assert "3 problems" in message
+    assert "test.c.txt:6: 'C' is not one of two candidates" in message
+    assert "test.c.txt:11: 'he' does not occur in 'S it.'" in message
+    assert "test.c.txt:16: not a sentence, a pronoun" in message
 
 
 def test_what_copa_asks_for_becomes_a_word(tmp_path: Path) -> None:
