@@ -151,10 +151,30 @@ COMMANDS = (
         "foretext tasks RACE",
         ("name",),
     ),
+    Command(
+        "study layers",
+        "Score against the number of layers transferred (Figure 2, left).",
+        "foretext study layers mini CoLA SST-2 --train-rows 2000 --epochs 1 --out study",
+        ("model", "tasks"),
+    ),
+    Command(
+        "study ablations",
+        "What pre-training, auxiliary loss and Transformer are worth (Table 5).",
+        "foretext study ablations mini CoLA SST-2 --lstm lstm-run --train-rows 2000 --epochs 1 --out study",
+        ("model", "tasks"),
+    ),
+    Command(
+        "study data",
+        "Score against the number of labels, with and without pre-training.",
+        "foretext study data mini SST-2 --fewest 100 --points 6 --epochs 1 --out study",
+        ("model", "tasks"),
+    ),
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
 
-GROUPS: dict[str, str] = {}  # first words of commands of two, and what they share
+GROUPS = {  # first words of commands of two, and what they share
+    "study": "Repeat a study of the paper with a model and tasks: table, figure and report.",
+}
 
 
 class Result(Protocol):

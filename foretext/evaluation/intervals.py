@@ -103,7 +103,7 @@ def paired_over_runs(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """The same for systems that were trained several times: the mean lead over pairs of runs, such as those of one seed.
+    """The same for systems trained several times: the mean lead over pairs of runs, such as those of one seed.
 
     A resample draws examples and pairs of runs, so the interval has room for both kinds of luck; with few runs it
     says little of how other seeds would fare.

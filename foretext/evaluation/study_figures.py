@@ -16,7 +16,8 @@ from foretext.evaluation.studies import estimate
 Rows = Sequence[Mapping[str, Any]]
 
 LINES = ("-", "--", ":", "-.")
-WIDE = 20  # a range of places whose ends are this far apart, as a ratio, is drawn in powers of ten
+WIDE = 8  # places whose ends are this far apart, as a ratio, stand on a logarithmic scale
+MOST_TICKS = 8  # places that have their numbers written below
 
 
 def layers(rows: Rows) -> Figure:
@@ -110,9 +111,13 @@ def _frame(axes: Axes, rows: Rows, *, x: str) -> None:
 
 
 def _logarithmic(axes: Axes, places: Sequence[float]) -> None:
-    """Powers of ten along x, where the places are far apart and all above 0."""
+    """A logarithmic scale along x, where the places are far apart and all above 0."""
     if places and min(places) > 0 and max(places) >= WIDE * min(places):
         axes.set_xscale("log")
+        if len(set(places)) <= MOST_TICKS:
+            axes.set_xticks(sorted(set(places)))
+            axes.minorticks_off()
+            axes.tick_params(axis="x", labelrotation=30)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
