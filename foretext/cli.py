@@ -158,6 +158,12 @@ COMMANDS = (
         ("model", "tasks"),
     ),
     Command(
+        "study zero-shot",
+        "Answers without fine-tuning, over the updates of pre-training (Figure 2, right).",
+        "foretext study zero-shot run lstm-run --tasks CoLA --tasks SST-2 --out study",
+        ("models",),
+    ),
+    Command(
         "study ablations",
         "What pre-training, auxiliary loss and Transformer are worth (Table 5).",
         "foretext study ablations mini CoLA SST-2 --lstm lstm-run --train-rows 2000 --epochs 1 --out study",

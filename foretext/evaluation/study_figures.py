@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from foretext.evaluation.figures import BLUE, CYCLE, GREY, INK, ORANGE, dots, panels
-from foretext.evaluation.intervals import Estimate
 from foretext.evaluation.studies import estimate
 
 Rows = Sequence[Mapping[str, Any]]
@@ -48,9 +47,7 @@ def zero_shot(rows: Rows) -> Figure:
                 here = sorted(_where(drawn, model=run, task=task), key=lambda row: row["updates"])
                 if here:
                     name = f"{task}, {run}" if len(runs) > 1 else task
-                    values = [_scaled(estimate(row, "relative"), 0.01) for row in here]
-                    places = [row["updates"] for row in here]
-                    dots(axes, values, places, color=colour, label=name, linestyle=line)
+                    _band(axes, here, "relative", color=colour, label=name, linestyle=line)
         for level in (0, 1):
             axes.axhline(level, color=INK, linewidth=0.8, linestyle=":")
         axes.set(xlabel="pre-training updates", ylabel="0: chance, 1: best supervised")
@@ -104,6 +101,14 @@ def _curve(axes: Axes, rows: Rows, x: str, *, color: str, label: str) -> None:
     dots(axes, scores, [row[x] for row in ordered], color=color, label=label, linestyle="-")
 
 
+def _band(axes: Axes, rows: Rows, name: str, *, color: str, label: str, linestyle: str) -> None:
+    """A line over updates in a band from the lower to the upper ends of its intervals; bars of many would overlap."""
+    places = [row["updates"] for row in rows]
+    axes.plot(places, [row[name] for row in rows], linestyle, color=color, label=label, marker="o", markersize=4)
+    low, high = ([row[f"{name}_{end}"] for row in rows] for end in ("low", "high"))
+    axes.fill_between(places, low, high, color=color, alpha=0.1, linewidth=0)
+
+
 def _frame(axes: Axes, rows: Rows, *, x: str) -> None:
     axes.axhline(100 * rows[0]["chance"], color=GREY, linewidth=1, linestyle=":")
     axes.set(xlabel=x, ylabel=f"{rows[0]['metric']} x 100", title=rows[0]["task"])
@@ -119,10 +124,6 @@ def _logarithmic(axes: Axes, places: Sequence[float]) -> None:
             axes.minorticks_off()
             axes.tick_params(axis="x", labelrotation=30)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-
-
-def _scaled(value: Estimate, factor: float) -> Estimate:
-    return Estimate(factor * value.value, factor * value.low, factor * value.high, value.count)
 
 
 def _values(rows: Rows, name: str) -> list[Any]:

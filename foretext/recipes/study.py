@@ -20,9 +20,9 @@ from foretext.recipes.finetune import FinetuningSettings
 from foretext.recipes.labelled_data import (
     LabelledData,
     LabelledDataSettings,
+    data_root,
     drawn,
     limited,
-    published_root,
     read_as_given,
     read_labelled_data,
 )
@@ -123,7 +123,7 @@ def _studied(name: str, source: LabelledDataSettings, score_rows: int) -> Studie
     data, scored_on = read_as_given(source), "validation examples"
     if not data.valid and source.task is not None:
         task = find_task(source.task)
-        root = published_root(source.data, task)
+        root = data_root(task, source.data)
         if "test" in task.splits(root):
             data, scored_on = LabelledData(data.schema, data.train, task.read(root, "test").examples), "test examples"
     if not data.valid:
