@@ -20,9 +20,9 @@ from foretext.recipes.finetune import FinetuningSettings
 from foretext.recipes.labelled_data import (
     LabelledData,
     LabelledDataSettings,
-    data_root,
     drawn,
     limited,
+    published_root,
     read_as_given,
     read_labelled_data,
 )
@@ -59,10 +59,14 @@ class StudySettings(Settings):
 
 @dataclass(frozen=True)
 class StudiedTask:
-    """A task with all its training examples; `data.valid` are those that are scored, `scored_on` says what they are."""
+    """A task with all its training examples, of which `train_rows` are to be drawn for each run (0: all).
+
+    `data.valid` are those that are scored, `scored_on` says what they are.
+    """
 
     name: str
     data: LabelledData
+    train_rows: int
     scored_on: str
 
 
@@ -114,17 +118,17 @@ def read_studied_tasks(settings: StudySettings) -> list[StudiedTask]:
     Scored is what is published for validation, else the test set where its labels are public, else what is split off.
     """
     return [
-        _studied(name, source, settings.score_rows)
+        _studied(name, source, source.train_rows or settings.labelled.train_rows, settings.score_rows)
         for name, source in named_sources(settings.tasks, settings.labelled).items()
     ]
 
 
-def _studied(name: str, source: LabelledDataSettings, score_rows: int) -> StudiedTask:
+def _studied(name: str, source: LabelledDataSettings, train_rows: int, score_rows: int) -> StudiedTask:
     data, scored_on = read_as_given(source), "validation examples"
     if not data.valid and source.task is not None:
         task = find_task(source.task)
-        root = data_root(task, source.data)
-        if "test" in task.splits(root):
+        root = published_root(source.data, task)
+        if task.is_labelled(root, "test"):
             data, scored_on = LabelledData(data.schema, data.train, task.read(root, "test").examples), "test examples"
     if not data.valid:
         data = read_labelled_data(source.model_copy(update={"train_rows": 0}), seed=0)
@@ -132,7 +136,8 @@ def _studied(name: str, source: LabelledDataSettings, score_rows: int) -> Studie
     of_all, scored = "", data.valid
     if score_rows and score_rows < len(scored):
         of_all, scored = f" of {len(scored):,}", drawn(scored, score_rows, 0)
-    return StudiedTask(name, LabelledData(data.schema, data.train, scored), f"{len(scored):,}{of_all} {scored_on}")
+    scored_on = f"{len(scored):,}{of_all} {scored_on}"
+    return StudiedTask(name, LabelledData(data.schema, data.train, scored), train_rows, scored_on)
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ class Runner:
         from foretext.recipes.trials import trial
 
         values = {name: getattr(self.settings.finetuning, name) for name in FinetuningSettings.model_fields}
-        rows = self.settings.labelled.train_rows if rows is None else rows
+        rows = task.train_rows if rows is None else rows
         done = []
         for seed in range(self.settings.seeds):
             self.bar.advance(0, text=f"{task.name}, seed {seed}")

@@ -104,7 +104,7 @@ def labels_needed(labels: list[int], scores: list[float], target: float) -> floa
 
 
 def _sizes(settings: StudyDataSettings, task: StudiedTask) -> list[int]:
-    most = settings.labelled.train_rows or len(task.data.train)
+    most = min(task.train_rows or len(task.data.train), len(task.data.train))
     sizes = sorted(set(settings.sizes)) or log_spaced(settings.fewest, most, settings.points)
     if sizes[-1] > len(task.data.train):
         raise SettingsError(f"{task.name} has {len(task.data.train):,} training examples, not {sizes[-1]:,}")

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from foretext.errors import DataError, SettingsError
 from foretext.evaluation.prompts import SUFFIX, WORDS, Heuristic, ZeroShotTask
-from foretext.recipes.labelled_data import DATA_FOLDER, LabelledDataSettings, data_root, drawn, read_as_given
+from foretext.recipes.labelled_data import DATA_FOLDER, LabelledDataSettings, drawn, published_root, read_as_given
 from foretext.settings import Settings
 from foretext.tasks.catalogue import TASKS, find_task
 
@@ -91,7 +91,7 @@ def papers_tasks_at_hand(data: Path | None) -> tuple[list[str], list[str]]:
         raise SettingsError(
             f"give --tasks, a file as --data with its --kind, or set {DATA_FOLDER} to the folder that holds the paper's"
         )
-    found = [name for name in PAPER_TASKS if name in TASKS and TASKS[name].splits(data_root(TASKS[name], data))]
+    found = [name for name in PAPER_TASKS if name in TASKS and TASKS[name].splits(published_root(data, TASKS[name]))]
     if not found:
         raise SettingsError(f"none of {', '.join(PAPER_TASKS)} is there; give --tasks, or a file as --data")
     return found, [name for name in PAPER_TASKS if name not in found]
@@ -115,20 +115,20 @@ def _task(name: str, source: LabelledDataSettings, settings: ZeroShotSettings) -
         scored = drawn(scored, settings.score_rows, 0)
     if settings.threshold == "median":
         training = ()
-    if len(training) > settings.threshold_rows:
-        training = drawn(training, settings.threshold_rows, 0)
+    most = min(settings.threshold_rows, source.train_rows or settings.threshold_rows)
+    if len(training) > most:
+        training = drawn(training, most, 0)
     return ZeroShotTask(heuristic, schema, scored, training, settings.suffix, settings.words)
 
 
 def _published(name: str, source: LabelledDataSettings) -> tuple[TaskSchema, Sequence[Example], Sequence[Example]]:
     task = find_task(name)
-    root = data_root(task, source.data)
-    there = task.splits(root)
-    split = next((split for split in ("valid", "test", "train") if split in there), None)
-    if split is None:
-        raise DataError(f"there are no files of {task.name} in {task.folder(root)}")
-    scored = task.read(root, split).examples
-    training = task.read(root, "train").examples if "train" in there and split != "train" else []
+    root = published_root(source.data, task)
+    labelled = [split for split in ("valid", "test", "train") if task.is_labelled(root, split)]
+    if not labelled:
+        raise DataError(task.missing(root, "valid" if "valid" in task.files else "test"))
+    scored = task.read(root, labelled[0]).examples
+    training = task.read(root, "train").examples if "train" in labelled[1:] else []
     return task.schema(training or scored), scored, training
 
 

@@ -171,8 +171,7 @@ DPR = Task(
     source="Rahman and Ng 2012",
     url="https://www.hlt.utdallas.edu/~vince/data/emnlp12/",
     licence="research",
-    note="The paper's Winograd-like task, which it answers without training. Where a pronoun occurs more than once, the "
-    "first behind both candidates is meant.",
+    note="The paper answers it without training. Of several such pronouns the first behind both candidates is meant.",
 )
 
 _SWAG_FILES: Files = {"train": ("train.csv",), "valid": ("val.csv",), "test": ("test.csv",)}
