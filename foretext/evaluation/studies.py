@@ -27,7 +27,7 @@ Value = str | int | float | None
 Row = dict[str, Value]
 
 FORMAT = "foretext study 1"
-SHARES = ("chance", "best")  # columns that hold a share and are shown times 100
+SHARES = ("chance", "best", "paper")  # columns that hold a share and are shown times 100
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from foretext.model.gpt import GPT
     from foretext.tokenizer import Tokenizer
 
-log = logging.getLogger(__name__)
-
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
 log = logging.getLogger(__name__)

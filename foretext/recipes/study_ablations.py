@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from foretext.recipes.trials import Trial
 
 FULL, NO_PRETRAINING, NO_AUXILIARY, LSTM = "full", "no pre-training", "no auxiliary loss", "LSTM"
+IN_TABLE_5 = {
+    FULL: "Transformer with auxiliary loss",
+    NO_PRETRAINING: "Transformer without pre-training",
+    NO_AUXILIARY: "Transformer without auxiliary loss",
+    LSTM: "LSTM with auxiliary loss",
+}
 CERTAIN = 0.05  # below this p a difference is called one
 
 ABOUT = (
@@ -78,7 +84,7 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         "method on the same examples under the same seeds, with 95 % paired bootstrap intervals over examples and "
         "seeds; p is two-sided and not corrected for the number of comparisons.",
         rows=rows,
-        shown=["task", "variant", "metric", "score", "difference", "p", "chance"],
+        shown=["task", "variant", "metric", "score", "difference", "p", "chance", "paper"],
         findings=_findings(rows, list(variants)),
         warnings=[*left_out, *warnings(settings, tasks, rows)],
         settings=about(settings),
@@ -91,10 +97,20 @@ def _row(task: StudiedTask, variant: str, full: list[Trial], trials: list[Trial]
     from foretext.evaluation.studies import with_interval
 
     row: dict[str, Any] = {"task": task.name, "variant": variant, **common(task, trials)}
+    row["paper"] = _in_the_paper(task.name, variant)
     if variant == FULL:
         return {**row, "difference": None, "p": None}
     difference = _difference(task, full, trials)
     return {**row, **with_interval("difference", difference.estimate), "p": difference.p}
+
+
+def _in_the_paper(task: str, variant: str) -> float | None:
+    """What Table 5 has for this variant on this task, between 0 and 1; None for tasks that are not in it."""
+    from foretext.evaluation.paper_scores import TABLE_5, TABLE_5_TASKS
+
+    if task not in TABLE_5_TASKS:
+        return None
+    return TABLE_5[IN_TABLE_5[variant]][TABLE_5_TASKS.index(task)] / 100
 
 
 def _difference(task: StudiedTask, full: list[Trial], trials: list[Trial]) -> Difference:

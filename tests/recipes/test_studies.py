@@ -12,16 +12,17 @@ import pytest
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import load_model
 from foretext.errors import SettingsError, UnknownName
+from foretext.evaluation.paper_scores import TABLE_5
 from foretext.model.settings import ModelShape
 from foretext.recipes import trials
 from foretext.recipes.finetune import FinetuningSettings
 from foretext.recipes.labelled_data import LabelledDataSettings
 from foretext.recipes.pretrain import PretrainSettings, pretrain
 from foretext.recipes.study import named_sources
-from foretext.recipes.study_ablations import StudyAblationsSettings, study_ablations
+from foretext.recipes.study_ablations import IN_TABLE_5, StudyAblationsSettings, study_ablations
 from foretext.recipes.study_data import StudyDataSettings, labels_needed, log_spaced, study_data
 from foretext.recipes.study_layers import StudyLayersSettings, study_layers
-from foretext.recipes.study_zero_shot import StudyZeroShotSettings, study_zero_shot
+from foretext.recipes.study_zero_shot import StudyZeroShotSettings, best_supervised, relative, study_zero_shot
 from foretext.recipes.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks
 from foretext.training.settings import LoopSettings
 
@@ -82,6 +83,16 @@ def test_a_variant_that_lacks_nothing_does_not_differ_from_the_full_method(commo
     assert rows["no pre-training"]["score"] != rows["full"]["score"]
     assert rows["no pre-training"]["difference_low"] <= rows["no pre-training"]["difference"]
     assert not any("left out" in warning for warning in done.study.warnings)
+
+
+def test_every_variant_has_its_row_in_table_5() -> None:
+    assert set(IN_TABLE_5.values()) == set(TABLE_5)
+
+
+def test_the_best_supervised_scores_are_those_of_the_papers_tables() -> None:
+    best = best_supervised()
+    assert (best["CoLA"], best["SST-2"], best["RACE"], best["StoryCloze"]) == (0.35, 0.932, 0.533, 0.776)
+    assert relative(0.2, chance=0.0, best=best["CoLA"]) == pytest.approx(4 / 7)
 
 
 def test_without_an_auxiliary_loss_there_is_none_to_leave_out(common: dict[str, Any]) -> None:
