@@ -37,7 +37,8 @@ class Command:
 
     The command `learn-tokenizer` is the function `learn_tokenizer(LearnTokenizerSettings)` in
     `foretext.recipes.learn_tokenizer`; `package` is where else to look, `verb` another name of the function, for a
-    command like `import` that Python has a use for.
+    command like `import` that Python has a use for. A name of two words, `study layers`, is `study_layers` in the same
+    way, and its first word one of the `GROUPS`.
     """
 
     name: str
@@ -58,7 +59,11 @@ class Command:
 
     @property
     def _verb(self) -> str:
-        return self.verb or self.name.replace("-", "_")
+        return self.verb or self.name.replace("-", "_").replace(" ", "_")
+
+    @property
+    def words(self) -> list[str]:
+        return self.name.split()
 
     @property
     def _module(self) -> ModuleType:
@@ -113,6 +118,18 @@ COMMANDS = (
         ("model", "data"),
     ),
     Command(
+        "reproduce",
+        "Fine-tune as the paper did, under several seeds, and put the results beside its figures.",
+        "foretext reproduce RTE --seeds 3 --model mini",
+        ("task",),
+    ),
+    Command(
+        "submit",
+        "Answer a hidden test set in the files that GLUE's server or Story Cloze's takes.",
+        "foretext submit CoLA run --out answers",
+        ("task", "run"),
+    ),
+    Command(
         "generate",
         "Write on from a prompt.",
         'foretext generate run "The old woman opened the door and"',
@@ -144,8 +161,42 @@ COMMANDS = (
         ("format", "model", "folder"),
         verb="export_model",
     ),
+    Command(
+        "tasks",
+        "List the published tasks that are known, and whether their files are at hand; or show one.",
+        "foretext tasks RACE",
+        ("name",),
+    ),
+    Command(
+        "study layers",
+        "Score against the number of layers transferred (Figure 2, left).",
+        "foretext study layers mini CoLA SST-2 --train-rows 2000 --epochs 1 --out study",
+        ("model", "tasks"),
+    ),
+    Command(
+        "study zero-shot",
+        "Answers without fine-tuning, over the updates of pre-training (Figure 2, right).",
+        "foretext study zero-shot run lstm-run --tasks CoLA --tasks SST-2 --out study",
+        ("models",),
+    ),
+    Command(
+        "study ablations",
+        "What pre-training, auxiliary loss and Transformer are worth (Table 5).",
+        "foretext study ablations mini CoLA SST-2 --lstm lstm-run --train-rows 2000 --epochs 1 --out study",
+        ("model", "tasks"),
+    ),
+    Command(
+        "study data",
+        "Score against the number of labels, with and without pre-training.",
+        "foretext study data mini SST-2 --fewest 100 --points 6 --epochs 1 --out study",
+        ("model", "tasks"),
+    ),
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
+
+GROUPS = {  # first words of commands of two, and what they share
+    "study": "Repeat a study of the paper with a model and tasks: table, figure and report.",
+}
 
 
 class Result(Protocol):
@@ -214,18 +265,18 @@ def _dispatch(arguments: list[str]) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[LogLines()])
     logging.getLogger("foretext").setLevel(logging.INFO)
-    named = next((argument for argument in arguments if not argument.startswith("-")), "")
-    if named:
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    if words:
         from foretext.flags import shielded
 
         arguments = shielded(arguments)
-    application = _application(named)
+    application = _application(words)
     code = application(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     return code if isinstance(code, int) else 0
 
 
-def _application(named: str) -> App:
-    """The whole command line; only the command `named` is loaded, of the others there is the line of help."""
+def _application(words: list[str]) -> App:
+    """The whole command line; only the command that `words` begin with is loaded, of the others there is a line."""
     from cyclopts import App
 
     app = App(
@@ -236,12 +287,24 @@ def _application(named: str) -> App:
         help_epilogue="foretext COMMAND --help lists the flags of a command, with an example.",
         suppress_keyboard_interrupt=False,
     )
+    groups = {name: _group(name, help) for name, help in GROUPS.items()}
+    for group in groups.values():
+        app.command(group)
     for command in COMMANDS:
-        if command.name == named:
-            _register(app, command)
+        parent = groups[command.words[0]] if len(command.words) == 2 else app
+        if command.words == words[: len(command.words)]:
+            _register(parent, command)
         else:
-            app.command("foretext.cli:main", name=command.name, help=command.help)
+            parent.command("foretext.cli:main", name=command.words[-1], help=command.help)
     return app
+
+
+def _group(name: str, help: str) -> App:
+    """The first word of commands of two."""
+    from cyclopts import App
+
+    epilogue = f"foretext {name} COMMAND --help lists the flags of a command, with an example."
+    return App(name=name, help=help, version_flags=(), help_epilogue=epilogue)
 
 
 def _register(app: App, command: Command) -> None:
@@ -252,7 +315,7 @@ def _register(app: App, command: Command) -> None:
     call = command_line(
         settings, lambda given: _run(command, settings, given), positionals=command.positionals, help=command.help
     )
-    app.command(call, name=command.name, help_epilogue=f"Example: {command.example}")
+    app.command(call, name=command.words[-1], help_epilogue=f"Example: {command.example}")
 
 
 def _run(command: Command, settings: type[Settings], given: Given) -> int:

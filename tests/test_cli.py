@@ -99,8 +99,8 @@ def test_help_and_version_load_neither_torch_nor_a_recipe() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for command in REAL_COMMANDS:
-        assert command.name in done.stdout
-        assert command.help[:40] in done.stdout
+        assert command.words[0] in done.stdout
+        assert len(command.words) == 2 or command.help[:40] in done.stdout
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
@@ -110,7 +110,7 @@ def test_every_command_has_help_with_an_example_and_needs_no_torch_for_it(comman
         "sys.exit('torch was loaded' if 'torch' in sys.modules else code)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, command.name, "--help"], capture_output=True, text=True, env=_wide()
+        [sys.executable, "-c", program, *command.words, "--help"], capture_output=True, text=True, env=_wide()
     )
     assert done.returncode == 0, done.stderr
     assert f"Example: {command.example}" in done.stdout
@@ -133,6 +133,25 @@ def _wide() -> dict[str, str]:
 def test_flags_reach_the_recipe_and_its_result_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["brew", "a", "-", "--spoons", "3"]) == 0
     assert capsys.readouterr().out == "3 spoons\na -\n"
+
+
+def test_a_command_of_two_words_is_found_below_its_group(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("kitchen.tea_green")
+    module.__dict__.update(TeaGreenSettings=BrewSettings, tea_green=brew)
+    monkeypatch.setitem(sys.modules, "kitchen.tea_green", module)
+    green = cli.Command("tea green", "Brew green tea.", "foretext tea green a", ("files",), package="kitchen")
+    monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, green))
+    monkeypatch.setattr(cli, "GROUPS", {"tea": "Brew one of the teas."})
+    assert cli.main(["tea", "green", "a", "--spoons", "4"]) == 0
+    assert capsys.readouterr().out == "4 spoons\na\n"
+    assert cli.main(["tea", "--help"]) == 0
+    assert "Brew green tea." in capsys.readouterr().out
+    assert cli.main(["--help"]) == 0
+    assert "Brew one of the teas." in capsys.readouterr().out
+    assert cli.main(["tea", "gren"]) == 2
+    assert 'Did you mean "green"?' in capsys.readouterr().err
 
 
 def test_json_is_one_object_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:

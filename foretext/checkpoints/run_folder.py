@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,10 @@ class RunFolder:
 
     def latest(self) -> Checkpoint | None:
         """The newest complete checkpoint, or None. A damaged newer one is passed over."""
+        return next(self.checkpoints(), None)
+
+    def checkpoints(self) -> Iterator[Checkpoint]:
+        """The complete checkpoints, newest first; damaged ones are passed over."""
         for folder in sorted(self._checkpoints(), reverse=True):
             try:
                 state = read_json(folder / "state.json")
@@ -104,8 +108,7 @@ class RunFolder:
                     load_tensors(folder / f"{name}.safetensors", checksum=checksum)
             except (ModelError, KeyError):
                 continue
-            return Checkpoint(folder, state)
-        return None
+            yield Checkpoint(folder, state)
 
     def restore(
         self, checkpoint: Checkpoint, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None

@@ -74,7 +74,7 @@ def scratch_against_pretrained(rows: Sequence[TaskRow]) -> Figure:
         axes.plot([100 * row.chance for row in rows], places, "|", color=INK, markersize=16, label="chance")
         for k, (name, title) in enumerate(SYSTEMS.items()):
             estimates: list[Estimate] = [getattr(row, name) for row in rows]
-            _dots(axes, estimates, places + 0.2 * (1 - k), horizontal=True, color=SYSTEM_COLOURS[name], label=title)
+            dots(axes, estimates, places + 0.2 * (1 - k), horizontal=True, color=SYSTEM_COLOURS[name], label=title)
         axes.set_yticks(places, [f"{row.task}\n{row.metric}" for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.set_xlabel("score x 100, with 95 % intervals")
@@ -124,13 +124,22 @@ def scores_by(
     """Scores with intervals against a quantity (layers transferred, training rows, updates), a line for each name."""
     with _axes(height=3.6) as (figure, axes):
         for (name, estimates), colour in zip(scores.items(), CYCLE * len(scores), strict=False):
-            _dots(axes, estimates, np.array(places, dtype=np.float64), color=colour, label=name, linestyle="-")
+            dots(axes, estimates, np.array(places, dtype=np.float64), color=colour, label=name, linestyle="-")
         axes.set(xlabel=x, ylabel=y)
         axes.xaxis.set_major_locator(MaxNLocator(integer=all(float(place).is_integer() for place in places)))
         axes.grid(visible=False, axis="x")
         if len(scores) > 1:
             axes.legend()
     return figure
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG on white; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(_STYLE):
+        without_version = {"Software": None}
+        figure.savefig(buffer, format="png", dpi=160, facecolor="white", bbox_inches="tight", metadata=without_version)
+    return buffer.getvalue()
 
 
 def svg(figure: Figure, *, dark: bool = False) -> str:
@@ -152,7 +161,20 @@ def _axes(*, height: float, width: float = WIDTH) -> Iterator[tuple[Figure, Axes
         yield figure, figure.add_subplot()
 
 
-def _dots(
+@contextmanager
+def panels(count: int, *, height: float = 3.0) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure with `count` places to draw in, three beside each other at most; `height` is that of a row in inches."""
+    columns = min(3, count)
+    rows = -(-count // columns)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(max(WIDTH / 2, WIDTH * columns / 2.4), height * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for empty in grid[count:]:
+            empty.remove()
+        yield figure, list(grid[:count])
+
+
+def dots(
     axes: Axes,
     estimates: Sequence[Estimate],
     places: Any,
@@ -162,6 +184,7 @@ def _dots(
     horizontal: bool = False,
     linestyle: str = "",
 ) -> None:
+    """Estimates as dots with bars at `places`, joined by a line if asked."""
     values = [100 * e.value for e in estimates]
     reach = [[100 * (e.value - e.low) for e in estimates], [100 * (e.high - e.value) for e in estimates]]
     common: dict[str, Any] = {"color": color, "label": label, "linestyle": linestyle, "marker": "o", "markersize": 5}

@@ -45,11 +45,13 @@ class Estimate:
 class Difference:
     """By how much the second of two systems is better than the first on the same examples.
 
-    `reversed` is the share of resamples in which the second is not better: near 0, the lead is no accident.
+    `reversed` is the share of resamples in which the second is not better: near 0, the lead is no accident. `p` is the
+    two-sided probability of a lead this large by chance: twice the share of resamples beyond 0 on the smaller side.
     """
 
     estimate: Estimate
     reversed: float
+    p: float
 
 
 def bootstrap(
@@ -89,12 +91,49 @@ def paired_difference(
 
     Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation".
     """
-    value = _on_all(second, count) - _on_all(first, count)
-    leads = _concatenated([second(rows) - first(rows) for rows in _resampled_rows(count, resamples, seed)])
+    return paired_over_runs([first], [second], count, resamples=resamples, seed=seed, level=level)
+
+
+def paired_over_runs(
+    first: Sequence[Statistic],
+    second: Sequence[Statistic],
+    count: int,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = LEVEL,
+) -> Difference:
+    """The same for systems trained several times: the mean lead over pairs of runs, such as those of one seed.
+
+    A resample draws examples and pairs of runs, so the interval has room for both kinds of luck; with few runs it
+    says little of how other seeds would fare.
+
+    Raises:
+        DataError: there are no examples or no runs.
+    """
+    if not first or len(first) != len(second):
+        raise DataError(
+            f"{len(first)} runs of one system and {len(second)} of the other; give as many of each, in pairs"
+        )
+    pairs = list(zip(first, second, strict=True))
+    value = float(np.mean([_on_all(two, count) - _on_all(one, count) for one, two in pairs]))
+    draw = np.random.default_rng([seed, len(pairs)])
+    leads = []
+    for rows in _resampled_rows(count, resamples, seed):
+        each = np.stack([two(rows) - one(rows) for one, two in pairs])  # (runs, resamples)
+        drawn = draw.integers(len(pairs), size=each.shape)
+        leads.append(np.take_along_axis(each, drawn, axis=0).mean(axis=0))
+    return _difference(value, _concatenated(leads), count, level)
+
+
+def _difference(value: float, leads: Values, count: int, level: float) -> Difference:
     low, high = _percentiles(leads, level, value)
     defined = leads[np.isfinite(leads)]
-    not_better = float(np.mean(defined <= 0)) if len(defined) else 1.0
-    return Difference(Estimate(value, low, high, count), not_better)
+    if not len(defined):
+        return Difference(Estimate(value, low, high, count), 1.0, 1.0)
+    beyond = min(np.sum(defined <= 0), np.sum(defined >= 0))
+    p = min(1.0, 2 * (float(beyond) + 1) / (len(defined) + 1))  # + 1: what was seen is one of the resamples
+    return Difference(Estimate(value, low, high, count), float(np.mean(defined <= 0)), p)
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:

@@ -7,10 +7,10 @@ from itertools import zip_longest
 from textwrap import wrap
 
 
-def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of equal columns under a ruled header; the first column is flush left, the others flush right."""
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: Sequence[int] = (0,)) -> list[str]:
+    """Lines of equal columns under a ruled header; the columns `left` are flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [_line(cells, widths) for cells in (header, *rows)]
+    lines = [_line(cells, widths, left) for cells in (header, *rows)]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 
@@ -24,9 +24,9 @@ def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]], widths: 
     return lines
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    first, *others = (
-        cell.ljust(width) if k == 0 else cell.rjust(width)
+def _line(cells: Sequence[str], widths: Sequence[int], left: Sequence[int]) -> str:
+    justified = (
+        cell.ljust(width) if k in left else cell.rjust(width)
         for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
     )
-    return "  ".join([first, *others]).rstrip()
+    return "  ".join(justified).rstrip()

@@ -31,16 +31,9 @@ MOST_GRADES = 20  # steps of 1 up to this many
 log = logging.getLogger(__name__)
 
 
-class FinetuneSettings(Settings):
-    """Fine-tuning; the defaults are the paper's."""
+class FinetuningSettings(Settings):
+    """How to fine-tune, whatever model on whatever examples; the defaults are the paper's."""
 
-    model: str
-    """Name of an installed model, or the folder of a pre-training run."""
-    out: Path
-    """Folder of the run; the best model is saved there."""
-    labelled: LabelledDataSettings = LabelledDataSettings()
-    resume: bool = False
-    """Go on with the run in --out from its newest checkpoint."""
     epochs: float = Field(3.0, gt=0)
     """Passes over the training examples."""
     batch: int = Field(32, ge=1)
@@ -52,9 +45,6 @@ class FinetuneSettings(Settings):
     """Share of the updates over which the learning rate rises, before it falls in a straight line."""
     language_model_weight: float = Field(0.5, ge=0)
     """The weight λ of the auxiliary language-model loss; 0 leaves it out."""
-    transfer_layers: int | None = Field(None, ge=-1)
-    """How much of the model to start from: -1 nothing (from scratch), 0 the embeddings, k the embeddings and k blocks.
-    Not given: all of it."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on embeddings, attention weights and residual sums."""
     classifier_dropout: float = Field(0.1, ge=0, lt=1)
@@ -64,11 +54,26 @@ class FinetuneSettings(Settings):
     for similarity, value for regression."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights to keep, by the validation score."""
-    seed: int = Field(0, ge=0)
-    """Decides new weights, the order of the examples and dropout."""
     points: PointSettings = PointSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
+
+
+class FinetuneSettings(FinetuningSettings):
+    """Fine-tuning of a model on labelled examples."""
+
+    model: str
+    """Name of an installed model, or the folder of a pre-training run."""
+    out: Path
+    """Folder of the run; the best model is saved there."""
+    labelled: LabelledDataSettings = LabelledDataSettings()
+    resume: bool = False
+    """Go on with the run in --out from its newest checkpoint."""
+    transfer_layers: int | None = Field(None, ge=-1)
+    """How much of the model to start from: -1 nothing (from scratch), 0 the embeddings, k the embeddings and k blocks.
+    Not given: all of it."""
+    seed: int = Field(0, ge=0)
+    """Decides new weights, the order of the examples and dropout."""
 
 
 @dataclass(frozen=True)

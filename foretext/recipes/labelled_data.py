@@ -22,8 +22,9 @@ from foretext.tasks.reading import LabelType, Reading, read_examples, read_label
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.tables import Format, TableOptions
+from foretext.tasks.task import Task
 
-DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with `tasks/NAME/` for published tasks
+DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with published tasks, in `tasks/NAME/` or `NAME/`
 
 log = logging.getLogger(__name__)
 
@@ -101,21 +102,38 @@ def read_labelled_data(settings: LabelledDataSettings, *, seed: int) -> Labelled
         SettingsError: it is not said what to read, or as what.
         DataError: a file cannot be used; all its bad rows are named together.
     """
+    return limited(_with_validation(read_as_given(settings), settings, seed), settings.train_rows, seed)
+
+
+def read_as_given(settings: LabelledDataSettings) -> LabelledData:
+    """The same before anything is split off or drawn: `valid` is empty where there is no file of its own for it."""
     if settings.task is not None:
-        data = _published(settings, settings.task)
-    elif settings.data is None or settings.kind is None:
+        return _published(settings, settings.task)
+    if settings.data is None or settings.kind is None:
         missing = "--data, the file with the examples" if settings.data is None else "--kind, the kind of task"
         raise SettingsError(f"give {missing} (or --task, a published one)")
-    else:
-        data = _from_files(settings, settings.data, settings.kind)
-    return _limited(_with_validation(data, settings, seed), settings.train_rows, seed)
+    return _from_files(settings, settings.data, settings.kind)
+
+
+def published_root(data: Path | None, task: Task) -> Path:
+    """The folder in or below which a published task is looked for: `data`, else that of FORETEXT_DATA.
+
+    Raises:
+        SettingsError: there is neither.
+    """
+    if data is not None:
+        return data
+    if not os.environ.get(DATA_FOLDER):
+        raise SettingsError(
+            f"where is {task.name}? Give its folder as --data, or set {DATA_FOLDER}; it comes from {task.url} "
+            f"({task.source}; licence: {task.licence})"
+        )
+    return Path(os.environ[DATA_FOLDER])
 
 
 def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     task = find_task(name)
-    root = settings.data or (Path(os.environ[DATA_FOLDER]) / "tasks" if DATA_FOLDER in os.environ else None)
-    if root is None:
-        raise SettingsError(f"where is {task.name}? Give its folder as --data, or set {DATA_FOLDER}")
+    root = published_root(settings.data, task)
     train = task.read(root, "train")
     valid = task.read(root, "valid").examples if "valid" in task.splits(root) else ()
     log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
@@ -166,11 +184,17 @@ def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: i
     return LabelledData(data.schema, train, valid)
 
 
-def _limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
+def limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
+    """`data` with `rows` of its training examples, drawn by `seed`; 0 means all."""
     if not rows or rows >= len(data.train):
         return data
+    log.info("training on %s of %s examples, drawn with seed %d", f"{rows:,}", f"{len(data.train):,}", seed)
+    return LabelledData(data.schema, drawn(data.train, rows, seed), data.valid)
+
+
+def drawn(examples: Sequence[Example], rows: int, seed: int) -> list[Example]:
+    """`rows` of the examples, in their order; a smaller draw of the same seed is part of a larger one."""
     import numpy as np
 
-    order = np.random.default_rng(seed).permutation(len(data.train))[:rows]
-    log.info("training on %s of %s examples, drawn with seed %d", f"{rows:,}", f"{len(data.train):,}", seed)
-    return LabelledData(data.schema, [data.train[index] for index in sorted(order)], data.valid)
+    order = np.random.default_rng(seed).permutation(len(examples))[:rows]
+    return [examples[index] for index in sorted(order)]

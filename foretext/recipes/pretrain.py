@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from foretext.errors import SettingsError
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelSettings, ModelShape
 from foretext.settings import Settings
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from foretext.corpus import Corpus
+    from foretext.evaluation.prompts import EncodedTask
     from foretext.model.gpt import GPT
+    from foretext.tokenizer import Tokenizer
 
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
@@ -62,6 +67,11 @@ class PretrainSettings(Settings):
     """Updates over which the learning rate rises, before it falls along a cosine."""
     validation_tokens: int = Field(200_000, ge=1)
     """Most tokens of the validation set that one validation reads."""
+    probe: tuple[str, ...] = ()
+    """Also answer these tasks without training, by the paper's zero-shot heuristics, at each validation: names of
+    published ones (CoLA, SST-2, DPR, …), TOML files with the settings of a labelled file, or a folder of tasks."""
+    probe_rows: int = Field(500, ge=0)
+    """Most examples of a task that one probe reads; 0 means all."""
     seed: int = Field(0, ge=0)
     """Decides weights, windows and dropout."""
     model: ModelShape = ModelShape()
@@ -126,6 +136,10 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     schedule = partial(warmup_cosine, warmup=settings.warmup, total=updates)
     schedule(0)  # refuses a warm-up that does not fit, before anything is written
     windows = Windows(train, context=context, batch=settings.batch, seed=settings.seed)
+    validates = corpus.split("valid").token_count > 1
+    if settings.probe and not validates:
+        raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
+    probes = _probes(settings, tokenizer)
 
     run = RunFolder.start(settings.out, _identity(settings, corpus), resume=settings.resume)
     write_text(run.path / "settings.toml", to_toml(settings))
@@ -152,7 +166,7 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         optimizer=Adam(model, settings.optimizer),
         batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
         folder=run,
-        validate=partial(_validate, model, corpus, settings) if corpus.split("valid").token_count > 1 else None,
+        validate=partial(_validate, model, corpus, probes, settings) if validates else None,
         title="pre-training",
     )
     state = trainer.run()
@@ -179,20 +193,38 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     return result
 
 
-def _validate(model: GPT, corpus: Corpus, settings: PretrainSettings) -> dict[str, float]:
+def _validate(
+    model: GPT, corpus: Corpus, probes: Mapping[str, EncodedTask], settings: PretrainSettings
+) -> dict[str, float]:
     from foretext.corpus import sequential_windows
     from foretext.evaluation.perplexity import perplexity
+    from foretext.evaluation.zero_shot import score_zero_shot
 
     windows = sequential_windows(
         corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
     )
     score = perplexity(model, windows)
-    return {"loss": score.loss, "perplexity": score.perplexity}
+    answered = {
+        f"zero_shot_{name}": score_zero_shot(model, probe, resamples=0).score.value for name, probe in probes.items()
+    }
+    return {"loss": score.loss, "perplexity": score.perplexity, **answered}
+
+
+def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, EncodedTask]:
+    """The tasks to probe with, read once."""
+    from foretext.evaluation.prompts import encode_zero_shot
+    from foretext.recipes.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
+
+    rows = ZeroShotSettings(score_rows=settings.probe_rows, threshold_rows=settings.probe_rows or 2_000)
+    tasks = find_zero_shot_tasks(probed(settings.probe), rows)
+    for name, task in tasks.items():
+        log.info("probing %s by %s on %s examples", name, task.heuristic, f"{len(task.examples):,}")
+    return {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
 
 
 def _identity(settings: PretrainSettings, corpus: Corpus) -> dict[str, Any]:
     """What makes this run this run: everything that its weights follow from."""
-    values = settings.model_dump(mode="json", exclude={"out", "resume", "corpus", "loop"})
+    values = settings.model_dump(mode="json", exclude={"out", "resume", "corpus", "loop", "probe", "probe_rows"})
     return {"command": "pretrain", "settings": values, "corpus": corpus.fingerprint}
 
 

@@ -1,226 +1,290 @@
-"""The data sets that are known by name: the paper's, and more of the same kinds.
+"""The data sets that are known by name: the paper's twelve (Table 1), and those of `further_tasks.py`.
 
-To add one: a `Task` here, and if its format is new a reader in `published/`.
+To add one: a `Task` there, and if its format is new a reader in `published/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from foretext.errors import UnknownName
+from foretext.tasks.further_tasks import FURTHER_TASKS, GLUE_PAGE
+from foretext.tasks.published import race, story_cloze
+from foretext.tasks.published.columns import Layout, TableReader
+from foretext.tasks.published.splits import Files
+from foretext.tasks.task import Task
 
-from foretext.errors import DataError, UnknownName
-from foretext.tasks.columns import Columns
-from foretext.tasks.examples import Example, Kind
-from foretext.tasks.learning import learn_schema
-from foretext.tasks.published import copa, openbookqa, trec
-from foretext.tasks.published.columns import Reader, TableReader
-from foretext.tasks.published.splits import Files, Split, find_split
-from foretext.tasks.schema import TaskSchema
+_GLUE_FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}
 
-
-@dataclass(frozen=True)
-class TaskData:
-    """The labelled examples of one split, and how many rows the publisher left without a label."""
-
-    examples: list[Example]
-    unlabelled: int
-
-
-@dataclass(frozen=True)
-class Task:
-    """A published data set: what kind it is, how it is read and scored, where it comes from."""
-
-    name: str
-    kind: Kind
-    metric: str
-    reader: Reader
-    files: Files
-    text: tuple[str, ...]  # what the texts of an example are called
-    source: str
-    licence: str  # as generally known
-    positive: str | None = None  # the positive one of two classes, where it is not the later in natural order
-
-    def folder(self, root: Path) -> Path:
-        """Where its files are looked for: the folder of its name below `root`, or `root` itself."""
-        return root / self.name if (root / self.name).is_dir() else root
-
-    def splits(self, root: Path) -> list[Split]:
-        """The splits whose files are there."""
-        found: list[Split] = []
-        for split in self.files:
-            try:
-                find_split(self.folder(root), split, self.files)
-            except DataError:
-                continue
-            found.append(split)
-        return found
-
-    def read(self, root: Path, split: Split) -> TaskData:
-        """The labelled examples of a split, in the order of the file.
-
-        Raises:
-            DataError: the file is not there or not as published.
-        """
-        rows = list(self.reader(self.folder(root), split))
-        labelled = [example for example in rows if example.label is not None]
-        if not labelled:
-            raise DataError(f"{self.name}: the {split} split in {self.folder(root)} has no labelled examples")
-        return TaskData(labelled, len(rows) - len(labelled))
-
-    def schema(self, examples: Sequence[Example]) -> TaskSchema:
-        """The schema that its training examples teach; columns are called as the publisher calls them."""
-        columns = Columns(self.text, ("answers",) if self.kind == "choice" else (), "label")
-        return learn_schema(
-            examples,
-            kind=self.kind,
-            columns=columns,
-            answer_labels="index0" if self.kind == "choice" else None,
-            positive=self.positive,
-            metric=self.metric,
-            source=self.name,
-        )
-
-
-def _table(
-    name: str,
-    kind: Kind,
-    metric: str,
-    *,
-    files: Files,
-    text: tuple[str, ...],
-    label: str,
-    source: str,
-    licence: str,
-    names: tuple[str, ...] | None = None,
-    header: bool = True,
-    positive: str | None = None,
-) -> Task:
-    """A data set whose splits are plain tables; `names` are for texts whose columns have none."""
-    reader = TableReader(files, text, label, graded=metric == "pearson", header=header)
-    return Task(name, kind, metric, reader, files, names or text, source, licence, positive)
-
-
-GLUE_FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",)}  # the labels of its test sets are not public
-
-_TASKS = (
-    _table(
-        "CoLA",
-        "classification",
-        "matthews",
-        files=GLUE_FILES,
-        text=("4",),
-        label="2",
-        names=("sentence",),
-        header=False,
-        source="Warstadt et al. 2019",
-        licence="research",
+_SNLI_FILES: Files = {
+    "train": ("snli_1.0_train.jsonl", "snli_1.0_train.txt", "train.jsonl", "train_subset.jsonl"),
+    "valid": ("snli_1.0_dev.jsonl", "snli_1.0_dev.txt", "dev.jsonl"),
+    "test": ("snli_1.0_test.jsonl", "snli_1.0_test.txt", "test.jsonl"),
+}
+SNLI = Task(
+    "SNLI",
+    "entailment",
+    "accuracy",
+    TableReader(
+        _SNLI_FILES,
+        (
+            Layout(("sentence1", "sentence2"), "gold_label", id="pairID"),
+            Layout(("premise", "hypothesis"), "label"),
+        ),
     ),
-    _table(
-        "SST-2",
-        "classification",
-        "accuracy",
-        files=GLUE_FILES,
-        text=("sentence",),
-        label="label",
-        source="Socher et al. 2013",
-        licence="research",
-    ),
-    _table(
-        "STS-B",
-        "similarity",
-        "pearson",
-        files=GLUE_FILES,
-        text=("sentence1", "sentence2"),
-        label="score",
-        source="Cer et al. 2017",
-        licence="CC BY-SA 4.0",
-    ),
-    _table(
-        "RTE",
-        "entailment",
-        "accuracy",
-        files=GLUE_FILES,
-        text=("sentence1", "sentence2"),
-        label="label",
-        positive="entailment",
-        source="Dagan et al. 2005 and after",
-        licence="research",
-    ),
-    _table(
-        "QNLI",
-        "entailment",
-        "accuracy",
-        files={"train": ("train.tsv", "train_subset.jsonl"), "valid": ("dev.tsv",)},
-        text=("question", "sentence"),
-        label="label",
-        positive="entailment",
-        source="Wang et al. 2018, from Rajpurkar et al. 2016",
-        licence="CC BY-SA 4.0",
-    ),
-    _table(
-        "MNLI",
-        "entailment",
-        "accuracy",
-        files={"train": ("train.jsonl", "train_subset.jsonl"), "valid": ("dev_matched.jsonl",)},
-        text=("premise", "hypothesis"),
-        label="label",
-        source="Williams et al. 2018",
-        licence="mixed, mostly open",
-    ),
-    _table(
-        "SNLI",
-        "entailment",
-        "accuracy",
-        files={"train": ("train.jsonl", "train_subset.jsonl"), "valid": ("dev.jsonl",), "test": ("test.jsonl",)},
-        text=("premise", "hypothesis"),
-        label="label",
-        source="Bowman et al. 2015",
-        licence="CC BY-SA 4.0",
-    ),
-    _table(
-        "SciTail",
-        "entailment",
-        "accuracy",
-        files={"train": ("train.jsonl",), "valid": ("dev.jsonl",), "test": ("test.jsonl",)},
-        text=("premise", "hypothesis"),
-        label="label",
-        positive="entailment",
-        source="Khot et al. 2018",
-        licence="Apache-2.0",
-    ),
-    Task(
-        "OpenBookQA",
-        "choice",
-        "accuracy",
-        openbookqa.read,
-        openbookqa.FILES,
-        ("question",),
-        source="Mihaylov et al. 2018",
-        licence="Apache-2.0",
-    ),
-    Task(
-        "COPA",
-        "choice",
-        "accuracy",
-        copa.read,
-        copa.FILES,
-        ("premise", "relation"),
-        source="Roemmele et al. 2011",
-        licence="BSD-2",
-    ),
-    Task(
-        "TREC",
-        "classification",
-        "accuracy",
-        trec.read,
-        trec.FILES,
-        ("question",),
-        source="Li and Roth 2002",
-        licence="research",
-    ),
+    _SNLI_FILES,
+    ("premise", "hypothesis"),
+    source="Bowman et al. 2015",
+    url="https://nlp.stanford.edu/projects/snli/",
+    licence="CC BY-SA 4.0",
+    folders=("snli_1.0",),
+    paper=True,
+    train_rows=549_367,
+    note='Pairs with the label "-", on which the annotators did not agree, are left out and counted.',
 )
-TASKS: dict[str, Task] = {task.name: task for task in _TASKS}
+
+_MNLI_FILES: Files = {
+    "train": ("train.tsv", "multinli_1.0_train.jsonl", "train.jsonl", "train_subset.jsonl"),
+    "valid": ("dev_matched.tsv", "multinli_1.0_dev_matched.jsonl", "dev_matched.jsonl"),
+    "valid mismatched": ("dev_mismatched.tsv", "multinli_1.0_dev_mismatched.jsonl", "dev_mismatched.jsonl"),
+    "test": ("test_matched.tsv",),
+    "test mismatched": ("test_mismatched.tsv",),
+}
+MNLI = Task(
+    "MNLI",
+    "entailment",
+    "accuracy",
+    TableReader(
+        _MNLI_FILES,
+        (
+            Layout(("sentence1", "sentence2"), "gold_label", id="index"),
+            Layout(("premise", "hypothesis"), "label"),
+        ),
+    ),
+    _MNLI_FILES,
+    ("premise", "hypothesis"),
+    source="Williams et al. 2018",
+    url=GLUE_PAGE,
+    licence="mixed, mostly open",
+    folders=("multinli_1.0",),
+    paper=True,
+    glue=("accuracy",),
+    train_rows=392_702,
+    submissions={"test": "MNLI-m.tsv", "test mismatched": "MNLI-mm.tsv"},
+    note="The labels of the test sets are not public.",
+)
+
+_QNLI_FILES: Files = {**_GLUE_FILES, "train": ("train.tsv", "train_subset.jsonl")}
+QNLI = Task(
+    "QNLI",
+    "entailment",
+    "accuracy",
+    TableReader(
+        _QNLI_FILES,
+        (Layout(("question", "sentence"), "label", id="index"),),
+    ),
+    _QNLI_FILES,
+    ("question", "sentence"),
+    source="Wang et al. 2018, from Rajpurkar et al. 2016",
+    url=GLUE_PAGE,
+    licence="CC BY-SA 4.0",
+    positive="entailment",
+    paper=True,
+    glue=("accuracy",),
+    train_rows=104_743,
+    submissions={"test": "QNLI.tsv"},
+    note="The paper's figure is for this set's first version, which GLUE replaced. The test labels are not public.",
+)
+
+RTE = Task(
+    "RTE",
+    "entailment",
+    "accuracy",
+    TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "label", id="index"),)),
+    _GLUE_FILES,
+    ("sentence1", "sentence2"),
+    source="Dagan et al. 2005 and after",
+    url=GLUE_PAGE,
+    licence="research",
+    positive="entailment",
+    paper=True,
+    glue=("accuracy",),
+    train_rows=2_490,
+    submissions={"test": "RTE.tsv"},
+    note="The test labels are not public.",
+)
+
+_SCITAIL_FILES: Files = {
+    split: (
+        f"tsv_format/scitail_1.0_{name}.tsv",
+        f"snli_format/scitail_1.0_{name}.txt",
+        f"scitail_1.0_{name}.tsv",
+        f"scitail_1.0_{name}.txt",
+        f"{name}.jsonl",
+    )
+    for split, name in {"train": "train", "valid": "dev", "test": "test"}.items()
+}
+SCITAIL = Task(
+    "SciTail",
+    "entailment",
+    "accuracy",
+    TableReader(
+        _SCITAIL_FILES,
+        (
+            Layout(("sentence1", "sentence2"), "gold_label"),
+            Layout(("premise", "hypothesis"), "label"),
+            Layout(("1", "2"), "3", cells=3),
+        ),
+        names={"entails": "entailment", "not_entailment": "neutral"},
+    ),
+    _SCITAIL_FILES,
+    ("premise", "hypothesis"),
+    source="Khot et al. 2018",
+    url="https://allenai.org/data/scitail",
+    licence="Apache-2.0",
+    positive="entailment",
+    folders=("SciTailV1.1",),
+    paper=True,
+    train_rows=23_596,
+    note='The two published forms name the labels differently; here they are "entailment" and "neutral".',
+)
+
+RACE = Task(
+    "RACE",
+    "choice",
+    "accuracy",
+    race.read,
+    race.FILES,
+    ("article", "question"),
+    source="Lai et al. 2017",
+    url="https://www.cs.cmu.edu/~glai1/data/race/",
+    licence="non-commercial research",
+    paper=True,
+    train_rows=87_866,
+    note="The paper gives figures for middle schools (RACE-m), high schools (RACE-h) and both.",
+)
+
+STORY_CLOZE = Task(
+    "StoryCloze",
+    "choice",
+    "accuracy",
+    story_cloze.read,
+    story_cloze.FILES,
+    ("story",),
+    source="Mostafazadeh et al. 2016",
+    url="https://cs.rochester.edu/nlp/rocstories/",
+    licence="research, on request",
+    folders=("Story Cloze", "ROCStories", "rocstories"),
+    paper=True,
+    train_rows=1_497,
+    submissions={"test": "answer.txt"},
+    note="1,497 stories of the validation file are for training, 374 held out, as the released code draws them.",
+)
+
+_MRPC_FILES: Files = {
+    "train": ("train.tsv", "msr_paraphrase_train.txt"),
+    "valid": ("dev.tsv",),
+    "test": ("msr_paraphrase_test.txt", "test.tsv"),
+}
+MRPC = Task(
+    "MRPC",
+    "similarity",
+    "f1",
+    TableReader(
+        _MRPC_FILES,
+        (Layout(("#1 String", "#2 String"), "Quality", id="index"),),
+    ),
+    _MRPC_FILES,
+    ("#1 String", "#2 String"),
+    source="Dolan and Brockett 2005",
+    url="https://www.microsoft.com/en-us/download/details.aspx?id=52398",
+    licence="Microsoft Research, research only",
+    folders=("MSRParaphraseCorpus",),
+    paper=True,
+    glue=("f1", "accuracy"),
+    train_rows=3_668,
+    submissions={"test": "MRPC.tsv"},
+    note="The original test file has labels, GLUE's (the same pairs in the same order) has none. The original training "
+    "file has 4,076 pairs; GLUE holds out 408 of them as dev.tsv.",
+)
+
+QQP = Task(
+    "QQP",
+    "similarity",
+    "f1",
+    TableReader(
+        _GLUE_FILES,
+        (Layout(("question1", "question2"), "is_duplicate", id="id"),),
+        leave_out_ragged=True,
+    ),
+    _GLUE_FILES,
+    ("question1", "question2"),
+    source="Iyer et al. 2017",
+    url=GLUE_PAGE,
+    licence="Quora's terms, non-commercial",
+    paper=True,
+    glue=("f1", "accuracy"),
+    train_rows=363_849,
+    submissions={"test": "QQP.tsv"},
+    note="Some published rows are torn by line breaks inside a question; they are left out and counted. "
+    "The test labels are not public.",
+)
+
+STS_B = Task(
+    "STS-B",
+    "similarity",
+    "pearson",
+    TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "score", id="index"),), graded=True),
+    _GLUE_FILES,
+    ("sentence1", "sentence2"),
+    source="Cer et al. 2017",
+    url=GLUE_PAGE,
+    licence="CC BY-SA 4.0",
+    paper=True,
+    glue=("pearson", "spearman"),
+    train_rows=5_749,
+    submissions={"test": "STS-B.tsv"},
+    note="The test labels are not in GLUE's file.",
+)
+
+SST_2 = Task(
+    "SST-2",
+    "classification",
+    "accuracy",
+    TableReader(_GLUE_FILES, (Layout(("sentence",), "label", id="index"),)),
+    _GLUE_FILES,
+    ("sentence",),
+    source="Socher et al. 2013",
+    url=GLUE_PAGE,
+    licence="research",
+    paper=True,
+    glue=("accuracy",),
+    train_rows=67_349,
+    submissions={"test": "SST-2.tsv"},
+    note="Training examples are phrases, many of them parts of others. The test labels are not in GLUE's file.",
+)
+
+COLA = Task(
+    "CoLA",
+    "classification",
+    "matthews",
+    TableReader(
+        _GLUE_FILES,
+        (Layout(("sentence",), "label", id="index"), Layout(("4",), "2", cells=4)),
+    ),
+    _GLUE_FILES,
+    ("sentence",),
+    source="Warstadt et al. 2019",
+    url=GLUE_PAGE,
+    licence="research",
+    paper=True,
+    glue=("matthews",),
+    train_rows=8_551,
+    submissions={"test": "CoLA.tsv"},
+    note="train.tsv and dev.tsv have no header, test.tsv has one. The test labels are not public.",
+)
+
+# In the order of Table 1.
+_PAPER_TASKS = (SNLI, MNLI, QNLI, RTE, SCITAIL, RACE, STORY_CLOZE, MRPC, QQP, STS_B, SST_2, COLA)
+TASKS: dict[str, Task] = {task.name: task for task in (*_PAPER_TASKS, *FURTHER_TASKS)}
 
 
 def find_task(name: str) -> Task:

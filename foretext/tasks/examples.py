@@ -20,13 +20,14 @@ class Example:
 
     `texts` are the fields in the order the model reads them; `choices` the answers of a multiple choice, else empty.
     `label` is the name of a class, a score, or for multiple choice the index of the right answer from 0. `where` is
-    the place it was read from, `file:line`, for messages.
+    the place it was read from, `file:line`, for messages; `id` what the publisher of the data calls it, if anything.
     """
 
     texts: tuple[str, ...]
     choices: tuple[str, ...] = ()
     label: Label | None = None
     where: str = ""
+    id: str = ""
 
     @property
     def content(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -30,6 +30,11 @@ class Problems:
         if self._stop:
             self.check()
 
+    @property
+    def first(self) -> str:
+        """The problem with the lowest line number, or nothing."""
+        return self._first[0][2] if self._first else ""
+
     def check(self) -> None:
         """Nothing, if nothing was found.
 

@@ -7,6 +7,7 @@ from foretext.evaluation.intervals import (
     exact_proportion_bound,
     over_seeds,
     paired_difference,
+    paired_over_runs,
 )
 
 
@@ -91,3 +92,38 @@ def test_nothing_to_score_is_said():
 
 def test_an_estimate_reads_as_the_paper_prints_scores():
     assert str(over_seeds([0.871, 0.85, 0.892])) == "87.1 [85.0, 89.2]"
+
+
+def test_the_probability_of_a_lead_by_chance_is_that_of_the_paired_t_test():
+    from scipy.stats import ttest_rel
+
+    generator = np.random.default_rng(5)
+    first = generator.normal(size=400)
+    for shift in (0.0, 0.05, 0.1):
+        second = first + shift + generator.normal(size=400)
+        found = paired_difference(mean_of(first), mean_of(second), 400, resamples=20_000).p
+        # The bootstrap's p differs by its own error, 0.004 at most here, and by what t allows for 400 examples.
+        assert found == pytest.approx(ttest_rel(first, second).pvalue, abs=0.015)
+
+
+def test_a_system_has_no_lead_over_itself():
+    values = np.random.default_rng(0).random(50)
+    found = paired_over_runs([mean_of(values)] * 2, [mean_of(values)] * 2, 50)
+    assert (found.estimate.value, found.estimate.low, found.estimate.high, found.p) == (0, 0, 0, 1)
+
+
+def test_the_lead_over_runs_is_their_mean_and_its_interval_sees_the_luck_of_a_run():
+    generator = np.random.default_rng(1)
+    base = generator.random(300)
+    steady = paired_over_runs([mean_of(base)] * 2, [mean_of(base + 0.2), mean_of(base + 0.2)], 300)
+    uneven = paired_over_runs([mean_of(base)] * 2, [mean_of(base), mean_of(base + 0.4)], 300)
+    assert steady.estimate.value == pytest.approx(0.2)
+    assert uneven.estimate.value == pytest.approx(0.2)
+    assert steady.estimate.high - steady.estimate.low == pytest.approx(0, abs=1e-12)
+    assert (uneven.estimate.low, uneven.estimate.high) == pytest.approx((0, 0.4))
+    assert uneven.p > 0.4  # both runs of a resample are the one without a lead in one case of four
+
+
+def test_runs_come_in_pairs():
+    with pytest.raises(DataError, match="1 runs of one system and 2 of the other"):
+        paired_over_runs([mean_of(np.ones(3))], [mean_of(np.ones(3))] * 2, 3)

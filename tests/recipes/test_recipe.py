@@ -20,7 +20,7 @@ from foretext.recipes.recipe import RecipeSettings, recipe
 from foretext.settings import leaves, resolve, to_json
 from foretext.training.settings import LoopSettings, PointSettings
 
-NO_PART_OF_THE_RECIPE = {"corpus", "out", "resume", "model", "seed", "validation_tokens"}
+NO_PART_OF_THE_RECIPE = {"corpus", "out", "resume", "model", "seed", "validation_tokens", "probe", "probe_rows"}
 DECIDED_BY_SEVERAL = {"updates", "epochs"}  # together they are the length of pre-training
 
 

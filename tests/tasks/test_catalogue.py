@@ -8,6 +8,7 @@ import pytest
 
 from foretext.errors import DataError, UnknownName
 from foretext.tasks.catalogue import TASKS, find_task
+from foretext.tasks.metrics import METRICS
 from foretext.tasks.published.openbookqa import split_answers
 from foretext.tasks.published.splits import Split
 
@@ -32,6 +33,8 @@ REAL_ROWS: dict[tuple[str, Split], int] = {
     ("OpenBookQA", "test"): 500,
     ("COPA", "train"): 500,
     ("COPA", "test"): 500,
+    ("DPR", "train"): 1_316,
+    ("DPR", "test"): 564,
     ("TREC", "train"): 5_452,
     ("TREC", "test"): 500,
 }
@@ -71,6 +74,26 @@ def test_answers_in_one_cell_are_taken_apart() -> None:
     assert split_answers("(A) ice (C) fog") == ()
 
 
+def test_a_pronoun_comes_with_its_sentence_and_two_candidates(tmp_path: Path) -> None:
+    content = "The bee saw Rick, and it fled.\nit\nThe bee, Rick\nThe bee\n\nAnn met Bo as she sang.\nshe\nAnn,Bo\nBo\n"
+    bee, ann = find_task("DPR").read(folder(tmp_path, "DPR", "test.c.txt", content), "test").examples
+    assert (bee.texts, bee.choices, bee.label) == (("The bee saw Rick, and it fled.", "it"), ("The bee", "Rick"), 0)
+    assert (ann.texts, ann.choices, ann.label) == (("Ann met Bo as she sang.", "she"), ("Ann", "Bo"), 1)
+    assert ann.where.endswith("test.c.txt:6")
+
+
+def test_bad_blocks_of_pronouns_are_named_by_the_line_they_begin_in(tmp_path: Path) -> None:
+    good, nobody, no_pronoun = "S it.\nit\nA,B\nA\n\n", "S it.\nit\nA,B\nC\n\n", "S it.\nhe\nA,B\nB\n\n"
+    root = folder(tmp_path, "DPR", "test.c.txt", good + nobody + no_pronoun + "S it.\nit\n")
+    with pytest.raises(DataError) as caught:
+        find_task("DPR").read(root, "test")
+    message = str(caught.value)
+    assert "3 problems" in message
+    assert "test.c.txt:6: 'C' is not one of two candidates" in message
+    assert "test.c.txt:11: 'he' does not occur in 'S it.'" in message
+    assert "test.c.txt:16: not a sentence, a pronoun" in message
+
+
 def test_what_copa_asks_for_becomes_a_word(tmp_path: Path) -> None:
     item = '<item id="1" asks-for="{}" most-plausible-alternative="2"><p>P.</p><a1>One.</a1><a2>Two.</a2></item>'
     content = f"<copa-corpus>{item.format('cause')}{item.format('effect')}</copa-corpus>"
@@ -91,15 +114,43 @@ def test_a_broken_published_file_is_named_with_its_line(tmp_path: Path) -> None:
         find_task("TREC").read(root, "test")
 
 
-def test_the_files_of_a_split_that_is_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"there is no train\.jsonl or train_subset\.jsonl in"):
-        find_task("SNLI").read(tmp_path, "train")
+def test_a_split_that_is_not_there_is_named_with_its_source_and_licence(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        find_task("RACE").read(tmp_path, "train")
+    message = str(caught.value)
+    assert f"RACE: there is no train in {tmp_path}." in message
+    assert "https://www.cs.cmu.edu/~glai1/data/race/ (Lai et al. 2017; licence: non-commercial research)" in message
+    assert f"put it into {tmp_path / 'tasks' / 'RACE'}; Foretext downloads no data" in message
     assert find_task("SNLI").splits(tmp_path) == []
 
 
 def test_a_split_that_a_data_set_does_not_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnknownName, match="no split called 'test'"):
-        find_task("CoLA").read(tmp_path, "test")
+        find_task("MR").read(tmp_path, "test")
+
+
+@pytest.mark.parametrize("place", ["tasks/RTE", "RTE", "."])
+def test_a_task_is_found_in_tasks_below_a_folder_below_it_or_in_it(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    (tmp_path / place / "dev.tsv").write_text("index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tentailment\n")
+    assert find_task("RTE").splits(tmp_path) == ["valid"]
+    assert len(find_task("RTE").read(tmp_path, "valid").examples) == 1
+
+
+def test_the_papers_twelve_tasks_come_first_in_the_order_of_table_1() -> None:
+    paper = [name for name, task in TASKS.items() if task.paper]
+    assert paper == list(TASKS)[:12]
+    assert paper == "SNLI MNLI QNLI RTE SciTail RACE StoryCloze MRPC QQP STS-B SST-2 CoLA".split()
+
+
+def test_every_task_says_where_it_comes_from_and_how_it_is_scored() -> None:
+    for task in TASKS.values():
+        assert task.url.startswith("http"), task.name
+        assert task.source, task.name
+        assert task.licence, task.name
+        assert task.metric in METRICS, task.name
+        assert set(task.submissions) <= set(task.files), task.name
+        assert set(task.files) & {"train", "test"}, task.name
 
 
 def test_a_task_that_is_not_known_is_refused_with_the_nearest() -> None:

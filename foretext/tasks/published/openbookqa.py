@@ -1,4 +1,7 @@
-"""OpenBookQA (Mihaylov et al. 2018): TSV whose answers stand in one cell, "(A) fish (B) birds (C) cats (D) dogs"."""
+"""OpenBookQA (Mihaylov et al. 2018): TSV whose answers stand in one cell, "(A) fish (B) birds (C) cats (D) dogs".
+
+The same questions are published as JSON lines in the form of ARC.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,15 @@ from pathlib import Path
 from foretext.tasks.examples import Example
 from foretext.tasks.labels import answer_index, is_missing
 from foretext.tasks.problems import Problems
+from foretext.tasks.published.questions import read_questions
 from foretext.tasks.published.splits import Files, Split, find_split
 from foretext.tasks.tables import TableOptions, open_table
 
-FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}
+FILES: Files = {
+    "train": ("train.tsv", "train.jsonl"),
+    "valid": ("dev.tsv", "dev.jsonl"),
+    "test": ("test.tsv", "test.jsonl"),
+}
 
 _ANSWERS = re.compile(r"\(A\) (.+?) \(B\) (.+?) \(C\) (.+?) \(D\) (.+)")
 
@@ -24,6 +32,9 @@ def read(folder: Path, split: Split) -> Iterator[Example]:
         DataError: the file is not there or not as published.
     """
     path = find_split(folder, split, FILES)
+    if path.suffix == ".jsonl":
+        yield from read_questions(path)
+        return
     problems = Problems(str(path))
     with open_table(path, TableOptions(quoting="none"), problems=problems) as table:
         for row in table.rows:

@@ -1,0 +1,232 @@
+"""The paper's figure for a task beside ours: fine-tuned with its settings, under several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from foretext.errors import DataError, SettingsError
+from foretext.recipes.finetune import PAPER_LEARNING_RATE, FinetuningSettings, default_learning_rate
+from foretext.recipes.labelled_data import published_root
+from foretext.recipes.reproduction_data import ReproductionData, reproduction_data
+from foretext.settings import Settings
+from foretext.tasks.catalogue import find_task
+
+if TYPE_CHECKING:
+    from foretext.checkpoints.saved_model import SavedModel
+    from foretext.recipes.reproduction_rows import Row
+    from foretext.recipes.trials import Trial
+
+SIZES = ("layers", "width", "heads", "hidden", "context", "vocabulary", "initial_deviation")
+ALL = "all"  # tasks, where departures stand by task
+GLUE = "GLUE"  # stands for all tasks that count in GLUE's average
+
+
+class ReproduceSettings(Settings):
+    """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
+
+    task: str | None = None
+    """A published task, or GLUE for its nine tasks and their average."""
+    table: Literal[2, 3, 4] | None = None
+    """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
+    similarity."""
+    model: str = "openai-gpt"
+    """Name of a model, or the folder of a pre-training run."""
+    seeds: int = Field(5, ge=1)
+    """How often each task is fine-tuned, under the seeds 0, 1, …; the paper's figures are of one run each."""
+    out: Path = Path("reproduction")
+    """Folder for the results; run again, what is there is not done again."""
+    data: Path | None = None
+    """Folder to look in, for NAME/ and tasks/NAME/. Not given: that of FORETEXT_DATA."""
+    train_rows: int = Field(0, ge=0)
+    """Train on so many examples, the same for every seed; 0 means all."""
+    score_rows: int = Field(0, ge=0)
+    """Score on so many examples of each set; 0 means all."""
+    transfer_layers: int | None = Field(None, ge=-1)
+    """How much of the model to start from: -1 nothing, 0 the embeddings, k the embeddings and k blocks. Not given: all
+    of it."""
+    keep_runs: bool = False
+    """Keep the fine-tuned models, for `foretext submit` and `predict`; without it only their scores are kept."""
+    finetuning: FinetuningSettings = FinetuningSettings()
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """The rows, what departs from the paper in all of them or in those of one task, and what could not be done."""
+
+    model: str
+    seeds: int
+    rows: list[Row]
+    departures: dict[str, list[str]]  # by task, or of all
+    notes: list[str]
+    missing: list[str]
+    runs: dict[str, list[str]]  # by task: folders of the fine-tuned models, where they are kept
+    file: Path
+
+    def lines(self) -> list[str]:
+        from foretext.evaluation.tables import text_table
+        from foretext.recipes.reproduction_rows import HEADER
+
+        departures = [
+            f"  {name + ': ' if name != ALL else ''}{line}" for name, lines in self.departures.items() for line in lines
+        ]
+        return [
+            f"{self.model}, {self.seeds} seeds; scores x 100, ours as median and range over seeds",
+            "",
+            *text_table(HEADER, [row.cells() for row in self.rows], left=(0, 1, 2)),
+            "",
+            *(["departures from the paper:", *departures] if departures else ["no departures from the paper"]),
+            *self.notes,
+            *[f"not measured: {line}" for line in self.missing],
+            *[f"runs of {name}: {', '.join(folders)}" for name, folders in self.runs.items()],
+            f"results written to {self.file}",
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        rest = {name: value for name, value in vars(self).items() if name not in ("rows", "file")}
+        return {**rest, "rows": [row.to_json() for row in self.rows], "file": str(self.file)}
+
+
+def reproduce(settings: ReproduceSettings) -> Reproduced:
+    """Fine-tunes the tasks asked for and puts the results beside the paper's figures, in `settings.out`/NAME.json too.
+
+    Raises:
+        SettingsError: neither a task nor a table is given, or both; or nobody said where the data are.
+        DataError: of no task there is enough data; the message says which files are wanted, from where.
+        UnknownName: there is no such task or model.
+    """
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
+    from foretext.files import write_json
+    from foretext.progress import progress
+    from foretext.recipes.reproduction_rows import figure_rows
+
+    title, names = _asked_for(settings)
+    prepared, missing = _prepare(names, settings)
+    model = load_model(find_model(settings.model))
+    trials: dict[str, list[Trial]] = {}
+    with progress(f"reproducing {title}", len(prepared) * settings.seeds, unit="runs") as bar:
+        for name, at_hand in prepared.items():
+            trials[name] = []
+            for seed in range(settings.seeds):
+                bar.advance(0, text=f"{name}, seed {seed}")
+                trials[name].append(_trial(model, at_hand, seed, settings))
+                bar.advance(1)
+    departures = {name: at_hand.departures for name, at_hand in prepared.items() if at_hand.departures}
+    result = Reproduced(
+        model=settings.model,
+        seeds=settings.seeds,
+        rows=figure_rows(names, prepared, trials, averages=title == GLUE, table=settings.table),
+        departures={ALL: departures_of_settings(settings, model), **departures},
+        notes=_notes(settings, prepared),
+        missing=[*missing, *(why for at_hand in prepared.values() for why in at_hand.absent.values())],
+        runs={name: [run.folder for run in runs if run.folder] for name, runs in trials.items() if settings.keep_runs},
+        file=settings.out / f"{title.lower().replace(' ', '-')}.json",
+    )
+    write_json(result.file, result.to_json())
+    return result
+
+
+def _asked_for(settings: ReproduceSettings) -> tuple[str, list[str]]:
+    """What it is called, and the tasks."""
+    from foretext.evaluation.paper_scores import FIGURES, glue_tasks
+
+    if (settings.task is None) == (settings.table is None):
+        raise SettingsError("give a task (`foretext reproduce RTE`), GLUE, or a table (--table 2, 3 or 4), not several")
+    if settings.table is not None:
+        return f"table {settings.table}", list(dict.fromkeys(f.task for f in FIGURES if f.table == settings.table))
+    if str(settings.task).upper() == GLUE:
+        return GLUE, glue_tasks()
+    name = find_task(str(settings.task)).name
+    return name, [name]
+
+
+def _parts(name: str) -> list[str]:
+    """The parts of a task's test data that its figures speak of."""
+    from foretext.evaluation.paper_scores import figures_of
+
+    return list(dict.fromkeys(part for figure in figures_of(name) for part in figure.parts)) or [""]
+
+
+def _prepare(names: Sequence[str], settings: ReproduceSettings) -> tuple[dict[str, ReproductionData], list[str]]:
+    """The tasks whose data are at hand, and for each of the others what is missing."""
+    prepared, missing = {}, []
+    for name in names:
+        task = find_task(name)
+        root = published_root(settings.data, task)
+        if len(names) > 1 and task.folder(root) == root:  # files that lie in the root itself are of some one task
+            missing.append(task.missing(root, "train"))
+            continue
+        try:
+            prepared[name] = reproduction_data(
+                task,
+                data=settings.data,
+                train_rows=settings.train_rows,
+                score_rows=settings.score_rows,
+                parts=_parts(name),
+            )
+        except DataError as error:
+            missing.append(str(error))
+    if not prepared:
+        raise DataError("\n".join(missing))
+    return prepared, missing
+
+
+def _trial(model: SavedModel, at_hand: ReproductionData, seed: int, settings: ReproduceSettings) -> Trial:
+    from foretext.recipes.trials import trial
+
+    how = {name: getattr(settings.finetuning, name) for name in FinetuningSettings.model_fields}
+    return trial(
+        model,
+        at_hand.data,
+        seed=seed,
+        folder=settings.out / "trials",
+        tests=at_hand.tests,
+        keep_run=settings.keep_runs,
+        transfer_layers=settings.transfer_layers,
+        **how,
+    )
+
+
+def _notes(settings: ReproduceSettings, prepared: Mapping[str, ReproductionData]) -> list[str]:
+    """What to know of the scores besides what departs from the paper."""
+    chosen = [name for name, at_hand in prepared.items() if at_hand.scored_on != "test"]
+    if settings.finetuning.keep == "last" or not chosen:
+        return []
+    return [f"{', '.join(chosen)}: what is scored also chose the epoch, so the scores are a little high (--keep last)"]
+
+
+def departures_of_settings(settings: ReproduceSettings, model: SavedModel) -> list[str]:
+    """Every setting that is not the paper's, and what in the model is not."""
+    from foretext.model.settings import ModelSettings
+
+    shape, paper = model.gpt.settings, ModelSettings()
+    other = [
+        f"{name.replace('_', ' ')} {getattr(shape, name):,} (paper: {getattr(paper, name):,})"
+        for name in SIZES
+        if getattr(shape, name) != getattr(paper, name)
+    ]
+    lines = [f"the model has {', '.join(other)}"] if other else []
+    if settings.transfer_layers is not None:
+        lines.append(f"transfer layers {settings.transfer_layers} (paper: all)")
+    rate = settings.finetuning.learning_rate or default_learning_rate(shape.width)
+    if rate != PAPER_LEARNING_RATE:
+        width = "" if settings.finetuning.learning_rate else ", for this width"
+        lines.append(f"peak learning rate {rate:.3g}{width} (paper: {PAPER_LEARNING_RATE:.3g})")
+    return lines + _changed(settings.finetuning)
+
+
+def _changed(finetuning: FinetuningSettings) -> list[str]:
+    """Each setting but the rate that decides the result and is not the paper's."""
+    from foretext.recipes.trials import deciding
+
+    now, usual = deciding(finetuning), deciding(FinetuningSettings())
+    return [
+        f"{name.replace('_', ' ')} {value} (paper: {usual[name]})"
+        for name, value in now.items()
+        if value != usual[name] and name != "learning_rate"
+    ]

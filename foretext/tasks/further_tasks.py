@@ -1,0 +1,355 @@
+"""Published data sets beyond the paper's, of the same kinds: inference, questions, common sense, classification."""
+
+from __future__ import annotations
+
+from foretext.tasks.published import copa, dpr, dream, openbookqa, trec
+from foretext.tasks.published.by_class import ByClassReader
+from foretext.tasks.published.columns import Layout, TableReader
+from foretext.tasks.published.questions import QuestionReader
+from foretext.tasks.published.splits import Files
+from foretext.tasks.task import Task
+
+GLUE_PAGE = "https://gluebenchmark.com/tasks"
+_SUPERGLUE_PAGE = "https://super.gluebenchmark.com/tasks"
+
+_WNLI_FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}
+WNLI = Task(
+    "WNLI",
+    "entailment",
+    "accuracy",
+    TableReader(_WNLI_FILES, (Layout(("sentence1", "sentence2"), "label", id="index"),)),
+    _WNLI_FILES,
+    ("sentence1", "sentence2"),
+    source="Levesque et al. 2012, as in Wang et al. 2018",
+    url=GLUE_PAGE,
+    licence="CC BY 4.0",
+    glue=("accuracy",),
+    submissions={"test": "WNLI.tsv"},
+    note="Made so that what is learned from the training examples misleads. The test labels are not public.",
+)
+
+_AX_FILES: Files = {"test": ("diagnostic.tsv", "AX.tsv")}
+AX = Task(
+    "AX",
+    "entailment",
+    "matthews",
+    TableReader(_AX_FILES, (Layout(("sentence1", "sentence2"), "label", id="index"),)),
+    _AX_FILES,
+    ("premise", "hypothesis"),
+    source="Wang et al. 2018",
+    url=GLUE_PAGE,
+    licence="research",
+    folders=("diagnostic",),
+    submissions={"test": "AX.tsv"},
+    note="GLUE's diagnostic pairs, which a model of MNLI answers: `foretext submit MNLI`. The file has no labels.",
+)
+
+_SICK_LAYOUTS = {  # SICK.txt is one file for all splits
+    label: (
+        Layout(
+            ("sentence_A", "sentence_B"),
+            label,
+            id="pair_ID",
+            split=("SemEval_set", {"train": "TRAIN", "valid": "TRIAL", "test": "TEST"}),
+        ),
+        Layout(("sentence_A", "sentence_B"), old, id="pair_ID"),
+    )
+    for label, old in {"entailment_label": "entailment_judgment", "relatedness_score": "relatedness_score"}.items()
+}
+_SICK_FILES: Files = {
+    "train": ("SICK_train.txt", "SICK.txt"),
+    "valid": ("SICK_trial.txt", "SICK.txt"),
+    "test": ("SICK_test_annotated.txt", "SICK.txt"),
+}
+SICK_E = Task(
+    "SICK-E",
+    "entailment",
+    "accuracy",
+    TableReader(_SICK_FILES, _SICK_LAYOUTS["entailment_label"]),
+    _SICK_FILES,
+    ("sentence_A", "sentence_B"),
+    source="Marelli et al. 2014",
+    url="https://zenodo.org/records/2787612",
+    licence="CC BY-NC-SA 3.0",
+    folders=("SICK",),
+    note="The labels are ENTAILMENT, NEUTRAL and CONTRADICTION. SICK-R has the scores of the same pairs.",
+)
+SICK_R = Task(
+    "SICK-R",
+    "similarity",
+    "pearson",
+    TableReader(_SICK_FILES, _SICK_LAYOUTS["relatedness_score"], graded=True),
+    _SICK_FILES,
+    ("sentence_A", "sentence_B"),
+    source="Marelli et al. 2014",
+    url="https://zenodo.org/records/2787612",
+    licence="CC BY-NC-SA 3.0",
+    folders=("SICK",),
+    note="Scores from 1 to 5. SICK-E has the labels of the same pairs.",
+)
+
+
+def _anli(number: int) -> Task:
+    files: Files = {
+        split: (f"R{number}/{name}.jsonl",)
+        for split, name in {"train": "train", "valid": "dev", "test": "test"}.items()
+    }
+    return Task(
+        f"ANLI-R{number}",
+        "entailment",
+        "accuracy",
+        TableReader(
+            files,
+            (Layout(("context", "hypothesis"), "label", id="uid"),),
+            names={"e": "entailment", "n": "neutral", "c": "contradiction"},
+        ),
+        files,
+        ("context", "hypothesis"),
+        source="Nie et al. 2020",
+        url="https://github.com/facebookresearch/anli",
+        licence="CC BY-NC 4.0",
+        folders=("ANLI", "anli_v1.0"),
+        note=f"Round {number} of three, each collected against a stronger model.",
+    )
+
+
+OPENBOOKQA = Task(
+    "OpenBookQA",
+    "choice",
+    "accuracy",
+    openbookqa.read,
+    openbookqa.FILES,
+    ("question",),
+    source="Mihaylov et al. 2018",
+    url="https://allenai.org/data/open-book-qa",
+    licence="Apache-2.0",
+    note="Without the book: the question and its four answers alone.",
+)
+
+
+def _arc(level: str) -> Task:
+    files: Files = {
+        split: (f"ARC-{level}/ARC-{level}-{name}.jsonl", f"ARC-{level}-{name}.jsonl")
+        for split, name in {"train": "Train", "valid": "Dev", "test": "Test"}.items()
+    }
+    return Task(
+        f"ARC-{level}",
+        "choice",
+        "accuracy",
+        QuestionReader(files),
+        files,
+        ("question",),
+        source="Clark et al. 2018",
+        url="https://allenai.org/data/arc",
+        licence="CC BY-SA 4.0",
+        folders=("ARC", "ARC-V1-Feb2018-2", "ARC-V1-Feb2018"),
+        note="Questions have three to five answers, labelled by letters or by numbers.",
+    )
+
+
+COPA = Task(
+    "COPA",
+    "choice",
+    "accuracy",
+    copa.read,
+    copa.FILES,
+    ("premise", "relation"),
+    source="Roemmele et al. 2011",
+    url="https://people.ict.usc.edu/~gordon/copa.html",
+    licence="BSD-2",
+    note='The development set is what one trains on. What is asked for becomes a word behind the premise, "because" or '
+    '"so".',
+)
+
+DPR = Task(
+    "DPR",
+    "choice",
+    "accuracy",
+    dpr.read,
+    dpr.FILES,
+    ("sentence", "pronoun"),
+    source="Rahman and Ng 2012",
+    url="https://www.hlt.utdallas.edu/~vince/data/emnlp12/",
+    licence="research",
+    note="The paper answers it without training. Of several such pronouns the first behind both candidates is meant.",
+)
+
+_SWAG_FILES: Files = {"train": ("train.csv",), "valid": ("val.csv",), "test": ("test.csv",)}
+SWAG = Task(
+    "SWAG",
+    "choice",
+    "accuracy",
+    TableReader(
+        _SWAG_FILES,
+        (Layout(("sent1", "sent2"), "label", answers=tuple(f"ending{number}" for number in range(4)), id="video-id"),),
+        answers="index0",
+    ),
+    _SWAG_FILES,
+    ("sent1", "sent2"),
+    source="Zellers et al. 2018",
+    url="https://rowanzellers.com/swag/",
+    licence="MIT",
+    note="sent2 is the beginning of the sentence that the endings finish. The test labels are not public.",
+)
+
+DREAM = Task(
+    "DREAM",
+    "choice",
+    "accuracy",
+    dream.read,
+    dream.FILES,
+    ("dialogue", "question"),
+    source="Sun et al. 2019",
+    url="https://dataset.org/dream/",
+    licence="non-commercial research",
+    note="The turns of a dialogue are lines of one text.",
+)
+
+_COMMONSENSEQA_FILES: Files = {
+    "train": ("train_rand_split.jsonl",),
+    "valid": ("dev_rand_split.jsonl",),
+    "test": ("test_rand_split_no_answers.jsonl",),
+}
+COMMONSENSEQA = Task(
+    "CommonsenseQA",
+    "choice",
+    "accuracy",
+    QuestionReader(_COMMONSENSEQA_FILES),
+    _COMMONSENSEQA_FILES,
+    ("question",),
+    source="Talmor et al. 2019",
+    url="https://www.tau-nlp.org/commonsenseqa",
+    licence="MIT",
+    note="The test labels are not public.",
+)
+
+TREC = Task(
+    "TREC",
+    "classification",
+    "accuracy",
+    trec.read,
+    trec.FILES,
+    ("question",),
+    source="Li and Roth 2002",
+    url="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
+    licence="research",
+    note="Latin-1; the coarse one of the two types is the label.",
+)
+
+_CORNELL_PAGE = "https://www.cs.cornell.edu/people/pabo/movie-review-data/"
+_SUBJ_FILES: Files = {"train": ("quote.tok.gt9.5000", "rotten_imdb/quote.tok.gt9.5000")}
+SUBJ = Task(
+    "SUBJ",
+    "classification",
+    "accuracy",
+    ByClassReader(
+        _SUBJ_FILES, {"objective": "plot.tok.gt9.5000", "subjective": "quote.tok.gt9.5000"}, encoding="latin-1"
+    ),
+    _SUBJ_FILES,
+    ("sentence",),
+    source="Pang and Lee 2004",
+    url=_CORNELL_PAGE,
+    licence="research",
+    note="No split is published: a share is held out (--validation).",
+)
+
+_MR_FILES: Files = {"train": ("rt-polarity.pos", "rt-polaritydata/rt-polarity.pos")}
+MR = Task(
+    "MR",
+    "classification",
+    "accuracy",
+    ByClassReader(_MR_FILES, {"negative": "rt-polarity.neg", "positive": "rt-polarity.pos"}, encoding="latin-1"),
+    _MR_FILES,
+    ("sentence",),
+    source="Pang and Lee 2005",
+    url=_CORNELL_PAGE,
+    licence="research",
+    note="No split is published: a share is held out (--validation).",
+)
+
+_AG_NEWS_FILES: Files = {"train": ("train.csv",), "test": ("test.csv",)}
+AG_NEWS = Task(
+    "AG-News",
+    "classification",
+    "accuracy",
+    TableReader(
+        _AG_NEWS_FILES,
+        (Layout(("Title", "Description"), "Class Index"), Layout(("2", "3"), "1", cells=3)),
+        names={"1": "World", "2": "Sports", "3": "Business", "4": "Sci/Tech"},
+    ),
+    _AG_NEWS_FILES,
+    ("title", "description"),
+    source="Zhang et al. 2015, from Gulli",
+    url="http://groups.di.unipi.it/~gulli/AG_corpus_of_news_articles.html",
+    licence="non-commercial research",
+    folders=("ag_news_csv", "AG News"),
+    note="Quoted CSV without a header. A backslash stands where the source had a line break, and stays.",
+)
+
+_IMDB_FILES: Files = {"train": ("train",), "test": ("test",)}
+IMDB = Task(
+    "IMDB",
+    "classification",
+    "accuracy",
+    ByClassReader(_IMDB_FILES, {"negative": "neg", "positive": "pos"}),
+    _IMDB_FILES,
+    ("review",),
+    source="Maas et al. 2011",
+    url="https://ai.stanford.edu/~amaas/data/sentiment/",
+    licence="research",
+    folders=("aclImdb",),
+    note='A file a review, in folders neg and pos; "<br />" becomes a line break. The unlabelled reviews are not read.',
+)
+
+_WIC_FILES: Files = {"train": ("train.jsonl",), "valid": ("val.jsonl",), "test": ("test.jsonl",)}
+WIC = Task(
+    "WiC",
+    "classification",
+    "accuracy",
+    TableReader(_WIC_FILES, (Layout(("word", "sentence1", "sentence2"), "label", id="idx"),)),
+    _WIC_FILES,
+    ("word", "sentence1", "sentence2"),
+    source="Pilehvar and Camacho-Collados 2019",
+    url=_SUPERGLUE_PAGE,
+    licence="CC BY-NC 4.0",
+    note="SuperGLUE's files; the word stands before its two sentences. The test labels are not public.",
+)
+
+_BOOLQ_FILES: Files = {"train": ("train.jsonl",), "valid": ("dev.jsonl", "val.jsonl"), "test": ("test.jsonl",)}
+BOOLQ = Task(
+    "BoolQ",
+    "entailment",
+    "accuracy",
+    TableReader(
+        _BOOLQ_FILES,
+        (Layout(("passage", "question"), "answer", id="idx"), Layout(("passage", "question"), "label", id="idx")),
+    ),
+    _BOOLQ_FILES,
+    ("passage", "question"),
+    source="Clark et al. 2019",
+    url="https://github.com/google-research-datasets/boolean-questions",
+    licence="CC BY-SA 3.0",
+    note="The publisher's own files or SuperGLUE's. The test labels are not public.",
+)
+
+FURTHER_TASKS = (
+    WNLI,
+    AX,
+    SICK_E,
+    SICK_R,
+    *(_anli(number) for number in (1, 2, 3)),
+    BOOLQ,
+    WIC,
+    OPENBOOKQA,
+    *(_arc(level) for level in ("Easy", "Challenge")),
+    COPA,
+    DPR,
+    SWAG,
+    DREAM,
+    COMMONSENSEQA,
+    TREC,
+    SUBJ,
+    MR,
+    AG_NEWS,
+    IMDB,
+)
