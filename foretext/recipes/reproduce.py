@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from foretext.errors import DataError, SettingsError
-from foretext.recipes.finetune import PAPER_LEARNING_RATE, FinetuningSettings, default_learning_rate
+from foretext.recipes.finetune import FinetuningSettings
 from foretext.recipes.labelled_data import published_root
 from foretext.recipes.reproduction_data import ReproductionData, reproduction_data
 from foretext.settings import Settings
@@ -18,11 +19,10 @@ from foretext.tasks.catalogue import find_task
 
 if TYPE_CHECKING:
     from foretext.checkpoints.saved_model import SavedModel
+    from foretext.recipes.departures import Departure
     from foretext.recipes.reproduction_rows import Row
     from foretext.recipes.trials import Trial
 
-SIZES = ("layers", "width", "heads", "hidden", "context", "vocabulary", "initial_deviation")
-ALL = "all"  # tasks, where departures stand by task
 GLUE = "GLUE"  # stands for all tasks that count in GLUE's average
 
 
@@ -56,12 +56,13 @@ class ReproduceSettings(Settings):
 
 @dataclass(frozen=True)
 class Reproduced:
-    """The rows, what departs from the paper in all of them or in those of one task, and what could not be done."""
+    """The rows, what departs from the paper in settings and in the data of a task, and what could not be done."""
 
     model: str
     seeds: int
     rows: list[Row]
-    departures: dict[str, list[str]]  # by task, or of all
+    departures: list[Departure]
+    data_departures: dict[str, list[str]]  # by task
     notes: list[str]
     missing: list[str]
     runs: dict[str, list[str]]  # by task: folders of the fine-tuned models, where they are kept
@@ -69,17 +70,16 @@ class Reproduced:
 
     def lines(self) -> list[str]:
         from foretext.evaluation.tables import text_table
+        from foretext.recipes.departures import departure_lines
         from foretext.recipes.reproduction_rows import HEADER
 
-        departures = [
-            f"  {name + ': ' if name != ALL else ''}{line}" for name, lines in self.departures.items() for line in lines
-        ]
         return [
             f"{self.model}, {self.seeds} seeds; scores x 100, ours as median and range over seeds",
             "",
             *text_table(HEADER, [row.cells() for row in self.rows], left=(0, 1, 2)),
             "",
-            *(["departures from the paper:", *departures] if departures else ["no departures from the paper"]),
+            *departure_lines(self.departures),
+            *[f"{name}: {line}" for name, lines in self.data_departures.items() for line in lines],
             *self.notes,
             *[f"not measured: {line}" for line in self.missing],
             *[f"runs of {name}: {', '.join(folders)}" for name, folders in self.runs.items()],
@@ -87,8 +87,12 @@ class Reproduced:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        rest = {name: value for name, value in vars(self).items() if name not in ("rows", "file")}
-        return {**rest, "rows": [row.to_json() for row in self.rows], "file": str(self.file)}
+        return {
+            **vars(self),
+            "rows": [row.to_json() for row in self.rows],
+            "departures": [asdict(departure) for departure in self.departures],
+            "file": str(self.file),
+        }
 
 
 def reproduce(settings: ReproduceSettings) -> Reproduced:
@@ -116,12 +120,12 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
                 bar.advance(0, text=f"{name}, seed {seed}")
                 trials[name].append(_trial(model, at_hand, seed, settings))
                 bar.advance(1)
-    departures = {name: at_hand.departures for name, at_hand in prepared.items() if at_hand.departures}
     result = Reproduced(
         model=settings.model,
         seeds=settings.seeds,
         rows=figure_rows(names, prepared, trials, averages=title == GLUE, table=settings.table),
-        departures={ALL: departures_of_settings(settings, model), **departures},
+        departures=_departures(chain.from_iterable(trials.values())),
+        data_departures={name: at_hand.departures for name, at_hand in prepared.items() if at_hand.departures},
         notes=_notes(settings, prepared),
         missing=[*missing, *(why for at_hand in prepared.values() for why in at_hand.absent.values())],
         runs={name: [run.folder for run in runs if run.folder] for name, runs in trials.items() if settings.keep_runs},
@@ -192,41 +196,16 @@ def _trial(model: SavedModel, at_hand: ReproductionData, seed: int, settings: Re
     )
 
 
+def _departures(trials: Iterable[Trial]) -> list[Departure]:
+    """What departs from the paper in any of these, each once."""
+    from foretext.recipes.departures import Departure
+
+    return list(dict.fromkeys(Departure(**departed) for done in trials for departed in done.departures))
+
+
 def _notes(settings: ReproduceSettings, prepared: Mapping[str, ReproductionData]) -> list[str]:
     """What to know of the scores besides what departs from the paper."""
     chosen = [name for name, at_hand in prepared.items() if at_hand.scored_on != "test"]
     if settings.finetuning.keep == "last" or not chosen:
         return []
     return [f"{', '.join(chosen)}: what is scored also chose the epoch, so the scores are a little high (--keep last)"]
-
-
-def departures_of_settings(settings: ReproduceSettings, model: SavedModel) -> list[str]:
-    """Every setting that is not the paper's, and what in the model is not."""
-    from foretext.model.settings import ModelSettings
-
-    shape, paper = model.gpt.settings, ModelSettings()
-    other = [
-        f"{name.replace('_', ' ')} {getattr(shape, name):,} (paper: {getattr(paper, name):,})"
-        for name in SIZES
-        if getattr(shape, name) != getattr(paper, name)
-    ]
-    lines = [f"the model has {', '.join(other)}"] if other else []
-    if settings.transfer_layers is not None:
-        lines.append(f"transfer layers {settings.transfer_layers} (paper: all)")
-    rate = settings.finetuning.learning_rate or default_learning_rate(shape.width)
-    if rate != PAPER_LEARNING_RATE:
-        width = "" if settings.finetuning.learning_rate else ", for this width"
-        lines.append(f"peak learning rate {rate:.3g}{width} (paper: {PAPER_LEARNING_RATE:.3g})")
-    return lines + _changed(settings.finetuning)
-
-
-def _changed(finetuning: FinetuningSettings) -> list[str]:
-    """Each setting but the rate that decides the result and is not the paper's."""
-    from foretext.recipes.trials import deciding
-
-    now, usual = deciding(finetuning), deciding(FinetuningSettings())
-    return [
-        f"{name.replace('_', ' ')} {value} (paper: {usual[name]})"
-        for name, value in now.items()
-        if value != usual[name] and name != "learning_rate"
-    ]

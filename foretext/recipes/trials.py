@@ -61,6 +61,7 @@ class Trial:
     kept_update: int  # after which update the weights were kept
     seconds: float
     sets: dict[str, Scores]
+    departures: list[dict[str, Any]]  # from the paper, as `foretext.recipes.departures` has them
     folder: str | None = None  # the finished run, where it was asked for
 
     @property
@@ -98,6 +99,9 @@ def trial(
     done = read_trial(record)
     if done is not None and (not keep_run or (run / "model.json").exists()):
         return done
+    from foretext.checkpoints.saved_model import describe
+    from foretext.files import write_json
+
     finetuned = finetune_from(model, data, wanted.model_copy(update={"out": run}))
     done = Trial(
         fingerprint=mark,
@@ -107,10 +111,9 @@ def trial(
         kept_update=finetuned.best_update,
         seconds=finetuned.seconds,
         sets=_scored(run, tests, wanted.loop.device),
+        departures=describe(run)["history"]["finetuning"]["departures"],
         folder=str(run) if keep_run else None,
     )
-    from foretext.files import write_json
-
     write_json(record, {"format": FORMAT, **asdict(done)})
     if keep_run:
         shutil.rmtree(run / "checkpoints", ignore_errors=True)

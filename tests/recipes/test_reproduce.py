@@ -6,17 +6,14 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
-from foretext.model.settings import ModelSettings
 from foretext.recipes import trials
 from foretext.recipes.finetune import FinetuningSettings
-from foretext.recipes.reproduce import Reproduced, ReproduceSettings, departures_of_settings, reproduce
+from foretext.recipes.reproduce import Reproduced, ReproduceSettings, reproduce
 from foretext.recipes.trials import read_trial
 from foretext.tasks.catalogue import find_task
 from foretext.training.settings import LoopSettings
@@ -131,7 +128,7 @@ def test_a_test_set_that_is_missing_leaves_its_figure_out(run: Run, tmp_path: Pa
     done = run("MNLI")
     assert [(row.name, row.scored_on) for row in done.rows] == [("MNLI-m", "8 validation"), ("MNLI-mm", "not measured")]
     assert done.missing[0].startswith("MNLI: there is no dev_mismatched.tsv or multinli_1.0_dev_mismatched.jsonl")
-    assert "8 training examples are at hand (published: 392,702)" in done.departures["MNLI"]
+    assert "8 training examples are at hand (published: 392,702)" in done.data_departures["MNLI"]
 
 
 def test_the_levels_of_race_are_scored_apart_and_together(run: Run, tmp_path: Path) -> None:
@@ -161,8 +158,8 @@ def test_glue_has_its_averages_below_its_tasks(run: Run, tmp_path: Path) -> None
 def test_fewer_rows_are_the_same_for_every_seed_and_said(run: Run, tmp_path: Path) -> None:
     rte(tmp_path, train=16, valid=10)
     done = run("RTE", train_rows=8, score_rows=5)
-    assert "trained on 8 of 16 examples, the same for every seed" in done.departures["RTE"]
-    assert "scored on 5 examples of a set at most" in done.departures["RTE"]
+    assert "trained on 8 of 16 examples, the same for every seed" in done.data_departures["RTE"]
+    assert "scored on 5 examples of a set at most" in done.data_departures["RTE"]
     [record] = [read_trial(path) for path in (tmp_path / "out" / "trials").glob("*.json")]
     assert record is not None
     assert (record.updates, record.sets[""].count) == (2, 5)
@@ -175,34 +172,16 @@ def test_runs_that_are_kept_are_models_to_predict_with(run: Run, tmp_path: Path)
     assert not (Path(done.runs["RTE"][0]) / "checkpoints").exists()
 
 
-def paper_model() -> SavedModel:
-    """What of the paper's model is looked at: its sizes."""
-    return cast(SavedModel, SimpleNamespace(gpt=SimpleNamespace(settings=ModelSettings())))
-
-
-def test_the_papers_model_under_the_papers_settings_departs_in_nothing() -> None:
-    assert departures_of_settings(ReproduceSettings(task="RTE"), paper_model()) == []
-
-
-def test_every_setting_that_is_not_the_papers_is_a_departure() -> None:
-    finetuning = FinetuningSettings(epochs=2, learning_rate=1e-4, loop=LoopSettings(device="cpu", patience=2))
-    settings = ReproduceSettings(task="RTE", transfer_layers=3, finetuning=finetuning)
-    assert departures_of_settings(settings, paper_model()) == [
-        "transfer layers 3 (paper: all)",
-        "peak learning rate 0.0001 (paper: 6.25e-05)",
-        "epochs 2.0 (paper: 3.0)",
-        "patience 2 (paper: 0)",
-    ]
-
-
-def test_a_model_of_another_size_is_a_departure() -> None:
-    small = SimpleNamespace(gpt=SimpleNamespace(settings=ModelSettings(vocabulary=8_000, width=256, layers=4, heads=4)))
-    lines = departures_of_settings(ReproduceSettings(task="RTE"), cast(SavedModel, small))
-    sizes = "layers 4 (paper: 12), width 256 (paper: 768), heads 4 (paper: 12), hidden 1,024 (paper: 3,072)"
-    assert lines == [
-        f"the model has {sizes}, vocabulary 8,000 (paper: 40,478)",
-        "peak learning rate 0.000563, for this width (paper: 6.25e-05)",
-    ]
+def test_what_departs_from_the_paper_in_settings_and_model_is_said(run: Run, tmp_path: Path) -> None:
+    rte(tmp_path)
+    done = run("RTE", transfer_layers=0)
+    departed = {(d.stage, d.setting): (d.value, d.paper) for d in done.departures}
+    assert departed["finetuning", "epochs"] == (1.0, 3.0)
+    assert departed["finetuning", "batch"] == (4, 32)
+    assert departed["finetuning", "transfer_layers"] == (0, "all")
+    assert departed["model", "layers"] == (1, 12)
+    assert ("finetuning", "dropout") not in departed
+    assert any(line.startswith("departs from the paper in fine-tuning: batch 4 (32)") for line in done.lines())
 
 
 def test_one_thing_is_to_be_asked_for(run: Run) -> None:
