@@ -11,6 +11,7 @@ from foretext.toml import write_toml
 
 PAPER = "https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf"
 STAGES = {"import": "Imported weights", "pretraining": "Pre-training", "finetuning": "Fine-tuning"}
+SHOWN_APART = ("settings", "result", "engine", "departures", "chunks")  # chunks are for machines alone
 
 USE_TRANSFORMERS = """\
 ```python
@@ -91,9 +92,12 @@ def _stages(history: Mapping[str, Any]) -> Iterator[str]:
         scores = list(_scores(record.get("result", {})))
         if scores:
             yield "\n".join(["| score | value | 95 % interval |", "|---|---|---|", *scores])
-        facts = {key: value for key, value in record.items() if key not in ("settings", "result", "engine", "chunks")}
+        facts = {key: value for key, value in record.items() if key not in SHOWN_APART}
         facts.update(record.get("engine", {}))
         yield "\n".join(f"* {key}: {_written(value)}" for key, value in facts.items())
+        if record.get("departures"):
+            yield "Departs from the paper in:"
+            yield "\n".join(map(_departure, record["departures"]))
         if "settings" in record:
             yield "```toml\n" + write_toml(record["settings"], {}) + "```"
 
@@ -109,6 +113,11 @@ def _scores(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"| validation {name} | {estimate['value']:.4f} | {interval} |"
     if "count" in validation:
         yield f"| validation examples | {validation['count']} | |"
+
+
+def _departure(departure: Mapping[str, Any]) -> str:
+    value, paper = _written(departure.get("value")), _written(departure.get("paper"))
+    return f"* {departure.get('stage')} {departure.get('setting')}: {value}, in the paper {paper}"
 
 
 def _written(value: Any) -> str:

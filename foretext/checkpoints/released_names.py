@@ -36,7 +36,13 @@ PARTS = {
 
 
 def released_views(gpt: GPT) -> dict[str, Tensor]:
-    """The memory of `gpt` by the released names, shaped as there and in the release's order: to read or to fill."""
+    """The memory of `gpt` by the released names, shaped as there and in the release's order: to read or to fill.
+
+    Raises:
+        ModelError: the backbone is none of Transformer blocks.
+    """
+    if gpt.settings.backbone != "transformer":
+        raise ModelError(f"a model with the backbone {gpt.settings.backbone} has no place in the layouts of GPT-1")
     vocabulary, matrix = gpt.settings.vocabulary, gpt.embedding.detach()
     views = {
         "positions_embed.weight": matrix[vocabulary + SPECIALS :],

@@ -72,6 +72,7 @@ def saved(port) -> SavedModel:
             "data": "da7af00d",
             "result": {"folder": "/home/somebody/run", "validation": validation},
             "engine": {"device": "cpu"},
+            "departures": [{"point": "6", "stage": "finetuning", "setting": "clip", "value": 5.0, "paper": 1.0}],
         },
     }
     return SavedModel(gpt, source.tokenizer, task={"kind": "classification"}, history=history)
@@ -105,6 +106,7 @@ def test_a_saved_model_comes_back_and_brings_a_card_the_hub_can_read(saved, tmp_
         "epochs = 3.0",
         "clip = 1.0",
         "* device: cpu",
+        "* finetuning clip: `5.0`, in the paper `1.0`",
     ],
 )
 def test_the_card_carries_settings_fingerprints_and_scores(saved, tmp_path, line):

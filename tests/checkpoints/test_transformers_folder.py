@@ -171,6 +171,14 @@ def test_a_feed_forward_layer_of_another_size_cannot_be_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_lstm_cannot_be_written(tmp_path):
+    tokenizer = Tokenizer.learn_from_texts(["a cat and a dog"], 16)
+    settings = ModelSettings(vocabulary=tokenizer.size, context=4, backbone="lstm", width=4, heads=1, lstm_units=8)
+    with pytest.raises(ModelError, match="backbone lstm has no place"):
+        write_transformers(tmp_path / "out", SavedModel(GPT(settings), tokenizer))
+    assert not (tmp_path / "out").exists()
+
+
 def test_transformers_loads_an_exported_folder_with_model_and_tokenizer_and_no_code_of_ours(port, weights, tmp_path):
     transformers = pytest.importorskip("transformers")
     saved = read_transformers(port)
