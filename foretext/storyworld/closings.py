@@ -16,9 +16,9 @@ from foretext.storyworld.questions import questions
 from foretext.storyworld.telling import Teller, capital
 from foretext.storyworld.words import LISTENERS
 
-UNKNOWN_SHARE = 0.33  # of the claims, how many nobody can judge
+UNKNOWN_SHARE = 0.2  # of the claims, how many nobody can judge
 TRUE_SHARE = 0.5  # of the answers, claims and events told again, how many are true
-QUIZ = (3, 5)  # fewest and most of them
+QUIZ = (2, 4)  # fewest and most of them
 VERDICTS = {True: "True.", False: "False.", None: "Nobody knows."}
 
 
@@ -79,7 +79,7 @@ def recall(plot: Plot, teller: Teller) -> list[str]:
 
 def quiz(plot: Plot, teller: Teller) -> list[str]:
     """Questions and claims, each called true or false."""
-    asked = teller.random.choices((answer, answer, claim, claim, recall), k=teller.random.randint(*QUIZ))
+    asked = teller.random.choices((answer, claim, recall), k=teller.random.randint(*QUIZ))
     return ["True or false?", *(sentence for ask in asked for sentence in ask(plot, teller))]
 
 

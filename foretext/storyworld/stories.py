@@ -12,8 +12,8 @@ from foretext.storyworld.narration import feeling, opening, statement, tell_even
 from foretext.storyworld.plots import NEUTRAL, Plot, add_thread, advance, new_plot
 from foretext.storyworld.telling import Teller
 
-SENTENCES = (5, 28)  # fewest and most of a story
-WORDS = (30, 100)
+SENTENCES = (5, 24)  # fewest and most of a story
+WORDS = (30, 90)
 CLOSING_SHARE = 0.7  # how many look back before the questions
 EVENTS = (2, 3)
 CAST = (2, 3)
