@@ -8,6 +8,7 @@ import pytest
 
 from foretext.errors import UnknownName
 from foretext.recipes.tasks import TasksSettings, tasks
+from foretext.tasks.catalogue import TASKS
 
 
 def rte(root: Path, *names: str) -> Path:
@@ -25,9 +26,9 @@ def test_what_is_found_and_what_is_missing_stands_in_the_list(tmp_path: Path) ->
     listed = tasks(TasksSettings(data=rte(tmp_path, "train.tsv", "dev.tsv"))).lines()
     assert row(listed, "RTE")[1:7] == ["yes", "entailment", "accuracy", "found", "found", "missing"]
     assert row(listed, "MR")[1:4] == ["classification", "accuracy", "missing"]
-    assert listed[-1].startswith(f"looked in {tmp_path}; 0 of 33 tasks are complete")
+    assert listed[-1].startswith(f"looked in {tmp_path}; 0 of {len(TASKS)} tasks are complete")
     (tmp_path / "tasks" / "RTE" / "test.tsv").write_text("index\tsentence1\tsentence2\n")
-    assert tasks(TasksSettings(data=tmp_path)).lines()[-1].startswith(f"looked in {tmp_path}; 1 of 33")
+    assert tasks(TasksSettings(data=tmp_path)).lines()[-1].startswith(f"looked in {tmp_path}; 1 of {len(TASKS)}")
 
 
 def test_a_part_of_a_published_file_is_not_taken_for_the_whole(tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_the_json_form_has_the_papers_tasks_first_and_every_file_looked_for(
 ) -> None:
     monkeypatch.setenv("FORETEXT_DATA", str(rte(tmp_path, "dev.tsv")))
     listed = tasks(TasksSettings()).to_json()
-    assert [task["paper"] for task in listed["tasks"]] == [True] * 12 + [False] * 21
+    assert [task["paper"] for task in listed["tasks"]] == [True] * 12 + [False] * (len(TASKS) - 12)
     files = next(task for task in listed["tasks"] if task["name"] == "RTE")["files"]
     assert files["train"] == {"looked_for": ["train.tsv"], "found": None}
     assert files["valid"]["found"] == str(tmp_path / "tasks" / "RTE" / "dev.tsv")
