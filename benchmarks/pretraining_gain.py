@@ -22,7 +22,7 @@ from foretext.files import write_json
 
 ARMS = {"scratch": -1, "pretrained": None}  # layers to transfer
 TASKS = ("SST-2", "CoLA", "SNLI", "STS-B", "OpenBookQA")
-# Training rows (0: all there are), read once. `few` is some 25 minutes of one core for all runs of `mini`, `all` an hour.
+# Training rows (0: all there are), read once. All runs of `mini`: `few` takes one core some 25 minutes, `all` an hour.
 ROWS = {
     "few": {"SST-2": 10_000, "CoLA": 4_000, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQA": 600},
     "all": {"SST-2": 10_000, "CoLA": 0, "SNLI": 0, "STS-B": 0, "OpenBookQA": 0},
