@@ -179,7 +179,9 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         run.restore_best(kept, trainer.objective)
     evaluation = _evaluate(model, data, valid)
     result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
-    record |= {"result": result.to_json(), "departures": [asdict(departure) for departure in departed]}
+    told = result.to_json()
+    del told["folder"]  # a model may travel; where it was made stays behind
+    record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
     if engine.rank == 0:
         save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
         page = training_report(

@@ -180,7 +180,9 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         valid_loss=scores.get("valid_loss"),
         valid_perplexity=scores.get("valid_perplexity"),
     )
-    record |= {"result": result.to_json(), "departures": [asdict(departure) for departure in departed]}
+    told = result.to_json()
+    del told["folder"]  # a model may travel; where it was made stays behind
+    record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
     if engine.rank == 0:
         save_model(run.path, SavedModel(model, tokenizer, history={"pretraining": record}))
         page = training_report(

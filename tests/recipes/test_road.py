@@ -146,6 +146,12 @@ def test_fine_tuning_twice_gives_the_same_weights_and_resuming_a_finished_run_ke
     assert all(torch.equal(one[name], two[name]) for name in one)
 
 
+def test_a_model_does_not_tell_where_it_was_made(classifier):
+    description = (classifier / "model.json").read_text()
+    assert json.loads(description)["history"]["finetuning"]["result"]["updates"] > 0
+    assert str(classifier.parent) not in description
+
+
 def test_from_scratch_nothing_is_transferred(language_model, labelled, tmp_path):
     data = labelled / "train.csv"
     tiny = {"kind": "classification", "learning_rate": 1e-12, "transfer_layers": -1, "dropout": 0}
