@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 FROM_SCRATCH = -1  # layers to transfer
 FINETUNING_BATCH = 8  # a quarter of the paper's: with a few hundred labels, updates are scarce
-PASSES_OF_SHORT_TEXTS = 2  # a question with its answers is some four times as long as an example of the other kinds
 FINETUNING_RATE = 1e-3  # the rule for narrow models, 2.25e-3 here, loses what a model this small has learned
 
 
@@ -43,7 +42,7 @@ class DemoSettings(Settings):
     batch: int = Field(8, ge=1)
     """Windows of 128 tokens in one update of pre-training."""
     epochs: int = Field(4, ge=1)
-    """Passes over the labelled examples, with and without pre-training; twice as many where there are no answers."""
+    """Passes over the labelled examples, with and without pre-training."""
     seed: int = Field(0, ge=0)
     """Decides everything."""
     device: str = "auto"
@@ -197,7 +196,7 @@ def _finetune(settings: DemoSettings, data: Path, kind: Kind, *, name: str, laye
             out=out,
             labelled=LabelledDataSettings(data=data, kind=kind, cutting="fill"),
             transfer_layers=layers,
-            epochs=settings.epochs * (1 if kind == "choice" else PASSES_OF_SHORT_TEXTS),
+            epochs=settings.epochs,
             batch=FINETUNING_BATCH,
             learning_rate=FINETUNING_RATE,
             seed=settings.seed,
