@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from foretext.storyworld.facts import Fact
-from foretext.storyworld.words import Entity, Person
+from foretext.storyworld.words import Entity
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,6 @@ class Saying:
     roles: tuple[str, ...]  # what stands for the subject and the object of the fact
     true: tuple[str, ...]
     false: tuple[str, ...]
-    matters: bool = True  # whether somebody is better off where it holds
 
 
 SAYINGS: dict[str, Saying] = {
@@ -79,7 +78,7 @@ SAYINGS: dict[str, Saying] = {
         ("{T} {was} at home.", "{T} {was} not gone."),
         ("{T} {was} gone.", "{T} {was} not at home."),
     ),
-    "at": Saying(("E", "p"), ("{E} {was} {p}.",), ("{E} {was} not {p}.",), matters=False),
+    "at": Saying(("E", "p"), ("{E} {was} {p}.",), ("{E} {was} not {p}.",)),
 }
 
 GLAD = (
@@ -105,11 +104,3 @@ def roles_of(fact: Fact) -> dict[str, Entity]:
     saying = SAYINGS[fact.relation]
     entities = (fact.subject, fact.object)
     return {role: entity for role, entity in zip(saying.roles, entities, strict=False) if entity is not None}
-
-
-def person_of(fact: Fact) -> Person | None:
-    """The person whose luck a fact is, where it names one."""
-    for entity in (fact.subject, fact.object):
-        if isinstance(entity, Person):
-            return entity
-    return None
