@@ -5,8 +5,7 @@
     python benchmarks/tokenizer.py --megabytes 8 --rounds 7
 
 FORETEXT_DATA names the folder with `corpus/` (English books) and `gpt1-bpe/` (the released vocabulary). Books are cut
-into texts of some 20,000 characters. Every round runs all contenders one after the other, each round starting with
-another; reported are the median over rounds, the lowest and the highest. Ratios are taken within a round.
+into texts of some 20,000 characters. How rounds are run and ratios taken: `rounds.py`.
 
     cold    nothing is remembered from earlier texts     warm    all texts were encoded once before, by the same process
     x2      two processes with half of the texts each, which are sent to them in the time measured, as `prepare` does
@@ -19,59 +18,49 @@ with the golden ones. Slow contenders get a share of the texts, and MB/s are of 
 
 from __future__ import annotations
 
-import argparse
 import json
 import lzma
 import os
-import platform
 import re
-import statistics
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from importlib.metadata import version
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+
+from rounds import Contender, Work, measure, parser, report, show
 
 TEXT_CHARACTERS = 20_000
 SLOW_SHARE = 8  # slow contenders encode one text of so many
-RATIOS = {  # each against Foretext, warm, in as many processes
-    "released": "foretext warm",
-    "transformers one by one": "foretext warm",
-    "released x2": "foretext warm x2",
-    "transformers in batches": "foretext warm x2",
+RATIOS = {  # Foretext by whom, in as many processes
+    "released": ("foretext warm", "released"),
+    "transformers one by one": ("foretext warm", "transformers one by one"),
+    "released x2": ("foretext warm x2", "released x2"),
+    "transformers in batches": ("foretext warm x2", "transformers in batches"),
 }
-
-Run = Callable[[list[str]], object]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--megabytes", type=float, default=4.0, help="text to encode (default: 4)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of all contenders (default: 5)")
-    parser.add_argument("--json", action="store_true", help="one line of JSON instead of the table")
-    arguments = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--megabytes", type=float, default=4.0, help="text to encode (default: 4)")
+    given = arguments.parse_args()
     data = data_folder()
-    texts = list(read_texts(data / "corpus", arguments.megabytes))
+    texts = list(read_texts(data / "corpus", given.megabytes))
     check_golden(data / "gpt1-bpe")
-    speeds = measure(data / "gpt1-bpe", texts, arguments.rounds)
-    ratios = {
-        name: spread([ours / other for ours, other in zip(speeds[base], speeds[name], strict=True)])
-        for name, base in RATIOS.items()
-    }
-    report = {
-        "benchmark": "tokenizer",
-        "machine": machine(),
-        "megabytes": round(megabytes(texts), 2),
-        "rounds": arguments.rounds,
-        "megabytes_per_second": {name: spread(values) for name, values in speeds.items()},
-        "ratios": ratios,
-    }
-    print(json.dumps(report) if arguments.json else "\n".join(table(report)))
+    with ExitStack() as stack:
+        measured = measure(contenders(stack, data / "gpt1-bpe", texts, given.rounds), rounds=given.rounds)
+    found = report(
+        "tokenizer",
+        measured,
+        unit="MB/s of English books",
+        ratios=RATIOS,
+        packages=("tokenizers", "ftfy", "spacy", "transformers"),
+        megabytes=round(megabytes(texts), 2),
+        threads_of_tokenizers=os.environ.get("RAYON_NUM_THREADS", "all cores"),
+    )
+    show(found, given.json)
 
 
 def data_folder() -> Path:
@@ -200,34 +189,30 @@ def check_golden(folder: Path) -> None:
             sys.exit(f"{type(contender).__name__}: {wrong} of {len(golden)} golden texts get other ids")
 
 
-def measure(folder: Path, texts: list[str], rounds: int) -> dict[str, list[float]]:
-    """MB/s of each contender in each round."""
+def contenders(stack: ExitStack, folder: Path, texts: list[str], rounds: int) -> dict[str, Contender]:
+    """By name; slow ones get a share of the texts. Those with processes of their own end with `stack`."""
     few = texts[::SLOW_SHARE]
-    with ExitStack() as stack:
-        warm, released, transformers = Foretext(folder), Released(folder), Transformers(folder)
-        contenders: dict[str, tuple[Callable[[], Run], list[str]]] = {
-            "foretext cold": (lambda: Foretext(folder).run, texts),
-            "foretext warm": (lambda: warm.run, texts),
-            "released": (lambda: released.run, few),
-            "transformers one by one": (lambda: transformers.run, few),
-            "transformers in batches": (lambda: transformers.run_batch, texts),
-        }
-        for name, kind, own in (("foretext warm x2", "Foretext", texts), ("released x2", "Released", few)):
-            pair = stack.enter_context(Pair(kind, folder))
-            contenders[name] = (lambda pair=pair: pair.run, own)
-        for start, own in contenders.values():  # once before the first round, to fill what is remembered
-            start()(own)
-        speeds: dict[str, list[float]] = {name: [] for name in contenders}
-        for number in range(rounds):
-            print(f"round {number + 1} of {rounds}", file=sys.stderr)
-            names = list(contenders)
-            for name in names[number % len(names) :] + names[: number % len(names)]:
-                start, own = contenders[name]
-                run = start()
-                began = time.perf_counter()
-                run(own)
-                speeds[name].append(megabytes(own) / (time.perf_counter() - began))
-    return speeds
+    fresh = [Foretext(folder) for _ in range(rounds + 1)]
+    warm, released, transformers = Foretext(folder), Released(folder), Transformers(folder)
+    pair = stack.enter_context(Pair("Foretext", folder))
+    released_pair = stack.enter_context(Pair("Released", folder))
+
+    def turn(run: Callable[[list[str]], object], own: list[str]) -> Contender:
+        def encode(_: int) -> Work:
+            run(own)
+            return Work(megabytes(own))
+
+        return encode
+
+    return {
+        "foretext cold": turn(lambda own: fresh.pop().run(own), texts),
+        "foretext warm": turn(warm.run, texts),
+        "released": turn(released.run, few),
+        "transformers one by one": turn(transformers.run, few),
+        "transformers in batches": turn(transformers.run_batch, texts),
+        "foretext warm x2": turn(pair.run, texts),
+        "released x2": turn(released_pair.run, few),
+    }
 
 
 class Pair:
@@ -261,47 +246,6 @@ def ready(kind: str, folder: Path) -> None:
 
 def run_here(texts: list[str]) -> int:
     return _here.run(texts)
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 2),
-        "low": round(min(values), 2),
-        "high": round(max(values), 2),
-    }
-
-
-def machine() -> dict[str, Any]:
-    """What the figures depend on."""
-    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()) if sys.platform == "linux" else []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ("foretext", "tokenizers", "ftfy", "spacy", "transformers")
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": cores,
-        "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
-        "threads": os.environ.get("RAYON_NUM_THREADS", f"{cores} (all cores)"),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
-    }
-
-
-def table(report: dict[str, Any]) -> list[str]:
-    about = report["machine"]
-    lines = [
-        f"{about['processor']}, {about['cores']} cores, load {about['load']}, threads of tokenizers {about['threads']}",
-        f"Python {about['python']}, " + ", ".join(f"{name} {number}" for name, number in about["versions"].items()),
-        f"{report['megabytes']} MB of English books, {report['rounds']} rounds, ids checked against the golden ones",
-        "",
-        f"{'':26}{'MB/s':>8}{'low':>8}{'high':>8}   foretext, warm, is so many times as fast",
-    ]
-    for name, speed in report["megabytes_per_second"].items():
-        line = f"{name:26}{speed['median']:8.2f}{speed['low']:8.2f}{speed['high']:8.2f}"
-        ratio = report["ratios"].get(name)
-        if ratio:
-            line += f"   {ratio['median']:.1f} ({ratio['low']:.1f} to {ratio['high']:.1f})"
-        lines.append(line)
-    return lines
 
 
 if __name__ == "__main__":
