@@ -39,7 +39,8 @@ def run_values(model: Mapping[str, Any], history: Mapping[str, Any], tokenizer: 
         record = history["pretraining"]
         settings = {**_defaults(PretrainSettings), **_leaves(record["settings"])}
         length = f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs"
-        found = {**settings, "length": length, "precision": record["engine"]["precision"]}
+        start = "a trained model" if "start" in record else "new weights"
+        found = {**settings, "start": start, "length": length, "precision": record["engine"]["precision"]}
         values |= {f"pretraining.{name}": value for name, value in found.items()}
     if "finetuning" in history:
         record = history["finetuning"]

@@ -169,7 +169,7 @@ POINTS = (
         "Pre-training",
         "rate 2.5e-4, warm-up over 2,000 updates, then a cosine; 64 windows a batch; 100 epochs",
         "not released",
-        tuple(f"pretraining.{name}" for name in ("learning_rate", "warmup", "batch", "length")),
+        tuple(f"pretraining.{name}" for name in ("start", "learning_rate", "warmup", "batch", "length")),
     ),
     Point(
         "4.1",

@@ -19,11 +19,13 @@ from foretext.training.settings import LoopSettings, OptimizerSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from foretext.checkpoints.saved_model import SavedModel
     from foretext.corpus import Corpus
     from foretext.evaluation.prompts import EncodedTask
     from foretext.model.gpt import GPT
     from foretext.tokenizer import Tokenizer
 
+SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,9 @@ class PretrainSettings(Settings):
     """Folder that `foretext prepare` made."""
     out: Path
     """Folder of the run; the finished model is saved there."""
+    start: str | None = None
+    """A model to go on from, by name or folder, instead of new weights: on your own text, say. The corpus must have
+    been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
     updates: int = Field(0, ge=0)
@@ -109,7 +114,8 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
 
     Raises:
         DataError: the corpus is missing or damaged, or too small for one window.
-        SettingsError: settings contradict each other, or `out` holds another run.
+        SettingsError: settings contradict each other, the model to start from does not fit them, or `out` holds
+            another run.
     """
     from foretext.checkpoints.run_folder import RunFolder
     from foretext.checkpoints.saved_model import SavedModel, save_model
@@ -130,6 +136,7 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     corpus = Corpus.open(settings.corpus)
     tokenizer = Tokenizer.load(settings.corpus)
     corpus.check_tokenizer(tokenizer.fingerprint)
+    source = _source(settings, corpus)
     train = corpus.split("train")
     context = settings.model.context
     updates = settings.updates or max(1, round(settings.epochs * train.token_count / (settings.batch * context)))
@@ -141,11 +148,16 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
     probes = _probes(settings, tokenizer)
 
-    run = RunFolder.start(settings.out, _identity(settings, corpus), resume=settings.resume)
+    identity = _identity(settings, corpus, source)
+    run = RunFolder.start(settings.out, identity, resume=settings.resume)
     write_text(run.path / "settings.toml", to_toml(settings))
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
+    if source is not None:
+        model.load_state_dict(source.gpt.state_dict())
     engine = Engine.start(settings.loop.device, settings.loop.precision)
-    record = {**_identity(settings, corpus), "engine": engine.describe()}
+    record = {**identity, "engine": engine.describe()}
+    if source is not None:
+        record["start"] = {"model": source.fingerprint, "history": source.history}
     departed = departures(run_values(model.settings.model_dump(), {"pretraining": record}, tokenizer.mode))
     for line in departure_lines(departed):
         log.info(line)
@@ -224,10 +236,30 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     return {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
 
 
-def _identity(settings: PretrainSettings, corpus: Corpus) -> dict[str, Any]:
+def _source(settings: PretrainSettings, corpus: Corpus) -> SavedModel | None:
+    """The model to go on from, where its vocabulary is the corpus's and its shape the settings'."""
+    if settings.start is None:
+        return None
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
+
+    source = load_model(find_model(settings.start))
+    corpus.check_tokenizer(source.tokenizer.fingerprint)
+    if source.gpt.head is not None:
+        raise SettingsError(f"{settings.start} is a model for a task; start from a language model")
+    has, wanted = source.gpt.settings.model_dump(include=SHAPE), settings.model.model_dump(include=SHAPE)
+    other = [f"{name} {has[name]}, not {wanted[name]}" for name in has if has[name] != wanted[name]]
+    if other:
+        raise SettingsError(f"{settings.start} has {', '.join(other)}: give the --preset or the shape it was made with")
+    return source
+
+
+def _identity(settings: PretrainSettings, corpus: Corpus, source: SavedModel | None) -> dict[str, Any]:
     """What makes this run this run: everything that its weights follow from."""
-    values = settings.model_dump(mode="json", exclude={"out", "resume", "corpus", "loop", "probe", "probe_rows"})
-    return {"command": "pretrain", "settings": values, "corpus": corpus.fingerprint}
+    left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows"}
+    values = settings.model_dump(mode="json", exclude=left_out)
+    started = {} if source is None else {"start": source.fingerprint}
+    return {"command": "pretrain", "settings": values, "corpus": corpus.fingerprint, **started}
 
 
 def _last_validation(metrics: list[dict[str, Any]]) -> dict[str, float]:

@@ -1,0 +1,58 @@
+"""Pre-training that goes on from a trained model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from foretext.checkpoints.saved_model import load_model
+from foretext.errors import SettingsError
+from foretext.model.settings import ModelShape
+from foretext.recipes.pretrain import PretrainSettings, pretrain
+from foretext.training.settings import LoopSettings
+
+SHAPE = ModelShape(context=32, layers=1, width=32, heads=2, initial_deviation=0.1)
+
+
+def settings(language_model, out, **values):
+    given = {"updates": 5, "batch": 4, "learning_rate": 1e-3, "warmup": 1, "model": SHAPE, **values}
+    loop = LoopSettings(precision="fp32", device="cpu")
+    return PretrainSettings(corpus=language_model.parent / "corpus", out=out, loop=loop, **given)
+
+
+def test_it_starts_where_the_model_was(language_model, tmp_path):
+    gone_on = pretrain(settings(language_model, tmp_path / "on", start=str(language_model)))
+    afresh = pretrain(settings(language_model, tmp_path / "new"))
+    before = json.loads((language_model / "model.json").read_text("utf-8"))["history"]["pretraining"]["result"]
+    assert gone_on.valid_loss < before["valid_loss"] + 0.1
+    assert afresh.valid_loss > before["valid_loss"] + 0.5
+
+
+def test_the_record_tells_of_the_model_and_of_no_path(language_model, tmp_path):
+    pretrain(settings(language_model, tmp_path / "on", start=str(language_model)))
+    record = load_model(tmp_path / "on").history["pretraining"]
+    source = load_model(language_model)
+    assert record["start"] == {"model": source.fingerprint, "history": source.history}
+    assert "start" not in record["settings"]
+    assert ("start", "a trained model", "new weights") in [
+        (departure["setting"], departure["value"], departure["paper"]) for departure in record["departures"]
+    ]
+
+
+def test_a_resume_from_another_model_is_refused(language_model, tmp_path):
+    pretrain(settings(language_model, tmp_path / "on", start=str(language_model)))
+    with pytest.raises(SettingsError, match="start"):
+        pretrain(settings(language_model, tmp_path / "on", start=str(tmp_path / "on"), resume=True))
+
+
+def test_a_model_of_another_shape_is_refused(language_model, tmp_path):
+    wider = SHAPE.model_copy(update={"width": 64})
+    with pytest.raises(SettingsError, match="width 32, not 64: give the --preset"):
+        pretrain(settings(language_model, tmp_path / "on", start=str(language_model), model=wider))
+    assert not (tmp_path / "on").exists()
+
+
+def test_a_model_for_a_task_is_refused(language_model, classifier, tmp_path):
+    with pytest.raises(SettingsError, match="start from a language model"):
+        pretrain(settings(language_model, tmp_path / "on", start=str(classifier)))
