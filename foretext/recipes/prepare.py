@@ -22,7 +22,7 @@ class PrepareSettings(Settings):
     out: Path
     """Folder to make; an interrupted run goes on when started again."""
     tokenizer: Path
-    """Folder with the tokenizer (tokenizer.json)."""
+    """Folder with the tokenizer (tokenizer.json), or the name of an installed model, whose tokenizer it then is."""
     field: str = "text"
     """Field of JSON lines, or column of Parquet, that holds the text."""
     validation: float = Field(0.01, ge=0, lt=1)
@@ -44,16 +44,18 @@ def prepare(settings: PrepareSettings) -> Corpus:
 
     Raises:
         DataError: an input is missing or wrong, or has no text, or `out` holds something else.
-        ModelError: there is no tokenizer in `settings.tokenizer`, or it is damaged.
+        UnknownName: there is no folder or installed model `settings.tokenizer`.
+        ModelError: there is no tokenizer in it, or it is damaged.
         DiskFull: there is no space left; what is finished is kept.
     """
     from foretext import corpus
+    from foretext.checkpoints.names import find_model
     from foretext.tokenizer import Tokenizer
 
     return corpus.prepare(
         settings.inputs,
         settings.out,
-        tokenizer=Tokenizer.load(settings.tokenizer),
+        tokenizer=Tokenizer.load(find_model(settings.tokenizer)),
         field=settings.field,
         validation=settings.validation,
         strict=settings.strict,

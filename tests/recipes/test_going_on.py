@@ -56,3 +56,14 @@ def test_a_model_of_another_shape_is_refused(language_model, tmp_path):
 def test_a_model_for_a_task_is_refused(language_model, classifier, tmp_path):
     with pytest.raises(SettingsError, match="start from a language model"):
         pretrain(settings(language_model, tmp_path / "on", start=str(classifier)))
+
+
+def test_a_corpus_may_be_prepared_with_the_tokenizer_of_an_installed_model(language_model, tmp_path, monkeypatch):
+    from foretext.checkpoints import names
+    from foretext.corpus import Corpus
+    from foretext.recipes.prepare import PrepareSettings, prepare
+
+    monkeypatch.setattr(names, "installed_models", lambda: {"small-one": language_model})
+    (tmp_path / "notes.txt").write_text("Ann saw a dog in the barn.")
+    prepare(PrepareSettings(inputs=(str(tmp_path / "notes.txt"),), tokenizer="small-one", out=tmp_path / "corpus"))
+    Corpus.open(tmp_path / "corpus").check_tokenizer(load_model(language_model).tokenizer.fingerprint)
