@@ -6,12 +6,20 @@ gradients are wanted they are made in the same pass, while the slice of logits i
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
-SLICE_ENTRIES = 1 << 22  # logits at a time: 16 MB in fp32, small enough for the allocator to use again
+SLICE_ENTRIES = 1 << 22  # logits at a time on a CPU: 16 MB in fp32, small enough for the allocator to use again
+SLICE_TOKENS = 256  # but so many tokens at least: with fewer the gradient of the matrix costs more (docs/log.md)
+BYTES_AN_ENTRY = 256  # elsewhere an entry for so many bytes of the device: its logits take some 4 % of the memory
+PADDED_ROWS = 64  # elsewhere the matrix gets rows up to a multiple of this, which its fast products ask for
+
+Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def token_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> Tensor:
@@ -20,46 +28,100 @@ def token_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> 
     Shapes: states `(tokens, width)`, matrix `(vocabulary, width)`, targets `(tokens,)`.
     """
     with torch.no_grad():
-        parts = [-_cross_entropy(states[rows] @ matrix.T, targets[rows])[0] for rows in _slices(states, matrix)]
+        lowered, rows = _lowered(states), _output_rows(matrix, states)
+        parts = [
+            -_cross_entropy(_logits(lowered[part], rows, len(matrix)), targets[part])[0]
+            for part in _slices(states, matrix)
+        ]
         return torch.cat(parts) if parts else states.new_zeros(0)
 
 
-def weighted_cross_entropy(states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+def weighted_cross_entropy(
+    states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor, *, compiled: bool = False
+) -> Tensor:
     """The sum over tokens of weight × −log P(target), with gradients for `states` and `matrix`.
 
-    Shapes: states `(tokens, width)`, matrix `(vocabulary, width)`, targets and weights `(tokens,)`.
+    Shapes: states `(tokens, width)`, matrix `(vocabulary, width)`, targets and weights `(tokens,)`. With `compiled`
+    what lies between the products is one compiled kernel.
     """
-    return _WeightedCrossEntropy.apply(states, matrix, targets, weights)  # type: ignore[no-any-return, no-untyped-call]
+    if not (torch.is_grad_enabled() and (states.requires_grad or matrix.requires_grad)):
+        return -(token_log_probabilities(states, matrix, targets) * weights).sum()
+    step = _compiled_step() if compiled else _loss_and_gradient
+    return _WeightedCrossEntropy.apply(states, matrix, targets, weights, step)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _WeightedCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-        wants_gradients = states.requires_grad or matrix.requires_grad
+    def forward(context: Any, states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor, step: Step) -> Tensor:
         total = weights.new_zeros(())
-        states_gradient = torch.empty_like(states) if wants_gradients else None
-        matrix_gradient = torch.zeros_like(matrix) if wants_gradients else None
-        for rows in _slices(states, matrix):
-            losses, exponentials, totals = _cross_entropy(states[rows] @ matrix.T, targets[rows])
-            total = total + (losses * weights[rows]).sum()
-            if states_gradient is None or matrix_gradient is None:
-                continue
-            gradient = exponentials.mul_((weights[rows] / totals)[:, None])  # softmax times weight, in place
-            gradient[torch.arange(len(losses), device=states.device), targets[rows]] -= weights[rows]
-            states_gradient[rows] = (gradient @ matrix).to(states.dtype)
-            matrix_gradient += gradient.T @ states[rows]
+        states_gradient, matrix_gradient = torch.empty_like(states), torch.zeros_like(matrix)
+        lowered, rows = _lowered(states), _output_rows(matrix, states)
+        with torch.autocast(states.device.type, enabled=False):  # what autocast would do is done: once, not each slice
+            for part in _slices(states, matrix):
+                logits = _logits(lowered[part], rows, len(matrix))
+                loss, gradient = step(logits, targets[part], weights[part])
+                total = total + loss
+                states_gradient[part] = gradient @ rows
+                matrix_gradient += (gradient.T @ lowered[part])[: len(matrix)]
         context.save_for_backward(states_gradient, matrix_gradient)
         return total
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         states_gradient, matrix_gradient = context.saved_tensors
-        return states_gradient * gradients[0], matrix_gradient * gradients[0], None, None
+        return states_gradient * gradients[0], matrix_gradient * gradients[0], None, None, None
+
+
+def _lowered(values: Tensor) -> Tensor:
+    """`values` as products take them: in autocast's type where it is on."""
+    kind = values.device.type
+    return values.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else values
+
+
+def _output_rows(matrix: Tensor, states: Tensor) -> Tensor:
+    """The matrix as products take it, with rows of zeros up to a multiple that suits the device of `states`."""
+    extra = -len(matrix) % (1 if states.device.type == "cpu" else PADDED_ROWS)
+    return functional.pad(_lowered(matrix), (0, 0, 0, extra)) if extra else _lowered(matrix)
+
+
+def _logits(states: Tensor, rows: Tensor, real: int) -> Tensor:
+    """Of a slice of tokens; those of rows beyond the `real` ones are −∞ and so count for nothing."""
+    logits = states @ rows.T
+    if len(rows) > real:
+        logits[:, real:] = -torch.inf
+    return logits
 
 
 def _slices(states: Tensor, matrix: Tensor) -> list[slice]:
-    size = max(1, SLICE_ENTRIES // len(matrix))
+    """Slices of nearly equal size over the tokens."""
+    most = max(SLICE_TOKENS, _slice_entries(states.device) // len(matrix))
+    size = max(1, -(-len(states) // max(1, -(-len(states) // most))))
     return [slice(first, first + size) for first in range(0, len(states), size)]
+
+
+def _slice_entries(device: torch.device) -> int:
+    """How many logits to have at a time."""
+    if device.type != "cuda":
+        return SLICE_ENTRIES
+    return max(SLICE_ENTRIES, _device_bytes(device) // BYTES_AN_ENTRY)
+
+
+@cache
+def _device_bytes(device: torch.device) -> int:
+    return int(torch.cuda.get_device_properties(device).total_memory)
+
+
+def _loss_and_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """The weighted loss of a slice, and its gradient for the logits, in their type: weight × (softmax − target)."""
+    losses, exponentials, totals = _cross_entropy(logits, targets)
+    gradient = exponentials.mul_((weights / totals)[:, None])
+    gradient.scatter_add_(1, targets[:, None], -weights[:, None].to(gradient.dtype))
+    return (losses * weights).sum(), gradient.to(logits.dtype)
+
+
+@cache
+def _compiled_step() -> Step:
+    return torch.compile(_loss_and_gradient)
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
