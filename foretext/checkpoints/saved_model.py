@@ -16,8 +16,7 @@ from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_ten
 from foretext.errors import FingerprintMismatch, ModelError, SettingsError
 from foretext.files import atomic_folder, disk_errors, write_json
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.tokenizer import Tokenizer
 
 FORMAT = 1

@@ -17,7 +17,7 @@ def dropout(values: Tensor, probability: float, training: bool) -> Tensor:
     """`values` with entries set to 0 by chance and the others scaled up; unchanged outside training."""
     if not training or not probability:
         return values
-    if values.device.type != "cpu":
+    if values.device.type != "cpu" or torch.compiler.is_compiling():  # a compiled kernel draws as it goes along
         return functional.dropout(values, probability, True)
     dropped = round(probability * _STEPS)
     scaled = values * (_STEPS / (_STEPS - dropped))

@@ -7,19 +7,24 @@ Source: Radford et al. 2018, section 3; recipe points 7, 8, 9 and 15.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
-from foretext.model.heads import HeadSettings, TaskHead
+from foretext.model.heads import TaskHead
 from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
-from foretext.model.settings import SPECIALS, Backbone, ModelSettings
 from foretext.model.transformer import Block
+
+if TYPE_CHECKING:
+    from foretext.model.settings import Backbone, HeadSettings, ModelSettings
 
 # A layer of each backbone: made from the model's settings, (states, sequences) to states.
 BACKBONES: dict[Backbone, type[nn.Module]] = {"transformer": Block, "lstm": LSTMLayer}
@@ -42,6 +47,8 @@ class GPT(nn.Module):
     def __init__(self, settings: ModelSettings, head: HeadSettings | None = None, *, seed: int = 0) -> None:
         super().__init__()
         self.settings = settings
+        self.recompute = False  # whether activations inside the layers are computed again for the gradient, not kept
+        self.compiled: Callable[[nn.Module, Tensor, Sequences], Tensor] | None = None  # runs a layer, in training
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
@@ -58,16 +65,24 @@ class GPT(nn.Module):
                 f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
             )
         matrix, states = self._embed(sequences)
+        layer = self.compiled if self.compiled and self.training else _layer
         for block in self.blocks:
-            states = block(states, sequences)
+            if self.recompute and torch.is_grad_enabled():
+                states = checkpoint(layer, block, states, sequences, use_reentrant=False)  # restores the random state
+            else:
+                states = layer(block, states, sequences)
         return Hidden(states, matrix)
+
+    def compile_layers(self, *, graphs: bool = False) -> None:
+        """Has torch.compile make one program for all layers, used in training; with `graphs` run as a CUDA graph."""
+        self.compiled = torch.compile(_layer, mode="reduce-overhead" if graphs else None)
 
     def _embed(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
         """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
         probability = self.settings.embedding_dropout
         on_matrix = self.settings.embedding_dropout_on == "matrix"
         matrix = dropout(self.embedding, probability, self.training) if on_matrix else self.embedding
-        places = sequences.positions + self.settings.vocabulary + SPECIALS
+        places = sequences.positions + self.settings.first_position
         states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
         return matrix, states if on_matrix else dropout(states, probability, self.training)
 
@@ -81,6 +96,10 @@ class GPT(nn.Module):
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def _layer(block: nn.Module, states: Tensor, sequences: Sequences) -> Tensor:
+    return block(states, sequences)  # type: ignore[no-any-return]
 
 
 def initialize(model: nn.Module, deviation: float, seed: int) -> None:
@@ -123,7 +142,7 @@ def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
         raise SettingsError("weights can only be transferred between models of the same shape")
     if blocks == -1:
         return
-    specials = slice(source.settings.vocabulary, source.settings.vocabulary + SPECIALS)
+    specials = slice(source.settings.vocabulary, source.settings.first_position)
     with torch.no_grad():
         fresh = target.embedding[specials].clone()
         target.embedding.copy_(source.embedding)

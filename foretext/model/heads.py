@@ -12,40 +12,17 @@ Source: Radford et al. 2018, sections 3.2 and 3.3, Figure 1; recipe points 12 an
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as functional
-from pydantic import Field
 from torch import Tensor, nn
 
 from foretext.model.dropout import dropout
 from foretext.model.sequences import Sequences
-from foretext.settings import Settings
 
-Combine = Literal["one", "add", "choose"]
-Target = Literal["class", "grades", "value"]
-Reads = Literal["extract", "mean"]
-
-
-class HeadSettings(Settings):
-    """What a task head reads and what it gives."""
-
-    combine: Combine = "one"
-    """How the sequences of one example meet: one, add or choose."""
-    target: Target = "class"
-    """class: a softmax over classes or answers. grades: a score, as a soft choice among whole grades
-    (Tai et al. 2015). value: a score, by least squares."""
-    outputs: int = Field(2, ge=1)
-    """Rows of W_y: classes, grades, or 1."""
-    low: float = 0.0
-    """Grades: the score of the lowest grade. Value: the mean of the training scores."""
-    step: float = 1.0
-    """Grades: distance from one grade to the next. Value: the standard deviation of the training scores."""
-    reads: Reads = "extract"
-    """The state of a sequence that is read: at its extract token, or the mean over all its tokens."""
-    dropout: float = Field(0.1, ge=0, lt=1)
-    """Dropout on the state that is read, one mask an example."""
+if TYPE_CHECKING:
+    from foretext.model.settings import HeadSettings
 
 
 class TaskHead(nn.Module):

@@ -9,13 +9,17 @@ paper says no more of it; norms and forget gates are ours.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from foretext.model.dropout import dropout
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
 from foretext.model.transformer import LAYER_NORM_EPSILON
+
+if TYPE_CHECKING:
+    from foretext.model.settings import ModelSettings
 
 FORGET_BIAS = 1.0  # a new layer remembers (Jozefowicz et al. 2015)
 

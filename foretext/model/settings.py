@@ -1,4 +1,4 @@
-"""The size and shape of a model, and the named sizes."""
+"""The size and shape of a model and of its head, and the named sizes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from foretext.settings import Settings
 SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind the vocabulary
 Backbone = Literal["transformer", "lstm"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
+Combine = Literal["one", "add", "choose"]
+Target = Literal["class", "grades", "value"]
+Reads = Literal["extract", "mean"]
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
@@ -73,9 +76,34 @@ class ModelSettings(ModelShape):
     """Pieces the tokenizer knows, special tokens not counted."""
 
     @property
+    def first_position(self) -> int:
+        """The row of the embedding matrix that is the first position's."""
+        return self.vocabulary + SPECIALS
+
+    @property
     def rows(self) -> int:
         """Rows of the one embedding matrix: vocabulary, special tokens, positions (recipe point 7)."""
-        return self.vocabulary + SPECIALS + self.context
+        return self.first_position + self.context
+
+
+class HeadSettings(Settings):
+    """What a task head reads and what it gives."""
+
+    combine: Combine = "one"
+    """How the sequences of one example meet: one, add or choose."""
+    target: Target = "class"
+    """class: a softmax over classes or answers. grades: a score, as a soft choice among whole grades
+    (Tai et al. 2015). value: a score, by least squares."""
+    outputs: int = Field(2, ge=1)
+    """Rows of W_y: classes, grades, or 1."""
+    low: float = 0.0
+    """Grades: the score of the lowest grade. Value: the mean of the training scores."""
+    step: float = 1.0
+    """Grades: distance from one grade to the next. Value: the standard deviation of the training scores."""
+    reads: Reads = "extract"
+    """The state of a sequence that is read: at its extract token, or the mean over all its tokens."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Dropout on the state that is read, one mask an example."""
 
 
 # Sizes by name: what differs from the paper's model. The vocabulary always comes from the tokenizer.

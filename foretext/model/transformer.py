@@ -6,6 +6,7 @@ Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as functional
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 
 from foretext.model.dropout import dropout
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from foretext.model.settings import ModelSettings
 
 LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 WRITTEN_OUT_LENGTH = 256  # tokens; up to here attention written out beats torch's kernel on a CPU (docs/log.md)

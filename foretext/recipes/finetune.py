@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from foretext.checkpoints.saved_model import SavedModel
     from foretext.evaluation.scoring import Evaluation
     from foretext.model.gpt import GPT
-    from foretext.model.heads import HeadSettings
+    from foretext.model.settings import HeadSettings
     from foretext.tasks.examples import Encoded
 
 PAPER_LEARNING_RATE = 6.25e-5  # section 4.1, at the paper's width
@@ -226,7 +226,7 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
     """The head that fits the task's labels."""
     import numpy as np
 
-    from foretext.model.heads import HeadSettings
+    from foretext.model.settings import HeadSettings
 
     schema = data.schema
     common = {"combine": schema.combine, "dropout": settings.classifier_dropout, "reads": settings.points.head_reads}

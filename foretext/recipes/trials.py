@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
     *("model", "out", "labelled", "resume", "seed"),
-    *("device", "micro_batch", "log_every", "checkpoint_every", "keep_checkpoints"),
+    *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
 }
 
 

@@ -6,13 +6,19 @@ import hashlib
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from foretext.batch import Batch
 from foretext.model.devices import find_device, find_precision
+from foretext.model.sequences import Sequences
+from foretext.training.objectives import Objective
+
+if TYPE_CHECKING:
+    from foretext.training.settings import LoopSettings
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,25 @@ class Engine:
             "torch": torch.__version__,
         }
 
+    def arrange(self, objective: Objective, settings: LoopSettings) -> None:
+        """Has the objective's model compute as `settings` say: in how much memory, compiled or not."""
+        objective.model.recompute = settings.recompute
+        if settings.compile != "no" and objective.model.compiled is None:
+            objective.model.compile_layers(graphs=settings.compile == "graphs")
+
+    def sequences(self, batch: Batch) -> Sequences:
+        """`batch` on the engine's device; on CUDA by way of pinned memory, so that nothing waits for the copy."""
+        made = Sequences.of(batch)
+        if self.device.type == "cpu":
+            return made
+        pin = self.device.type == "cuda"
+
+        def moved(values: Tensor) -> Tensor:
+            return (values.pin_memory() if pin else values).to(self.device, non_blocking=pin)
+
+        values: dict[str, Any] = {field.name: getattr(made, field.name) for field in fields(made)}
+        return replace(made, **{name: moved(value) for name, value in values.items() if isinstance(value, Tensor)})
+
     def setup(self, objective: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
         """The objective and optimizer, moved and wrapped for device, precision and processes."""
         wrapped: tuple[nn.Module, Any] = self.fabric.setup(objective, optimizer)
@@ -70,6 +95,11 @@ class Engine:
 
     def backward(self, loss: Tensor) -> None:
         self.fabric.backward(loss)
+
+    def free_unused(self) -> None:
+        """Gives back what the allocator of an accelerator keeps for later."""
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).empty_cache()
 
     def sum_over_processes(self, values: Tensor) -> Tensor:
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")

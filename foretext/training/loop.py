@@ -6,30 +6,35 @@ weights, optimizer state and a number, and a run that was cut off goes on to the
 
 from __future__ import annotations
 
+import logging
 import math
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from foretext.batch import Batch
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.errors import ForetextError
-from foretext.model.sequences import Sequences
+from foretext.errors import ForetextError, SettingsError
 from foretext.progress import Progress, progress
 from foretext.training.engine import Engine, seed_update
-from foretext.training.objectives import Counts
+from foretext.training.memory import examples_within, free_memory, is_out_of_memory, places, places_that_fit
+from foretext.training.objectives import Counts, Objective
 from foretext.training.optimizer import Adam
 from foretext.training.schedules import Schedule
-from foretext.training.settings import LoopSettings
+
+if TYPE_CHECKING:
+    from foretext.training.settings import LoopSettings
 
 BatchAt = Callable[[int, int, int], Batch]  # (update, rank, world) to this process's share of the update's batch
 Validate = Callable[[], dict[str, float]]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class State:
     best: float | None = None
     best_update: int | None = None
     validations_without_better: int = 0
+    places: int = 0  # the most that a part of a batch has, as `--micro-batch auto` found; 0 means all
 
     def better(self, value: float, plan: Plan) -> bool:
         """Notes a validation; whether it is the best so far."""
@@ -72,7 +78,7 @@ class State:
 class Trainer:
     """An objective on its way down; `run` does the updates that are left."""
 
-    objective: nn.Module
+    objective: Objective
     plan: Plan
     settings: LoopSettings
     engine: Engine
@@ -91,8 +97,10 @@ class Trainer:
             KeyboardInterrupt: the run was interrupted; a checkpoint of the last whole update is written first.
         """
         self._resume()
+        self.engine.arrange(self.objective, self.settings)
         objective, optimizer = self.engine.setup(self.objective, self.optimizer)
         objective.train()
+        self._look_for_room(objective)
         window = _Window()
         with progress(self.title, self.plan.updates, unit="updates") as bar, _interruptible() as interrupted:
             bar.advance(self.state.update)
@@ -111,20 +119,37 @@ class Trainer:
             return
         self.folder.restore(checkpoint, self.objective, self.optimizer)
         for name in vars(self.state):
-            setattr(self.state, name, checkpoint.state[name])
+            setattr(self.state, name, checkpoint.state.get(name, getattr(self.state, name)))
         self.folder.forget_metrics_after(self.state.update)
+
+    def _look_for_room(self, objective: nn.Module) -> None:
+        """For `--micro-batch auto` on a CPU: how much of a batch may be in memory at once."""
+        if self.settings.micro_batch != "auto" or self.state.places or self.state.update >= self.plan.updates:
+            return
+        if self.engine.world > 1:
+            raise SettingsError("--micro-batch auto works in one process; give several processes a number")
+        if self.engine.device.type != "cpu":
+            return  # tried out when it comes to it
+        batch = self.batch_at(self.state.update, 0, 1)
+        parameters = list(self.objective.parameters())
+        free = free_memory()
+        to_come = 0 if self.optimizer.state else 2 * sum(parameter.nbytes for parameter in parameters)  # its moments
+
+        def step(part: Batch) -> None:
+            self._accumulate(objective, [part], self._counts(part))
+            self.optimizer.zero_grad()
+
+        self.state.places = places_that_fit(step, batch, free - to_come, held=parameters)
+        self._say_room(batch, f"{free / 1e9:.1f} GB are free")
+
+    def _say_room(self, batch: Batch, why: str) -> None:
+        fit = examples_within(batch, self.state.places)
+        log.info("micro-batch auto: %d of %d examples at once; %s", fit, batch.example_count, why)
 
     def _update(self, objective: nn.Module, optimizer: Any, window: _Window) -> None:
         update, started = self.state.update, time.perf_counter()
-        seed_update(self.plan.seed, update, self.engine.rank)
         batch = self.batch_at(update, self.engine.rank, self.engine.world)
-        parts = batch.split(self.settings.micro_batch or max(1, batch.example_count))
-        counts = self._counts(batch)
-        for index, part in enumerate(parts):
-            with self.engine.accumulating(objective, index < len(parts) - 1):
-                losses = objective(Sequences.of(part, self.engine.device), counts)
-                # Processes average their gradients; the counts already are those of all of them.
-                self.engine.backward(losses["loss"] * self.engine.world)
+        for losses in self._gradients(objective, batch):
             window.add(losses)
         norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.plan.clip or math.inf)
         rate = self.plan.learning_rate * self.plan.schedule(update)
@@ -135,6 +160,35 @@ class Trainer:
         self.state.update += 1
         self.state.tokens += len(batch.tokens) * self.engine.world
         self.state.seconds += time.perf_counter() - started
+
+    def _gradients(self, objective: nn.Module, batch: Batch) -> list[dict[str, Tensor]]:
+        """The losses of the parts of `batch`, their gradients added up; with `--micro-batch auto` in parts that fit."""
+        counts, wanted = self._counts(batch), self.settings.micro_batch
+        while True:
+            seed_update(self.plan.seed, self.state.update, self.engine.rank)
+            most = examples_within(batch, self.state.places) if wanted == "auto" else wanted
+            parts = batch.split(most or max(1, batch.example_count))
+            try:
+                return self._accumulate(objective, parts, counts)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if wanted != "auto" or most == 1:
+                    raise ForetextError(_no_room(parts)) from error
+            self.optimizer.zero_grad()  # and do it all again, in smaller parts
+            self.engine.free_unused()
+            self.state.places = max(map(places, parts)) // 2
+            self._say_room(batch, f"{most} were too many")
+
+    def _accumulate(self, objective: nn.Module, parts: list[Batch], counts: Counts) -> list[dict[str, Tensor]]:
+        found = []
+        for index, part in enumerate(parts):
+            with self.engine.accumulating(objective, index < len(parts) - 1):
+                losses = objective(self.engine.sequences(part), counts)
+                # Processes average their gradients; the counts already are those of all of them.
+                self.engine.backward(losses["loss"] * self.engine.world)
+            found.append({name: value.detach() for name, value in losses.items()})
+        return found
 
     def _counts(self, batch: Batch) -> Counts:
         if self.engine.world == 1:
@@ -182,6 +236,14 @@ class Trainer:
         return bool(self.settings.patience) and self.state.validations_without_better >= self.settings.patience
 
 
+def _no_room(parts: list[Batch]) -> str:
+    part = max(parts, key=places)
+    advice = "--micro-batch auto takes as many as fit" if part.example_count > 1 else "--recompute needs less"
+    return (
+        f"{part.example_count} examples of up to {part.lengths.max()} tokens do not fit into memory at once; {advice}"
+    )
+
+
 class _Window:
     """Sums of what the updates since the last log line gave; tensors are not read before a line is due."""
 
@@ -195,7 +257,7 @@ class _Window:
 
     def add(self, losses: dict[str, Tensor]) -> None:
         for name, value in losses.items():
-            self.sums[name] = self.sums.get(name, torch.zeros_like(value)).detach() + value.detach()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def close_update(self, norm: Tensor, rate: float) -> None:
         self.updates += 1

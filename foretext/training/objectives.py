@@ -10,6 +10,7 @@ Source: Radford et al. 2018, equations 1 to 5; recipe points 9 and 10.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +19,9 @@ from foretext.model.gpt import GPT, Hidden
 from foretext.model.heads import right_answers
 from foretext.model.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
-from foretext.model.settings import SPECIALS
-from foretext.training.settings import PointSettings
+
+if TYPE_CHECKING:
+    from foretext.training.settings import PointSettings
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class LanguageModelling(nn.Module):
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
         hidden = self.model(sequences)
-        loss = language_model_loss(hidden, sequences, counts, rows=self.model.settings.vocabulary)
+        loss = language_model_loss(
+            hidden, sequences, counts, rows=self.model.settings.vocabulary, compiled=self.model.compiled is not None
+        )
         return {"loss": loss}
 
 
@@ -53,10 +57,9 @@ class FineTuning(nn.Module):
         super().__init__()
         self.model = model
         self.language_model_weight = language_model_weight
-        points = points or PointSettings()
-        pieces = model.settings.vocabulary + SPECIALS
-        self.rows = model.settings.rows if points.softmax_rows == "all" else pieces
-        self.right_answers_only = points.answer_losses == "right"
+        without_positions = points is not None and points.softmax_rows == "no_positions"
+        self.rows = model.settings.first_position if without_positions else model.settings.rows
+        self.right_answers_only = points is not None and points.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
         hidden = self.model(sequences)
@@ -66,23 +69,34 @@ class FineTuning(nn.Module):
             return {"loss": task, "task_loss": task.detach()}
         chosen = self.model.head.settings.combine == "choose" and self.right_answers_only
         counted = right_answers(sequences) if chosen else None
-        text = language_model_loss(hidden, sequences, counts, rows=self.rows, counted=counted)
+        text = language_model_loss(
+            hidden, sequences, counts, rows=self.rows, counted=counted, compiled=self.model.compiled is not None
+        )
         total = task + self.language_model_weight * text
         return {"loss": total, "task_loss": task.detach(), "text_loss": text.detach()}
 
 
+Objective = LanguageModelling | FineTuning
+
+
 def language_model_loss(
-    hidden: Hidden, sequences: Sequences, counts: Counts, *, rows: int, counted: Tensor | None = None
+    hidden: Hidden,
+    sequences: Sequences,
+    counts: Counts,
+    *,
+    rows: int,
+    counted: Tensor | None = None,
+    compiled: bool = False,
 ) -> Tensor:
     """L1: the mean over a sequence's targets, then over the batch's sequences; every token but the first is a target.
 
     `rows` is how many rows of the embedding matrix the softmax runs over; `counted` are the sequences that count, one
-    an example, where not all do. A sequence of one token has no target and counts as a loss of 0.
+    an example, where not all do. A sequence of one token has no target and counts as a loss of 0. Nothing here makes
+    the host wait for an accelerator, save `counted`.
     """
-    has_next = torch.ones_like(sequences.tokens, dtype=torch.bool)
-    has_next[sequences.ends] = False
-    sources = has_next.nonzero().squeeze(1)
-    owners = torch.repeat_interleave(sequences.lengths - 1, output_size=len(sources))  # (targets,)
+    target_count = len(sequences.tokens) - sequences.sequence_count
+    owners = torch.repeat_interleave(sequences.lengths - 1, output_size=target_count)  # (targets,)
+    sources = torch.arange(target_count, device=owners.device) + owners  # the last token of each sequence is none
     if counted is not None:
         of_counted = torch.isin(owners, counted)
         sources, owners = sources[of_counted], owners[of_counted]
@@ -90,4 +104,5 @@ def language_model_loss(
     target_counts = (sequences.lengths - 1).index_select(0, owners)
     among = counts.sequences if counted is None else counts.examples
     weights = 1.0 / (target_counts.to(hidden.matrix.dtype) * among)
-    return weighted_cross_entropy(hidden.states.index_select(0, sources), hidden.matrix[:rows], targets, weights)
+    states = hidden.states.index_select(0, sources)
+    return weighted_cross_entropy(states, hidden.matrix[:rows], targets, weights, compiled=compiled)

@@ -13,12 +13,13 @@ Source: recipe points 4 and 5.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from foretext.training.settings import OptimizerSettings
+if TYPE_CHECKING:
+    from foretext.training.settings import OptimizerSettings
 
 
 class Adam(torch.optim.AdamW):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -53,8 +53,14 @@ class PointSettings(Settings):
 class LoopSettings(Settings):
     """What both stages share: device, precision, memory, logging, checkpoints, stopping."""
 
-    micro_batch: int = Field(0, ge=0)
-    """Examples in memory at once; the gradient is the same. 0 means the whole batch."""
+    micro_batch: Annotated[int, Field(ge=0)] | Literal["auto"] = 0
+    """Examples in memory at once; the gradient is the same. 0 means the whole batch, auto as many as fit."""
+    recompute: bool = False
+    """Keep no activations inside the layers, but compute them again when the gradient asks: less memory for about a
+    third more work, and the same result, dropout included."""
+    compile: Literal["no", "layers", "graphs"] = "no"
+    """layers: torch.compile makes one program of a layer and one of the loss, which takes a minute and pays on an
+    accelerator. graphs: these run as CUDA graphs besides, for batches so small that starting kernels is the work."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     precision: Precision = "auto"

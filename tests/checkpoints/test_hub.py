@@ -20,7 +20,7 @@ from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import ModelError, UnknownName, Unreachable
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
+from foretext.model.settings import HeadSettings
 
 COMMIT = "0123abcd"
 

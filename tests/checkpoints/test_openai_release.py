@@ -15,8 +15,7 @@ from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import ModelError, SettingsError
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.tokenizer import Tokenizer
 
 

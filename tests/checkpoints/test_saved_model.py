@@ -12,9 +12,8 @@ from foretext.checkpoints.names import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import FingerprintMismatch, ModelError, UnknownName
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)

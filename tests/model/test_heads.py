@@ -8,9 +8,9 @@ import torch
 
 from foretext.batch import pack
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings, TaskHead
+from foretext.model.heads import TaskHead
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 
 
 def head(**settings):

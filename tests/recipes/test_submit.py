@@ -10,7 +10,7 @@ import pytest
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import DataError, SettingsError
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
+from foretext.model.settings import HeadSettings
 from foretext.recipes.submit import GLUE, SubmitSettings, submit
 from foretext.serving.predictor import Predictor
 from foretext.tasks.catalogue import TASKS, find_task

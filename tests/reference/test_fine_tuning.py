@@ -17,9 +17,8 @@ from torch import Tensor
 from foretext.batch import Batch, pack
 from foretext.checkpoints.released_names import released_views
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.engine import Engine
 from foretext.training.loop import Plan, Trainer
 from foretext.training.objectives import Counts, FineTuning, language_model_loss

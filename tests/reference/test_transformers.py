@@ -18,9 +18,8 @@ import torch
 from foretext.batch import pack
 from foretext.checkpoints.released_names import released_views
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.objectives import Counts, language_model_loss
 
 transformers = pytest.importorskip("transformers")

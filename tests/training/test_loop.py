@@ -5,60 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from functools import partial
 
-import numpy as np
 import pytest
 import torch
 
 from foretext.batch import Batch
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.errors import ForetextError, SettingsError
-from foretext.model.gpt import GPT
-from foretext.model.settings import ModelSettings
-from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
-from foretext.training.objectives import LanguageModelling
-from foretext.training.optimizer import Adam
-from foretext.training.schedules import warmup_cosine
-from foretext.training.settings import LoopSettings, OptimizerSettings
-
-MODEL = ModelSettings(vocabulary=30, context=8, layers=2, width=16, heads=2)  # dropout is on
-
-
-def batch_at(update: int, rank: int, world: int) -> Batch:
-    random = np.random.default_rng([update, rank, world])
-    return Batch(random.integers(0, 30, 32), np.full(4, 8), np.arange(4))
-
-
-def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, rate=1e-2, precision="fp32", **loop):
-    model = GPT(MODEL, seed=1)
-    run = RunFolder.start(folder, {"name": "test"}, resume=resume) if folder else None
-    return Trainer(
-        objective=LanguageModelling(model),
-        plan=Plan(
-            updates=updates,
-            learning_rate=rate,
-            schedule=partial(warmup_cosine, warmup=2, total=12),
-            seed=7,
-            clip=1.0,
-            validate_every=3,
-            checkpoint_every=3,
-        ),
-        settings=LoopSettings(device="cpu", precision=precision, log_every=2, **loop),
-        engine=Engine.start("cpu", precision),
-        optimizer=Adam(model, OptimizerSettings()),
-        batch_at=batch,
-        folder=run,
-        validate=validate,
-    )
 
 
 class CutError(Exception):
     """Stands for a power cut."""
 
 
-def cut_at(last: int):
+def cut_at(last: int, batch_at):
     def batch(update: int, rank: int, world: int) -> Batch:
         if update == last:
             raise CutError
@@ -67,26 +27,26 @@ def cut_at(last: int):
     return batch
 
 
-def test_a_run_that_was_cut_off_ends_with_the_weights_of_one_that_was_not(tmp_path):
+def test_a_run_that_was_cut_off_ends_with_the_weights_of_one_that_was_not(tmp_path, trainer, batch_at):
     whole = trainer(tmp_path / "whole")
     whole.run()
     with pytest.raises(CutError):
-        trainer(tmp_path / "cut", batch=cut_at(8)).run()
+        trainer(tmp_path / "cut", batch=cut_at(8, batch_at)).run()
     resumed = trainer(tmp_path / "cut", resume=True)
     resumed.run()
     for (name, one), other in zip(whole.objective.named_parameters(), resumed.objective.parameters(), strict=True):
         assert torch.equal(one, other), name
 
 
-def test_the_metrics_of_a_resumed_run_hold_each_update_once(tmp_path):
+def test_the_metrics_of_a_resumed_run_hold_each_update_once(tmp_path, trainer, batch_at):
     with pytest.raises(CutError):
-        trainer(tmp_path, batch=cut_at(11)).run()
+        trainer(tmp_path, batch=cut_at(11, batch_at)).run()
     trainer(tmp_path, resume=True).run()
     updates = [json.loads(line)["update"] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert updates == [2, 4, 6, 8, 10, 12]
 
 
-def test_micro_batches_change_nothing_but_rounding_when_dropout_is_off():
+def test_micro_batches_change_nothing_but_rounding_when_dropout_is_off(trainer):
     def weights(micro_batch):
         made = trainer(None, micro_batch=micro_batch, updates=4)
         made.objective.model.settings = made.objective.model.settings.model_copy(update={"embedding_dropout": 0.0})
@@ -98,7 +58,7 @@ def test_micro_batches_change_nothing_but_rounding_when_dropout_is_off():
     torch.testing.assert_close(weights(0), weights(1), rtol=0, atol=1e-5)
 
 
-def test_the_best_checkpoint_is_kept_beside_the_newest(tmp_path):
+def test_the_best_checkpoint_is_kept_beside_the_newest(tmp_path, trainer):
     losses = iter([2.0, 1.0, 3.0, 4.0])
     made = trainer(tmp_path, validate=lambda: {"loss": next(losses)}, keep_checkpoints=1)
     state = made.run()
@@ -107,13 +67,13 @@ def test_the_best_checkpoint_is_kept_beside_the_newest(tmp_path):
     assert kept == ["update-00000006", "update-00000012"]
 
 
-def test_training_stops_when_patience_runs_out(tmp_path):
+def test_training_stops_when_patience_runs_out(tmp_path, trainer):
     losses = iter([1.0, 2.0, 3.0, 0.0])
     state = trainer(tmp_path, validate=lambda: {"loss": next(losses)}, patience=2).run()
     assert state.update == 9
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path):
+def test_a_loss_that_is_not_finite_stops_the_run_with_advice(tmp_path, trainer):
     made = trainer(tmp_path)
     with torch.no_grad():
         made.objective.model.embedding.fill_(math.nan)
@@ -129,7 +89,7 @@ def test_a_folder_of_another_run_is_not_touched(tmp_path):
         RunFolder.start(tmp_path / "run", {"seed": 2}, resume=True)
 
 
-def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, trainer):
     made = trainer(tmp_path, keep_checkpoints=2)
     made.run()
     damaged = tmp_path / "checkpoints" / "update-00000012" / "optimizer.safetensors"
@@ -137,7 +97,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     assert made.folder.latest().update == 9
 
 
-def test_point_06_the_gradient_is_clipped_to_a_global_norm(tmp_path):
+def test_point_06_the_gradient_is_clipped_to_a_global_norm(tmp_path, trainer):
     """One norm over all tensors; Adam's first moment after one update is (1 - beta1) * gradient."""
     made = trainer(None, updates=1)
     made.run()
@@ -154,7 +114,7 @@ def test_point_06_the_gradient_is_clipped_to_a_global_norm(tmp_path):
         torch.testing.assert_close(clipped, whole / free_norm, rtol=1e-3, atol=1e-9)
 
 
-def test_bf16_keeps_fp32_weights_and_loses_no_more_than_rounding(tmp_path):
+def test_bf16_keeps_fp32_weights_and_loses_no_more_than_rounding(tmp_path, trainer):
     runs = {name: trainer(tmp_path / name, precision=name) for name in ("fp32", "bf16")}
     for run in runs.values():
         run.run()
@@ -162,3 +122,13 @@ def test_bf16_keeps_fp32_weights_and_loses_no_more_than_rounding(tmp_path):
     last = {name: run.folder.metrics()[-1]["loss"] for name, run in runs.items()}
     assert last["bf16"] != last["fp32"]  # the products really are bf16, which has 8 bits
     assert abs(last["bf16"] - last["fp32"]) < 2**-8 * last["fp32"]
+
+
+@pytest.mark.slow
+def test_a_run_that_is_compiled_learns_as_one_that_is_not(tmp_path, trainer):
+    runs = {name: trainer(tmp_path / name, compile=name) for name in ("no", "layers", "graphs")}
+    for run in runs.values():
+        run.run()
+    last = {name: run.folder.metrics()[-1]["loss"] for name, run in runs.items()}
+    assert last["layers"] == pytest.approx(last["no"], rel=0.05)  # dropout draws otherwise
+    assert last["graphs"] == pytest.approx(last["layers"], rel=1e-3)

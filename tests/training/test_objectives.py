@@ -7,9 +7,8 @@ import torch
 
 from foretext.batch import pack
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.objectives import Counts, FineTuning, LanguageModelling
 from foretext.training.settings import PointSettings
 

@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.optimizer import Adam
 from foretext.training.settings import OptimizerSettings
 

@@ -1,0 +1,47 @@
+"""Layers that torch.compile has made into a program compute what they computed before."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from foretext.batch import pack
+from foretext.model.gpt import GPT
+from foretext.model.sequences import Sequences
+from foretext.model.settings import ModelSettings
+
+pytestmark = pytest.mark.slow  # a compiler runs
+
+STILL = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), 0.0)
+
+
+@pytest.fixture(autouse=True)
+def afresh():
+    torch._dynamo.reset()
+    torch._dynamo.utils.counters.clear()
+
+
+def gradients(gpt: GPT, *, compiled: bool) -> list[torch.Tensor]:
+    if compiled:
+        gpt.compile_layers()
+    gpt.zero_grad()
+    gpt(Sequences.of(pack([[[1, 2, 3, 4]], [[5, 6, 7, 8]]]))).states.square().sum().backward()
+    return [parameter.grad for parameter in gpt.parameters()]
+
+
+def test_one_program_serves_all_layers_and_the_gradients_are_the_same():
+    gpt = GPT(ModelSettings(vocabulary=20, context=8, layers=3, width=16, heads=2, **STILL), seed=1).double()
+    for plain, compiled in zip(gradients(gpt, compiled=False), gradients(gpt, compiled=True), strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=0, atol=1e-10)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_dropout_of_a_compiled_layer_that_is_computed_again_is_the_same():
+    gpt = GPT(ModelSettings(vocabulary=20, context=8, layers=2, width=16, heads=2), seed=1)
+    found = []
+    for again in (False, True):
+        gpt.recompute = again
+        torch.manual_seed(5)
+        found.append([gradient.clone() for gradient in gradients(gpt, compiled=True)])
+    for kept, again in zip(*found, strict=True):
+        torch.testing.assert_close(again, kept)
