@@ -26,7 +26,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -199,8 +199,15 @@ def machine(packages: Iterable[str] = ()) -> dict[str, Any]:
         "load": [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
         "threads": torch.get_num_threads() if torch is not None else os.environ.get("OMP_NUM_THREADS", cores),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("foretext", *(["torch"] if torch else []), *packages)},
+        "versions": {name: _version(name) for name in ("foretext", *(["torch"] if torch else []), *packages)},
     }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a copy of the repository
+        return "not installed"
 
 
 def show(report: Mapping[str, Any], as_json: bool) -> None:
