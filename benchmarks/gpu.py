@@ -16,7 +16,8 @@ TFLOP/s); the card's own best at a large product stands beside it.
                   heads, bf16 autocast, grouped by length: padded to the longest of 32 of nearly one length
     evaluation    classes of all sentences, sorted by length, 8,192 tokens at once; `transformers` in autocast likewise
 
-A round runs every contender once; ratios are of one round. Memory is the most that was allocated at once.
+A round runs every contender once; ratios are of one round. Memory is the most that a turn of updates had at
+once beyond weights and the optimizer's moments: gradients, activations, logits.
 """
 
 from __future__ import annotations
@@ -73,8 +74,10 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     peaks = bench.peaks()
     contenders = {name: turn for part in given.only for name, turn in getattr(bench, part)().items()}
     measured = measure(contenders, rounds=given.rounds)
-    sheet = given.sheet or next((rate for card, rate in SHEET.items() if card in bench.name), 0.0) or peaks["bf16"]
-    measured = Measured(measured.speeds, measured.flops, {"bf16": [sheet * 1e12] * given.rounds})
+    sheet = given.sheet or next((rate for card, rate in SHEET.items() if card in bench.name), 0.0)
+    best = {"bf16 by the data sheet": sheet} if sheet else {"bf16 at a large product": peaks["bf16"]}
+    peak_rates = {name: [rate * 1e12] * given.rounds for name, rate in best.items()}
+    measured = Measured(measured.speeds, measured.flops, peak_rates)
     return report(
         "gpu",
         measured,
@@ -86,7 +89,6 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         micro_batch=bench.windows_at_once,
         measured_peak_tflops=round(peaks["bf16"], 4),
         measured_copy_gb_per_second=round(peaks["copy"], 2),
-        sheet_tflops=round(sheet, 4),
         peak_memory_gb=bench.memory,
     )
 
@@ -141,14 +143,15 @@ class Bench:
             torch.cuda.synchronize()
 
     def noting(self, name: str, turn: Contender) -> Contender:
-        """The same turn; after it, the most memory that was allocated at once beyond what stood there before."""
+        """The same turn, and the most memory it had at once beyond what stands there before: weights and moments."""
 
         def noted(number: int) -> Work:
-            if self.device == "cuda":
-                torch.cuda.reset_peak_memory_stats()
+            if self.device != "cuda":
+                return turn(number)
+            torch.cuda.reset_peak_memory_stats()
+            before = torch.cuda.memory_allocated()
             work = turn(number)
-            if self.device == "cuda":
-                self.memory[name] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+            self.memory[name] = round((torch.cuda.max_memory_allocated() - before) / 1e9, 2)
             return work
 
         return noted

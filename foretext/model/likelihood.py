@@ -69,7 +69,8 @@ class _WeightedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         states_gradient, matrix_gradient = context.saved_tensors
-        return states_gradient * gradients[0], matrix_gradient * gradients[0], None, None, None
+        # In place: nobody else has them, and autograd refuses a second backward pass over what was changed.
+        return states_gradient.mul_(gradients[0]), matrix_gradient.mul_(gradients[0]), None, None, None
 
 
 def _lowered(values: Tensor) -> Tensor:

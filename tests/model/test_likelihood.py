@@ -68,6 +68,14 @@ def test_token_log_probabilities_are_logarithms_of_a_softmax(monkeypatch):
     torch.testing.assert_close(likelihood.token_log_probabilities(states, matrix, targets), expected)
 
 
+def test_a_second_backward_pass_is_refused_and_not_scaled_twice():
+    states, matrix, targets, weights = values()
+    loss = likelihood.weighted_cross_entropy(states, matrix, targets, weights)
+    (2 * loss).backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="inplace"):
+        loss.backward()
+
+
 @pytest.mark.slow
 def test_compiled_the_loss_and_its_gradients_are_the_same():
     states, matrix, targets, weights = values()
