@@ -52,7 +52,7 @@ PARTS = ("pretraining", "finetuning", "evaluation")
 SHEET = {"H100": 989.0, "H200": 989.0, "A100": 312.0}  # TFLOP/s in bf16, dense, of the SXM cards
 BATCH = 32
 PRODUCT, PRODUCTS, COPY_BYTES, COPIES = 8_192, 20, 1 << 30, 20
-LENGTH_MEAN, LENGTH_DEVIATION, LENGTHS = 2.2, 0.75, (3, 64)  # of the logarithm, like SST-2's phrases; and their limits
+LENGTH_MEAN, LENGTH_DEVIATION, SHORTEST, LONGEST = 2.2, 0.75, 3, 64  # of the logarithm, like SST-2's; and limits
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ class Bench:
         self.memory: dict[str, float] = {}
         random = np.random.default_rng(0)
         drawn = np.exp(random.normal(LENGTH_MEAN, LENGTH_DEVIATION, 256 if given.dry_run else 8_192)).astype(int)
-        self.lengths = [int(length) for length in drawn.clip(*LENGTHS) + 2]
+        self.lengths = [int(length) + 2 for length in drawn.clip(SHORTEST, min(LONGEST, self.shape.context - 2))]
 
     def peaks(self) -> dict[str, float]:
         """TFLOP/s of a large bf16 product, GB/s of a copy, reading and writing counted."""

@@ -8,7 +8,7 @@ from functools import cache
 from inspect import Parameter as Argument
 from inspect import Signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
@@ -17,6 +17,7 @@ from foretext.settings import Leaf, Settings, leaves
 INPUTS = Group("Inputs", sort_key=0)
 FLAGS = Group("Flags", sort_key=1)
 COMMON = Group("Flags of every command", sort_key=3)
+METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
 DASH = "\ufdd0"  # stands for a lone "-" (standard input or output), which cyclopts would take for a flag
 
 
@@ -121,9 +122,12 @@ def _typed(leaf: Leaf) -> Any:
 
 
 def _metavar(leaf: Leaf) -> str | None:
-    """What stands for the value in the help, such as NUMBER in `--layers NUMBER`."""
-    kinds = get_args(leaf.kinds[0])[:1] if leaf.is_list else leaf.kinds[:1]
-    return {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}.get(kinds[0])
+    """What stands for the value in the help, such as INTEGER in `--layers INTEGER`."""
+    kind = get_args(leaf.kinds[0])[0] if leaf.is_list else leaf.kinds[0]
+    if get_origin(kind) is not Union:
+        return METAVARS.get(kind)
+    number, word = map(get_args, get_args(kind))  # Annotated[int, …] | Literal["auto"]
+    return f"{METAVARS[number[0]]}|{word[0]}"
 
 
 def _default(leaf: Leaf) -> str | bool:

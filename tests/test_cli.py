@@ -103,6 +103,10 @@ def test_help_and_version_load_neither_torch_nor_a_recipe() -> None:
         assert len(command.words) == 2 or command.help[:40] in done.stdout
 
 
+def test_help_says_where_a_number_or_a_word_may_be_given() -> None:
+    assert "--micro-batch INTEGER|auto" in foretext("pretrain", "--help").stdout
+
+
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
 def test_every_command_has_help_with_an_example_and_needs_no_torch_for_it(command: cli.Command) -> None:
     program = (
