@@ -79,8 +79,9 @@ class Engine:
         def moved(values: Tensor) -> Tensor:
             return (values.pin_memory() if pin else values).to(self.device, non_blocking=pin)
 
-        values: dict[str, Any] = {field.name: getattr(made, field.name) for field in fields(made)}
-        return replace(made, **{name: moved(value) for name, value in values.items() if isinstance(value, Tensor)})
+        values = {field.name: getattr(made, field.name) for field in fields(made)}
+        there: dict[str, Any] = {name: moved(value) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(made, **there)
 
     def setup(self, objective: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
         """The objective and optimizer, moved and wrapped for device, precision and processes."""
