@@ -82,7 +82,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         "gpu",
         measured,
         unit="tokens/s (pretraining, finetuning), sentences/s (evaluation)",
-        ratios={part: pair for part, pair in RATIOS.items() if part.split()[0] in given.only},
+        ratios={part: pair for part, pair in RATIOS.items() if part.split(",")[0] in given.only},
         packages=("transformers",),
         dtype="bf16",
         card=bench.name,
