@@ -21,9 +21,10 @@ from foretext.corpus.readers import read_sources
 from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
 from foretext.corpus.sources import Source, find_sources
 from foretext.corpus.units import Unit, UnitRecord, part_path, units
-from foretext.corpus.workers import cores, encode_units
+from foretext.corpus.workers import encode_units
 from foretext.errors import DataError
 from foretext.files import atomic_folder, write_json
+from foretext.processes import cores
 from foretext.progress import progress
 
 if TYPE_CHECKING:

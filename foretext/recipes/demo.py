@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +14,23 @@ from pydantic import Field
 from foretext.settings import Settings
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from foretext.evaluation.comparison import TaskRow
     from foretext.evaluation.report import Report
+    from foretext.progress import Progress
     from foretext.recipes.pretrain import Pretrained
-    from foretext.tasks.examples import Example, Kind
+    from foretext.storyworld.tasks import StoryTask
+    from foretext.tasks.examples import Example
     from foretext.tasks.predictions import Predictions
     from foretext.tasks.schema import TaskSchema
 
-FROM_SCRATCH = -1  # layers to transfer
+ARMS = {"scratch": -1, "pretrained": None}  # layers to transfer
+PROCESSES = 4  # most models that are fine-tuned at once, each on one core: so small a model gains little by a second
 FINETUNING_BATCH = 8  # a quarter of the paper's: with a few hundred labels, updates are scarce
 FINETUNING_RATE = 1e-3  # the rule for narrow models, 2.25e-3 here, loses what a model this small has learned
+
+log = logging.getLogger(__name__)
 
 
 class DemoSettings(Settings):
@@ -81,6 +90,14 @@ class Demonstrated:
 
 
 @dataclass(frozen=True)
+class _Run:
+    """A fine-tuned model, and what was said while it was made."""
+
+    folder: Path
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Compared:
     """One task, with and without pre-training, and what the pre-trained model said."""
 
@@ -105,20 +122,17 @@ def demo(settings: DemoSettings) -> Demonstrated:
     from foretext.files import write_json
     from foretext.progress import progress
     from foretext.storyworld.tasks import TASKS
-    from foretext.tasks.examples import check_kind
 
     started = time.perf_counter()
     identity = {"command": "demo", "settings": settings.model_dump(mode="json", exclude={"out", "device"})}
     RunFolder.start(settings.out, identity, resume=True)
-    with progress("demo", 2 + len(TASKS), unit="steps") as bar:
+    with progress("demo", 2 + len(TASKS) * len(ARMS), unit="steps") as bar:
         data = _write_data(settings)
         bar.advance(1, text="pre-training")
         pretrained = _pretrain(settings, data)
-        bar.advance(1)
-        compared = []
-        for task in TASKS.values():
-            compared.append(_compare(settings, task.name, check_kind(task.kind), data / "tasks" / task.name))
-            bar.advance(1, text=task.name)
+        bar.advance(1, text="fine-tuning")
+        with _fine_tuned(settings, data) as runs:
+            compared = [_compare(settings, task, data, runs, bar) for task in TASKS.values()]
     rows = [item.row for item in compared]
     seconds = time.perf_counter() - started
     write_json(settings.out / "results.json", [row.to_json() for row in rows])
@@ -163,48 +177,100 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
     return pretrain(resolve(PretrainSettings, preset=PretrainSettings.PRESETS["tiny"], flags=flags).value)
 
 
-def _compare(settings: DemoSettings, task: str, kind: Kind, folder: Path) -> _Compared:
+@contextmanager
+def _fine_tuned(settings: DemoSettings, data: Path) -> Iterator[Mapping[str, Future[_Run]]]:
+    """All tasks with and without pre-training, some at a time, in the order of the table: what each will leave."""
+    from foretext.processes import cores, pool
+    from foretext.storyworld.tasks import TASKS
+
+    with pool(min(cores(), PROCESSES), verb="demo", start=_one_thread) as executor:
+        yield {
+            f"{task.name}-{arm}": executor.submit(_finetune, settings, task, data, arm)
+            for task in TASKS.values()
+            for arm in ARMS
+        }
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _finetune(settings: DemoSettings, task: StoryTask, data: Path, arm: str) -> _Run:
+    """Fine-tunes in a process of its own, without bars; what it would have said comes back with it."""
+    import os
+
+    from foretext.recipes.finetune import FinetuneSettings, finetune
+    from foretext.recipes.labelled_data import LabelledDataSettings
+    from foretext.tasks.examples import check_kind
+    from foretext.training.settings import LoopSettings
+
+    os.environ["FORETEXT_PROGRESS"] = "off"
+    out = settings.out / "runs" / f"{task.name}-{arm}"
+    with _said() as lines:
+        finetune(
+            FinetuneSettings(
+                model=str(settings.out / "model"),
+                out=out,
+                labelled=LabelledDataSettings(
+                    data=task.file(data, "train"), kind=check_kind(task.kind), cutting="fill"
+                ),
+                transfer_layers=ARMS[arm],
+                epochs=settings.epochs,
+                batch=FINETUNING_BATCH,
+                learning_rate=FINETUNING_RATE,
+                seed=settings.seed,
+                resume=out.exists(),
+                loop=LoopSettings(device=settings.device),
+            )
+        )
+    return _Run(out, tuple(lines))
+
+
+@contextmanager
+def _said() -> Iterator[list[str]]:
+    """The lines that are logged in the block."""
+    lines: list[str] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    logger, handler = logging.getLogger("foretext"), Lines()
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+
+
+def _compare(
+    settings: DemoSettings, task: StoryTask, data: Path, runs: Mapping[str, Future[_Run]], bar: Progress
+) -> _Compared:
     """A task scored on its test file: word counts, the model from scratch, the pre-trained model."""
     from foretext.evaluation.baselines import tfidf_baseline
     from foretext.evaluation.comparison import TaskRow
     from foretext.evaluation.scoring import score_examples
     from foretext.serving.predictor import Predictor
+    from foretext.tasks.examples import check_kind
     from foretext.tasks.reading import read_examples, read_labelled
 
-    ending = "jsonl" if kind == "choice" else "csv"
-    train = read_examples(folder / f"train.{ending}", kind=kind)
-    test = read_labelled(folder / f"test.{ending}", train.schema)
+    kind = check_kind(task.kind)
+    train = read_examples(task.file(data, "train"), kind=kind)
+    test = read_labelled(task.file(data, "test"), train.schema)
     predictions = {"tfidf": tfidf_baseline(train.examples, test.examples, kind)}
-    for name, layers in {"scratch": FROM_SCRATCH, "pretrained": None}.items():
-        run = _finetune(settings, folder / f"train.{ending}", kind, name=f"{task}-{name}", layers=layers)
-        predictions[name] = Predictor.load(run, device=settings.device).answer_all(test.examples)
+    for arm in ARMS:
+        run = runs[f"{task.name}-{arm}"].result()
+        for line in run.said:
+            log.info(line)
+        predictions[arm] = Predictor.load(run.folder, device=settings.device).answer_all(test.examples)
+        bar.advance(1, text=run.folder.name)
     scored = {name: score_examples(test.examples, said, schema=train.schema) for name, said in predictions.items()}
     main = scored["pretrained"].main
-    row = TaskRow(task, kind, main, scored["pretrained"].chance[main], **{k: v.score for k, v in scored.items()})
+    row = TaskRow(task.name, kind, main, scored["pretrained"].chance[main], **{k: v.score for k, v in scored.items()})
     return _Compared(row, train.schema, test.examples, predictions["pretrained"])
-
-
-def _finetune(settings: DemoSettings, data: Path, kind: Kind, *, name: str, layers: int | None) -> Path:
-    from foretext.recipes.finetune import FinetuneSettings, finetune
-    from foretext.recipes.labelled_data import LabelledDataSettings
-    from foretext.training.settings import LoopSettings
-
-    out = settings.out / "runs" / name
-    finetune(
-        FinetuneSettings(
-            model=str(settings.out / "model"),
-            out=out,
-            labelled=LabelledDataSettings(data=data, kind=kind, cutting="fill"),
-            transfer_layers=layers,
-            epochs=settings.epochs,
-            batch=FINETUNING_BATCH,
-            learning_rate=FINETUNING_RATE,
-            seed=settings.seed,
-            resume=out.exists(),
-            loop=LoopSettings(device=settings.device),
-        )
-    )
-    return out
 
 
 def _report(settings: DemoSettings, pretrained: Pretrained, compared: Sequence[_Compared]) -> Report:

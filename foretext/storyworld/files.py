@@ -51,7 +51,7 @@ def write(folder: Path, *, stories: int, seed: int = 0, train: int = 800, test: 
         raise DataError(f"{folder} is not empty; choose another --out")
     with atomic_folder(folder) as made:
         words = _write_corpus(made / "corpus", stories, seed)
-        examples = {task.name: _write_task(made / "tasks" / task.name, task, train, test, seed) for task in _tasks()}
+        examples = {task.name: _write_task(made, task, train, test, seed) for task in _tasks()}
         guide = resources.files("foretext.storyworld").joinpath("guide.txt").read_text("utf-8")
         write_text(made / "README.txt", guide)
     return Written(folder, stories, words, examples)
@@ -82,9 +82,8 @@ def _write_task(folder: Path, task: StoryTask, train: int, test: int, seed: int)
     """`train` and `test` files of one task, no example in both."""
     rows = task.examples(train + test, seed)
     encode = _as_json_lines if task.answers else _as_csv
-    ending = "jsonl" if task.answers else "csv"
-    write_text(folder / f"train.{ending}", encode(task, rows[:train]))
-    write_text(folder / f"test.{ending}", encode(task, rows[train:]))
+    write_text(task.file(folder, "train"), encode(task, rows[:train]))
+    write_text(task.file(folder, "test"), encode(task, rows[train:]))
     return train, test
 
 

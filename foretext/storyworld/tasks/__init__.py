@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from foretext.storyworld.tasks import alike, cloze, ending, follows, grammar, reading
 from foretext.storyworld.tasks.row import Labelled
@@ -20,6 +21,10 @@ class StoryTask:
     examples: Callable[[int, int], list[Labelled]]
     label: str = "label"
     answers: str | None = None  # the column of the answers to choose from
+
+    def file(self, folder: Path, part: str) -> Path:
+        """Where the examples of `part`, train or test, are written under `folder`."""
+        return folder / "tasks" / self.name / f"{part}.{'jsonl' if self.answers else 'csv'}"
 
 
 TASKS = {
