@@ -39,10 +39,20 @@ def end(plot: Plot, teller: Teller) -> list[str]:
 
 
 def tell_again(plot: Plot, teller: Teller) -> list[str]:
-    """The events once more, in other words: of what comes one's way only how welcome it is stays the same."""
+    """The events once more, in other words, some of them turned into their opposite, and how much of it is true.
+
+    Of what comes one's way only how welcome it is stays the same.
+    """
     teller.forget()
-    told = [tell_event(event.renewed(teller.random), teller) for event in plot.events]
-    return [f"{capital(teller.random.choice(LISTENERS))} told it again.", *told]
+    told, true = [], []
+    share = teller.random.choice((0.0, TRUE_SHARE, 1.0))
+    for event, thread in zip(plot.events, plot.owners, strict=True):
+        opposites = [other for other in opposite_turns(plot, event, thread) if not plot.has_seen(other)]
+        true.append(not opposites or teller.random.random() < share)
+        other = event.renewed(teller.random) if true[-1] else choose(teller.random, opposites)
+        told.append(tell_event(other, teller))
+    verdict = "All of it was true." if all(true) else "Some of it was true." if any(true) else "None of it was true."
+    return [f"{capital(teller.random.choice(LISTENERS))} told it again.", *told, verdict]
 
 
 def answer(plot: Plot, teller: Teller) -> list[str]:
