@@ -99,7 +99,7 @@ def log_likelihoods(
     model.eval()
     for indices, batch in length_sorted([question.encoded for question in questions], tokens_per_batch):
         starts = np.concatenate([questions[index].starts for index in indices])
-        totals, counts = _totals(model, Sequences.of(batch, model.embedding.device), starts)
+        totals, counts = _totals(model, model.sequences(batch), starts)
         ends = np.cumsum([len(questions[index].starts) for index in indices])[:-1]
         for index, pair in zip(indices, zip(np.split(totals, ends), np.split(counts, ends), strict=True), strict=True):
             results[index] = pair
@@ -111,15 +111,18 @@ def log_likelihoods(
 
 def _totals(model: GPT, sequences: Sequences, starts: npt.NDArray[np.int64]) -> tuple[Array, Array]:
     first = torch.from_numpy(starts).to(sequences.tokens.device)
-    owner = torch.repeat_interleave(sequences.lengths)  # (tokens,)
-    targets = (sequences.positions >= first.clamp(min=1)[owner]).nonzero().squeeze(1)
+    owners = sequences.owners()
+    scored = sequences.unjoined(sequences.positions) >= first.clamp(min=1)[owners]  # (tokens of all sequences,)
+    places = sequences.unjoined(torch.arange(len(sequences.tokens), device=first.device))[scored]
+    # What sequences share is scored once.
+    targets, of_targets = torch.unique(places, return_inverse=True)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         hidden = model(sequences)
-        vocabulary = hidden.matrix[: model.settings.vocabulary]
-        values = token_log_probabilities(hidden.states[targets - 1], vocabulary, sequences.tokens[targets]).double()
+        vocabulary, states = hidden.matrix[: model.settings.vocabulary], hidden.states[sequences.before(targets)]
+        values = token_log_probabilities(states, vocabulary, sequences.tokens[targets]).double()[of_targets]
     zeros = torch.zeros(sequences.sequence_count, dtype=torch.float64, device=values.device)
-    totals = zeros.index_add(0, owner[targets], values)
-    counts = zeros.index_add(0, owner[targets], torch.ones_like(values))
+    totals = zeros.index_add(0, owners[scored], values)
+    counts = zeros.index_add(0, owners[scored], torch.ones_like(values))
     return totals.cpu().numpy(), counts.cpu().numpy()
 
 

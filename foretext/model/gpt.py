@@ -16,6 +16,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from foretext.batch import Batch
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
 from foretext.model.heads import TaskHead
@@ -54,8 +55,17 @@ class GPT(nn.Module):
         self.head = TaskHead(head, settings.width) if head else None
         initialize(self, settings.initial_deviation, seed)
 
+    @property
+    def shares_prefixes(self) -> bool:
+        """Whether sequences that begin alike may be joined to trees; a recurrent layer reads each from its start."""
+        return self.settings.backbone == "transformer"
+
+    def sequences(self, batch: Batch) -> Sequences:
+        """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact."""
+        return Sequences.of(batch, self.embedding.device, share_prefixes=self.shares_prefixes)
+
     def forward(self, sequences: Sequences) -> Hidden:
-        """States of every token of every sequence.
+        """States of every token of every sequence; of one that sequences share, once.
 
         Raises:
             SettingsError: a sequence is longer than the context.

@@ -38,6 +38,7 @@ class LSTMLayer(nn.Module):
 
     def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`; padding stands behind a sequence and changes none of its states."""
+        assert sequences.joined is None, "an LSTM reads each sequence from its start"
         read, _ = self.lstm(sequences.spread(self.input_norm(states)))  # (sequences, longest, units)
         read = dropout(self.output(sequences.gather(read)), self.residual_dropout, self.training)
         return self.output_norm(read)  # type: ignore[no-any-return]

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from foretext.batch import Batch
+from foretext.batch import Batch, Ids
+from foretext.model.tree import Tree, grow
+
+OfTensors = TypeVar("OfTensors", "Joined", "Sequences")
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The tensors of a `Tree`: how sequences that begin alike share their first tokens."""
+
+    places: Tensor  # (tokens of all sequences,)
+    before: Tensor  # (tokens,)
+    following: Tensor  # (tokens that have one before them,), their places
+    visible: Tensor  # (rows, longest_row, longest_row), whether the first token of two sees the second
 
 
 @dataclass(frozen=True)
@@ -17,9 +33,12 @@ class Sequences:
 
     lengths   = [3 2]
     positions = [0 1 2 0 1]     place of each token in its own sequence
-    slots     = [0 1 2 3 4]     place of each token in a (sequences, longest) grid, row by row; a grid place
+    slots     = [0 1 2 3 4]     place of each token in a (rows, longest_row) grid, row by row; a grid place
                                 that is no token exists only inside attention
     ends      = [2 4]           the last token of each sequence, the extract token in fine-tuning
+
+    A row holds one sequence. Where sequences are `joined`, it holds a tree of them, and a token that they share stands
+    once in `tokens`.
     """
 
     tokens: Tensor  # (tokens,)
@@ -31,35 +50,52 @@ class Sequences:
     labels: Tensor | None  # (examples,)
     longest: int
     example_count: int
+    rows: int
+    longest_row: int
+    joined: Joined | None = None
 
     @classmethod
-    def of(cls, batch: Batch, device: torch.device | str = "cpu") -> Sequences:
-        """`batch` on `device`.
+    def of(cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: bool = False) -> Sequences:
+        """`batch` on `device`; with `share_prefixes`, as trees where that is cheaper.
 
         Raises:
             ValueError: a sequence is empty.
         """
-        lengths = batch.lengths
-        if not len(lengths) or lengths.min() < 1:
+        if not batch.sequence_count or batch.lengths.min() < 1:
             raise ValueError("every sequence of a batch needs at least one token")
-        longest = int(lengths.max())
-        ends = np.cumsum(lengths)
-        positions = np.arange(len(batch.tokens)) - np.repeat(ends - lengths, lengths)
-        slots = positions + np.repeat(np.arange(len(lengths)) * longest, lengths)
+        tree = grow(batch) if share_prefixes else None
+        tokens, ends = batch.tokens, np.cumsum(batch.lengths)
+        positions = _places_in(batch.lengths)
+        row_lengths = batch.lengths
+        if tree is not None:
+            row_lengths, ends = tree.row_lengths, tree.places[ends - 1] + 1
+            tokens, positions = (_put(values, tree) for values in (tokens, positions))
+        longest_row = int(row_lengths.max())
+        slots = _places_in(row_lengths) + np.repeat(np.arange(len(row_lengths)) * longest_row, row_lengths)
 
         def tensor(values: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
 
         return cls(
-            tokens=tensor(batch.tokens),
+            tokens=tensor(tokens),
             positions=tensor(positions),
             slots=tensor(slots),
             ends=tensor(ends - 1),
-            lengths=tensor(lengths),
+            lengths=tensor(batch.lengths),
             examples=tensor(batch.examples),
             labels=None if batch.labels is None else tensor(batch.labels),
-            longest=longest,
+            longest=int(batch.lengths.max()),
             example_count=batch.example_count,
+            rows=len(row_lengths),
+            longest_row=longest_row,
+            joined=None
+            if tree is None
+            else Joined(
+                places=tensor(tree.places),
+                before=tensor(tree.before),
+                following=tensor(np.flatnonzero(tree.before >= 0)),
+                visible=tensor(_visible(tree, slots, longest_row)),
+            ),
         )
 
     @property
@@ -68,29 +104,96 @@ class Sequences:
 
     @property
     def even(self) -> bool:
-        """Whether all sequences have one length, so that the grid has no empty place."""
-        return self.sequence_count * self.longest == len(self.tokens)
+        """Whether all rows have one length, so that the grid has no empty place."""
+        return self.rows * self.longest_row == len(self.tokens)
+
+    @property
+    def visible(self) -> Tensor | None:
+        """Which tokens of its row each token sees, `(rows, longest_row, longest_row)`; None for all up to itself."""
+        return None if self.joined is None else self.joined.visible
+
+    def moved(self, move: Callable[[Tensor], Tensor]) -> Sequences:
+        """The same with each of its tensors as `move` gives it."""
+        return _moved(replace(self, joined=None if self.joined is None else _moved(self.joined, move)), move)
 
     def spread(self, values: Tensor) -> Tensor:
-        """`(tokens, …)` laid out as `(sequences, longest, …)`, zero where there is no token."""
-        shape = (self.sequence_count, self.longest, *values.shape[1:])
+        """`(tokens, …)` laid out as `(rows, longest_row, …)`, zero where there is no token."""
+        shape = (self.rows, self.longest_row, *values.shape[1:])
         if self.even:
             return values.view(shape)
-        grid = values.new_zeros((self.sequence_count * self.longest, *values.shape[1:]))
+        grid = values.new_zeros((self.rows * self.longest_row, *values.shape[1:]))
         return grid.index_copy(0, self.slots, values).view(shape)
 
     def gather(self, grid: Tensor) -> Tensor:
-        """`(sequences, longest, …)` back to `(tokens, …)`: the inverse of `spread`."""
-        flat = grid.reshape(self.sequence_count * self.longest, *grid.shape[2:])
+        """`(rows, longest_row, …)` back to `(tokens, …)`: the inverse of `spread`."""
+        flat = grid.reshape(self.rows * self.longest_row, *grid.shape[2:])
         return flat if self.even else flat.index_select(0, self.slots)
+
+    def unjoined(self, values: Tensor) -> Tensor:
+        """`(tokens, …)` as every sequence has them, end to end: `(tokens of all sequences, …)`."""
+        return values if self.joined is None else values.index_select(0, self.joined.places)
+
+    def owners(self) -> Tensor:
+        """The sequence of each token of all sequences: `(tokens of all sequences,)`."""
+        count = len(self.tokens) if self.joined is None else len(self.joined.places)
+        return torch.repeat_interleave(self.lengths, output_size=count)
+
+    def before(self, places: Tensor) -> Tensor:
+        """The place of the token that comes before, for each of `places`, none of which begins a sequence."""
+        return places - 1 if self.joined is None else self.joined.before.index_select(0, places)
+
+    def predicted(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """The places of all tokens that have one before them, and the weight of the sequence that each is in.
+
+        `weights` is `(sequences,)`. A token that sequences share is there once, with the sum of their weights.
+        """
+        if self.joined is None:
+            count = len(self.tokens) - self.sequence_count
+            owners = torch.repeat_interleave(self.lengths - 1, output_size=count)
+            places = torch.arange(1, count + 1, device=owners.device) + owners  # past one that begins for each owner
+            return places, weights.index_select(0, owners)
+        places = self.joined.following
+        sums = weights.new_zeros(len(self.tokens))
+        of_tokens = torch.repeat_interleave(weights, self.lengths, output_size=len(self.joined.places))
+        sums = sums.index_add(0, self.joined.places, of_tokens)
+        return places, sums.index_select(0, places)
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean of `values` `(tokens, …)` over the tokens of each sequence: `(sequences, …)`."""
-        owners = torch.repeat_interleave(self.lengths, output_size=len(self.tokens))
-        total = values.new_zeros((self.sequence_count, *values.shape[1:])).index_add(0, owners, values)
-        return total / self.lengths[:, None]
+        total = values.new_zeros((self.sequence_count, *values.shape[1:]))
+        return total.index_add(0, self.owners(), self.unjoined(values)) / self.lengths[:, None]
 
     def by_example(self, values: Tensor) -> Tensor:
         """The sum of `values` `(sequences, …)` over the sequences of each example: `(examples, …)`."""
         total = values.new_zeros((self.example_count, *values.shape[1:]))
         return total.index_add(0, self.examples, values)
+
+
+def _places_in(lengths: Ids) -> Ids:
+    """0, 1, 2, … for each of the lengths, end to end."""
+    ends = np.cumsum(lengths)
+    places: Ids = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
+    return places
+
+
+def _put(values: Ids, tree: Tree) -> Ids:
+    """One of the values of all sequences that a tree's token has; they are equal."""
+    taken = np.empty(len(tree.before), dtype=values.dtype)
+    taken[tree.places] = values
+    return taken
+
+
+def _visible(tree: Tree, slots: Ids, longest_row: int) -> npt.NDArray[np.bool_]:
+    """Which places of its row of the grid each place sees, `(rows, longest_row, longest_row)`."""
+    columns = slots % longest_row
+    closes = np.zeros((len(tree.row_lengths), longest_row), dtype=np.int64)
+    closes.ravel()[slots] = tree.closes - np.arange(len(slots)) + columns  # as columns
+    place = np.arange(longest_row)
+    seen = (place <= place[:, None]) & (place[:, None] < closes[:, None, :])
+    visible: npt.NDArray[np.bool_] = seen | (place == place[:, None])  # one that is no token sees itself, not nothing
+    return visible
+
+
+def _moved(holder: OfTensors, move: Callable[[Tensor], Tensor]) -> OfTensors:
+    values: dict[str, Any] = {field.name: getattr(holder, field.name) for field in fields(holder)}
+    return replace(holder, **{name: move(value) if isinstance(value, Tensor) else value for name, value in values.items()})

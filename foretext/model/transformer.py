@@ -23,7 +23,10 @@ WRITTEN_OUT_LENGTH = 256  # tokens; up to here attention written out beats torch
 
 
 class Attention(nn.Module):
-    """Causal self-attention: each token's state from those of its own sequence up to itself."""
+    """Causal self-attention: each token's state from those of its own sequence up to itself.
+
+    In a tree of sequences the same: a token sees those it continues, and none of another branch.
+    """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
@@ -34,27 +37,36 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`; scores are divided by the root of a head's width."""
-        grid = sequences.spread(self.query_key_value(states))  # (sequences, longest, 3 * width)
+        grid = sequences.spread(self.query_key_value(states))  # (rows, longest_row, 3 * width)
         query, key, value = (
             part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
-        )  # (sequences, heads, longest, width / heads)
-        mixed = _attend(query, key, value, self.attention_dropout if self.training else 0.0)
+        )  # (rows, heads, longest_row, width / heads)
+        mixed = _attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
         return self.output(sequences.gather(mixed.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float) -> Tensor:
-    """Causal attention with dropout on its weights; all `(sequences, heads, longest, width / heads)`.
+def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
+    """Causal attention with dropout on its weights; all `(rows, heads, longest_row, width / heads)`.
 
+    `visible` `(rows, longest_row, longest_row)` says what each place sees where that is not all up to itself.
     torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
     lengths.
     """
     longest = query.shape[-2]
     if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):
-        return functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=probability)
-    queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (sequences * heads, longest, …)
-    future = query.new_full((longest, longest), -torch.inf).triu_(1)
+        mask = None if visible is None else visible[:, None]
+        return functional.scaled_dot_product_attention(
+            query, key, value, mask, is_causal=mask is None, dropout_p=probability
+        )
+    queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (rows * heads, longest_row, …)
     scale = 1 / math.sqrt(query.shape[-1])
-    scores = torch.baddbmm(future.expand(len(queries), -1, -1), queries, keys.transpose(1, 2), alpha=scale)
+    if visible is None:
+        future = query.new_full((longest, longest), -torch.inf).triu_(1)
+        scores = torch.baddbmm(future.expand(len(queries), -1, -1), queries, keys.transpose(1, 2), alpha=scale)
+    else:
+        scores = torch.bmm(queries * scale, keys.transpose(1, 2))
+        unseen = query.new_zeros(visible.shape).masked_fill_(~visible, -torch.inf)
+        scores.view(*query.shape[:2], longest, longest).add_(unseen[:, None])
     return torch.bmm(dropout(scores.softmax(-1), probability, True), values).view(query.shape)
 
 

@@ -168,6 +168,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         engine=engine,
         optimizer=Adam(model, settings.optimizer),
         batch_at=batches.at,
+        share_prefixes=model.shares_prefixes and (settings.points.shared_prefixes == "always" or not settings.dropout),
         folder=run,
         validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
         title="fine-tuning",

@@ -161,8 +161,8 @@ POINTS = (
         "4.1",
         "Dropout of fine-tuning",
         "the same",
-        "0.1",
-        ("finetuning.dropout",),
+        "0.1; each sequence draws its own",
+        ("finetuning.dropout", "finetuning.shared_prefixes"),
     ),
     Point(
         "4.1",

@@ -17,7 +17,6 @@ from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, ModelError
 from foretext.model.devices import find_device
 from foretext.model.gpt import GPT
-from foretext.model.sequences import Sequences
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
@@ -113,7 +112,7 @@ def answer(
     gpt.eval()
     with torch.no_grad():
         for indices, batch in length_sorted(encoded, tokens_per_batch):
-            sequences = Sequences.of(batch, gpt.embedding.device)
+            sequences = gpt.sequences(batch)
             scores = gpt.scores(gpt(sequences), sequences)
             values = gpt.head.values(scores) if schema.graded else scores
             counts = [len(encoded[index].sequences) for index in indices] if schema.kind == "choice" else None

@@ -15,6 +15,7 @@ from foretext.errors import DataError
 from foretext.tasks.examples import Encoded
 
 BATCH = 32  # Radford et al. 2018, section 4.1
+FAMILY_IDS = 8  # examples whose first ids are these lie side by side, so that the model reads what they share once
 TOKENS_PER_BATCH = 8_192  # for prediction: some 400 sentences, or 16 sequences of the paper's context
 
 
@@ -75,9 +76,18 @@ def length_sorted(
 ) -> Iterator[tuple[list[int], Batch]]:
     """All examples as batches of similar length, longest first, each with the indices of its examples.
 
-    A batch holds at most `tokens_per_batch` tokens, or one example that is longer.
+    Examples that begin alike (questions about one document, hypotheses about one premise) are a family, which has the
+    length of its longest. A batch holds at most `tokens_per_batch` tokens, or one example that is longer.
     """
-    order = sorted(range(len(encoded)), key=lambda index: (-max(map(len, encoded[index].sequences)), index))
+    families: dict[tuple[int, ...], list[int]] = {}
+    for index, item in enumerate(encoded):
+        families.setdefault(tuple(item.sequences[0][:FAMILY_IDS]), []).append(index)
+
+    def longest(family: list[int]) -> int:
+        return max(len(ids) for index in family for ids in encoded[index].sequences)
+
+    in_order = sorted(families.values(), key=longest, reverse=True)
+    order = [index for family in in_order for index in sorted(family, key=lambda one: encoded[one].sequences[0])]
     indices: list[int] = []
     tokens = 0
     for index in order:

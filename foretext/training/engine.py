@@ -6,7 +6,7 @@ import hashlib
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,9 +69,9 @@ class Engine:
         if settings.compile != "no" and objective.model.compiled is None:
             objective.model.compile_layers(graphs=settings.compile == "graphs")
 
-    def sequences(self, batch: Batch) -> Sequences:
+    def sequences(self, batch: Batch, *, share_prefixes: bool = False) -> Sequences:
         """`batch` on the engine's device; on CUDA by way of pinned memory, so that nothing waits for the copy."""
-        made = Sequences.of(batch)
+        made = Sequences.of(batch, share_prefixes=share_prefixes)
         if self.device.type == "cpu":
             return made
         pin = self.device.type == "cuda"
@@ -79,9 +79,7 @@ class Engine:
         def moved(values: Tensor) -> Tensor:
             return (values.pin_memory() if pin else values).to(self.device, non_blocking=pin)
 
-        values = {field.name: getattr(made, field.name) for field in fields(made)}
-        there: dict[str, Any] = {name: moved(value) for name, value in values.items() if isinstance(value, Tensor)}
-        return replace(made, **there)
+        return made.moved(moved)
 
     def setup(self, objective: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
         """The objective and optimizer, moved and wrapped for device, precision and processes."""

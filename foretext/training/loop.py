@@ -84,6 +84,7 @@ class Trainer:
     engine: Engine
     optimizer: Adam
     batch_at: BatchAt
+    share_prefixes: bool = False  # compute what sequences share once
     folder: RunFolder | None = None
     validate: Validate | None = None
     title: str = "training"
@@ -184,7 +185,7 @@ class Trainer:
         found = []
         for index, part in enumerate(parts):
             with self.engine.accumulating(objective, index < len(parts) - 1):
-                losses = objective(self.engine.sequences(part), counts)
+                losses = objective(self.engine.sequences(part, share_prefixes=self.share_prefixes), counts)
                 # Processes average their gradients; the counts already are those of all of them.
                 self.engine.backward(losses["loss"] * self.engine.world)
             found.append({name: value.detach() for name, value in losses.items()})

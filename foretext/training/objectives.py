@@ -91,18 +91,18 @@ def language_model_loss(
     """L1: the mean over a sequence's targets, then over the batch's sequences; every token but the first is a target.
 
     `rows` is how many rows of the embedding matrix the softmax runs over; `counted` are the sequences that count, one
-    an example, where not all do. A sequence of one token has no target and counts as a loss of 0. Nothing here makes
-    the host wait for an accelerator, save `counted`.
+    an example, where not all do. A sequence of one token has no target and counts as a loss of 0. A token that is in
+    several sequences is computed once and counts for each of them. Nothing here makes the host wait for an accelerator,
+    save `counted`.
     """
-    target_count = len(sequences.tokens) - sequences.sequence_count
-    owners = torch.repeat_interleave(sequences.lengths - 1, output_size=target_count)  # (targets,)
-    sources = torch.arange(target_count, device=owners.device) + owners  # the last token of each sequence is none
-    if counted is not None:
-        of_counted = torch.isin(owners, counted)
-        sources, owners = sources[of_counted], owners[of_counted]
-    targets = sequences.tokens[sources + 1]
-    target_counts = (sequences.lengths - 1).index_select(0, owners)
     among = counts.sequences if counted is None else counts.examples
-    weights = 1.0 / (target_counts.to(hidden.matrix.dtype) * among)
-    states = hidden.states.index_select(0, sources)
+    weights = 1.0 / ((sequences.lengths - 1).to(hidden.matrix.dtype) * among)
+    if counted is not None:
+        weights = torch.zeros_like(weights).index_copy(0, counted, weights.index_select(0, counted))
+    places, weights = sequences.predicted(weights)
+    if counted is not None:
+        of_counted = weights.nonzero().squeeze(1)
+        places, weights = places[of_counted], weights[of_counted]
+    states = hidden.states.index_select(0, sequences.before(places))
+    targets = sequences.tokens.index_select(0, places)
     return weighted_cross_entropy(states, hidden.matrix[:rows], targets, weights, compiled=compiled)

@@ -49,6 +49,11 @@ class PointSettings(Settings):
     head_reads: Literal["extract", "mean"] = "extract"
     """extract: the task head reads the state of the extract token. mean: the mean state of all tokens (point 12)."""
 
+    shared_prefixes: Literal["exact", "always"] = "exact"
+    """What sequences begin with alike, as a document before its answers, is computed once. exact: only where that
+    changes nothing, in evaluation and in training without dropout. always: in training with dropout too, so that
+    the answers of a question see their document under one dropout mask (section 4.1)."""
+
 
 class LoopSettings(Settings):
     """What both stages share: device, precision, memory, logging, checkpoints, stopping."""

@@ -46,13 +46,27 @@ def task(heuristic: Heuristic, questions: list[Question], schema: TaskSchema, la
     return EncodedTask(ZeroShotTask(heuristic, schema, examples), questions, [])
 
 
-@pytest.mark.parametrize("tokens_per_batch", [1, 1_000])
-def test_likelihoods_are_those_of_each_sequence_read_alone(model: GPT, tokens_per_batch: int) -> None:
-    found = log_likelihoods(model, QUESTIONS, tokens_per_batch=tokens_per_batch)
-    for (totals, counts), question in zip(found, QUESTIONS, strict=True):
+def are_those_of_each_sequence_alone(model: GPT, questions: list[Question], tokens_per_batch: int = 1_000) -> None:
+    found = log_likelihoods(model, questions, tokens_per_batch=tokens_per_batch)
+    for (totals, counts), question in zip(found, questions, strict=True):
         values = [alone(model, *pair) for pair in zip(question.encoded.sequences, question.starts, strict=True)]
         assert totals == pytest.approx([sum(value) for value in values], abs=1e-10)
         assert list(counts) == [len(value) for value in values]
+
+
+@pytest.mark.parametrize("tokens_per_batch", [1, 1_000])
+def test_likelihoods_are_those_of_each_sequence_read_alone(model: GPT, tokens_per_batch: int) -> None:
+    are_those_of_each_sequence_alone(model, QUESTIONS, tokens_per_batch)
+
+
+def test_the_likelihoods_of_answers_that_share_their_document_are_too(model: GPT) -> None:
+    document = RANDOM.integers(20, size=5).tolist()
+    questions = [
+        Question(Encoded([[*document, 3, *answer] for answer in ([1], [1, 2], [4, 5])]), (6, 6, start))
+        for start in (6, 3)
+    ]
+    assert model.sequences(pack([questions[0].encoded.sequences])).joined is not None
+    are_those_of_each_sequence_alone(model, questions)
 
 
 def test_the_first_token_of_a_sequence_is_not_predicted(model: GPT) -> None:

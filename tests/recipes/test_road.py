@@ -13,7 +13,10 @@ import torch
 
 from foretext.checkpoints.saved_model import load_model
 from foretext.errors import DataError, FingerprintMismatch, ModelError, SettingsError
+from foretext.model import sequences
+from foretext.model.gpt import GPT
 from foretext.model.settings import ModelShape
+from foretext.model.tree import grow
 from foretext.recipes.evaluate import EvaluateSettings, evaluate
 from foretext.recipes.finetune import FinetuneSettings, default_learning_rate, finetune
 from foretext.recipes.generate import GenerateSettings, generate
@@ -144,6 +147,24 @@ def test_fine_tuning_twice_gives_the_same_weights_and_resuming_a_finished_run_ke
     finetune(settings(language_model, tmp_path / "two", data, kind="classification", resume=True))
     one, two = (load_model(tmp_path / name).gpt.state_dict() for name in ("one", "two"))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_without_dropout_sharing_documents_trains_to_the_same_weights(language_model, labelled, tmp_path, monkeypatch):
+    joined = []
+    for name, shares in {"apart": False, "shared": True}.items():
+        monkeypatch.setattr(GPT, "shares_prefixes", shares)
+        run = settings(language_model, tmp_path / name, labelled / "choice.jsonl", kind="choice", learning_rate=1e-4)
+        with monkeypatch.context() as patch:
+            found = []
+            patch.setattr(sequences, "grow", lambda batch, found=found: found.append(grow(batch)) or found[-1])
+            finetune(run)
+        joined.append([tree for tree in found if tree])
+    assert not joined[0]
+    assert len(joined[1]) >= 5
+    apart, shared = (load_model(tmp_path / name).gpt.state_dict() for name in ("apart", "shared"))
+    for name, weights in apart.items():
+        # Where a gradient is near 0, Adam's m / √v turns its rounding into a part of a step.
+        torch.testing.assert_close(shared[name], weights, rtol=0, atol=1e-5, msg=name)
 
 
 def test_a_model_does_not_tell_where_it_was_made(classifier):

@@ -112,6 +112,13 @@ def test_batches_by_length_hold_every_example_once_within_the_token_limit() -> N
         assert batch.labels is None
 
 
+def test_examples_that_begin_alike_lie_side_by_side_in_a_batch() -> None:
+    """A document's questions, of any length, are read together; whatever else is as long stands before or behind."""
+    document, other = list(range(10)), list(range(50, 60))
+    encoded = [Encoded([ids]) for ids in ([*document, 7], [*other, 7, 7], [*document, 3, 3, 3], [*other, 7], [9] * 12)]
+    assert [indices for indices, _ in length_sorted(encoded, tokens_per_batch=24)] == [[2, 0], [3, 1], [4]]
+
+
 def test_scores_stay_floating_point_numbers_in_a_batch(tokenizer: Any) -> None:
     schema = TaskSchema(kind="regression", text=("text",))
     batch = EpochBatches(encode([Example(("a",), label=2.0)], schema, tokenizer, 8)).at(0)
