@@ -115,7 +115,7 @@ def _totals(model: GPT, sequences: Sequences, starts: npt.NDArray[np.int64]) -> 
     scored = sequences.unjoined(sequences.positions) >= first.clamp(min=1)[owners]  # (tokens of all sequences,)
     places = sequences.unjoined(torch.arange(len(sequences.tokens), device=first.device))[scored]
     # What sequences share is scored once.
-    targets, of_targets = torch.unique(places, return_inverse=True)  # type: ignore[no-untyped-call]
+    targets, of_targets = torch.unique(places, return_inverse=True)
     with torch.no_grad():
         hidden = model(sequences)
         vocabulary, states = hidden.matrix[: model.settings.vocabulary], hidden.states[sequences.before(targets)]
