@@ -195,5 +195,6 @@ def _visible(tree: Tree, slots: Ids, longest_row: int) -> npt.NDArray[np.bool_]:
 
 
 def _moved(holder: OfTensors, move: Callable[[Tensor], Tensor]) -> OfTensors:
-    values: dict[str, Any] = {field.name: getattr(holder, field.name) for field in fields(holder)}
-    return replace(holder, **{name: move(value) if isinstance(value, Tensor) else value for name, value in values.items()})
+    values = {field.name: getattr(holder, field.name) for field in fields(holder)}
+    moved: dict[str, Any] = {name: move(value) for name, value in values.items() if isinstance(value, Tensor)}
+    return replace(holder, **moved)
