@@ -51,7 +51,7 @@ class DemoSettings(Settings):
     """Length of pre-training."""
     batch: int = Field(8, ge=1)
     """Windows of 128 tokens in one update of pre-training."""
-    epochs: int = Field(8, ge=1)
+    epochs: int = Field(4, ge=1)
     """Passes over the labelled examples, with and without pre-training."""
     seed: int = Field(0, ge=0)
     """Decides everything."""
