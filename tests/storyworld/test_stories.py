@@ -80,7 +80,7 @@ def test_claims_and_events_told_again_are_called_what_they_are(
     checked: Counter[tuple[str, str]] = Counter()
     for story in stories:
         start = story.sentences.index(ASKING)
-        told = understand(" ".join(story.sentences[:start]))
+        told = understand(" ".join(story.sentences[: _end_of_truth(story)]))
         for claim, verdict in _single_claims(story.sentences[start + 1 :]):
             if event := understand(claim).events:
                 is_true = _who_and_what(event[0]) in map(_who_and_what, told.events)
@@ -94,6 +94,28 @@ def test_claims_and_events_told_again_are_called_what_they_are(
                 checked["fact", verdict] += 1
     assert min(checked[kind, verdict] for kind in ("event", "fact") for verdict in ("True.", "False.")) > 50
     assert checked["fact", "Nobody knows."] > 50
+
+
+def test_it_is_said_how_much_of_a_story_told_again_is_true(stories: list[Story], understand: Any) -> None:
+    checked: Counter[str] = Counter()
+    for story in stories:
+        end, start = _end_of_truth(story), story.sentences.index(ASKING)
+        if end == start:
+            continue
+        told = [_who_and_what(event) for event in understand(" ".join(story.sentences[:end])).events]
+        *again, verdict = story.sentences[end + 1 : start]
+        true = [_who_and_what(event) in told for event in understand(" ".join(again)).events]
+        assert len(true) == len(again) <= len(told)
+        amount = "All" if all(true) else "Some" if any(true) else "None"
+        assert verdict == f"{amount} of it was true.", story.text
+        checked[amount] += 1
+    assert min(checked[amount] for amount in ("All", "Some", "None")) > 20
+
+
+def _end_of_truth(story: Story) -> int:
+    """Where the story is told again, in which there may be lies, or the questions begin."""
+    again = [number for number, sentence in enumerate(story.sentences) if sentence.endswith("told it again.")]
+    return again[0] if again else story.sentences.index(ASKING)
 
 
 def _single_claims(sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
