@@ -19,9 +19,17 @@ def dropout(values: Tensor, probability: float, training: bool) -> Tensor:
         return values
     if values.device.type != "cpu" or torch.compiler.is_compiling():  # a compiled kernel draws as it goes along
         return functional.dropout(values, probability, True)
-    dropped = round(probability * _STEPS)
-    scaled = values * (_STEPS / (_STEPS - dropped))
-    return scaled.masked_fill_(_random_bits(values) < dropped - _STEPS // 2, 0.0)
+    return (values * scale(probability)).masked_fill_(drawn(values, probability), 0.0)
+
+
+def drawn(like: Tensor, probability: float) -> Tensor:
+    """Which entries of `like`, a tensor on a CPU, are dropped."""
+    return _random_bits(like) < round(probability * _STEPS) - _STEPS // 2
+
+
+def scale(probability: float) -> float:
+    """What survivors are multiplied by, on a CPU."""
+    return _STEPS / (_STEPS - round(probability * _STEPS))
 
 
 def _random_bits(like: Tensor) -> Tensor:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from foretext.batch import Batch
 from foretext.errors import SettingsError
 from foretext.model.dropout import dropout
+from foretext.model.embedding import embedded
 from foretext.model.heads import TaskHead
 from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
@@ -91,9 +91,9 @@ class GPT(nn.Module):
         """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
         probability = self.settings.embedding_dropout
         on_matrix = self.settings.embedding_dropout_on == "matrix"
-        matrix = dropout(self.embedding, probability, self.training) if on_matrix else self.embedding
         places = sequences.positions + self.settings.first_position
-        states = functional.embedding(sequences.tokens, matrix) + functional.embedding(places, matrix)
+        of_matrix = probability if on_matrix and self.training else 0.0
+        matrix, states = embedded(self.embedding, sequences.tokens, places, of_matrix)
         return matrix, states if on_matrix else dropout(states, probability, self.training)
 
     def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:

@@ -54,7 +54,7 @@ class _WeightedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor, step: Step) -> Tensor:
         total = weights.new_zeros(())
-        states_gradient, matrix_gradient = torch.empty_like(states), torch.zeros_like(matrix)
+        states_gradient, matrix_gradient = torch.empty_like(states), None
         lowered, rows = _lowered(states), _output_rows(matrix, states)
         with torch.autocast(states.device.type, enabled=False):  # what autocast would do is done: once, not each slice
             for part in _slices(states, matrix):
@@ -62,8 +62,11 @@ class _WeightedCrossEntropy(torch.autograd.Function):
                 loss, gradient = step(logits, targets[part], weights[part])
                 total = total + loss
                 states_gradient[part] = gradient @ rows
-                matrix_gradient += (gradient.T @ lowered[part])[: len(matrix)]
-        context.save_for_backward(states_gradient, matrix_gradient)
+                product = (gradient.T @ lowered[part])[: len(matrix)]
+                matrix_gradient = product.to(matrix.dtype) if matrix_gradient is None else matrix_gradient.add_(product)
+        context.save_for_backward(
+            states_gradient, torch.zeros_like(matrix) if matrix_gradient is None else matrix_gradient
+        )
         return total
 
     @staticmethod

@@ -152,7 +152,7 @@ class Trainer:
         batch = self.batch_at(update, self.engine.rank, self.engine.world)
         for losses in self._gradients(objective, batch):
             window.add(losses)
-        norm = nn.utils.clip_grad_norm_(self.objective.parameters(), self.plan.clip or math.inf)
+        norm = self.optimizer.clip(self.plan.clip)
         rate = self.plan.learning_rate * self.plan.schedule(update)
         self.optimizer.prepare(update, rate)
         optimizer.step()

@@ -105,4 +105,5 @@ def language_model_loss(
         places, weights = places[of_counted], weights[of_counted]
     states = hidden.states.index_select(0, sequences.before(places))
     targets = sequences.tokens.index_select(0, places)
-    return weighted_cross_entropy(states, hidden.matrix[:rows], targets, weights, compiled=compiled)
+    matrix = hidden.matrix if rows == len(hidden.matrix) else hidden.matrix[:rows]  # a slice's gradient is a copy
+    return weighted_cross_entropy(states, matrix, targets, weights, compiled=compiled)

@@ -16,10 +16,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from foretext.training.settings import OptimizerSettings
+
+CLIP_EPSILON = 1e-6  # added to the norm, as torch's clip_grad_norm_ does
 
 
 class Adam(torch.optim.AdamW):
@@ -33,6 +35,17 @@ class Adam(torch.optim.AdamW):
             {"params": [p for p in parameters if p.dim() <= 1], "decays": False},
         ]
         super().__init__(groups, lr=0.0, betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True)
+
+    def clip(self, largest: float) -> Tensor:
+        """The gradient's global norm; the next step scales it down to `largest` if it is above (0: never).
+
+        The fused kernel scales as it goes along, which spares a pass over all gradients.
+        """
+        gradients = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        scale = (norm.float() + CLIP_EPSILON) / largest if largest else None
+        self.grad_scale = None if scale is None else scale.clamp_(min=1.0)  # the kernel divides by it
+        return norm
 
     def prepare(self, update: int, rate: float) -> None:
         """Sets the rate of `update` (counted from 0) and what follows from it."""

@@ -1,0 +1,48 @@
+"""The embedding matrix in one pass gives what separate operations give, gradients too."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as functional
+
+from foretext.model.dropout import dropout
+from foretext.model.embedding import embedded
+
+TOKENS, PLACES = torch.tensor([2, 0, 2, 4]), torch.tensor([5, 6, 7, 5])
+
+
+def by_separate_operations(matrix, probability):
+    matrix = dropout(matrix, probability, True)
+    return matrix, functional.embedding(TOKENS, matrix) + functional.embedding(PLACES, matrix)
+
+
+def in_one_pass(matrix, probability):
+    return embedded(matrix, TOKENS, PLACES, probability)
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize("probability", [0.0, 0.3])
+def test_matrix_states_and_gradient_are_those_of_separate_operations(probability, softmax):
+    """With and without a softmax over the matrix, as where the auxiliary loss is left out."""
+    found = []
+    for way in (by_separate_operations, in_one_pass):
+        torch.manual_seed(0)
+        leaf = torch.randn(8, 6, dtype=torch.float64).requires_grad_()
+        matrix, states = way(leaf, probability)
+        loss = states.pow(2).sum()
+        if softmax:
+            loss = loss + (matrix @ states.T).logsumexp(0).sum() + matrix.pow(3).sum()
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        found.append((matrix, states, gradient))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=1e-12)
+
+
+def test_gradients_of_two_passes_add_up():
+    leaf = torch.ones(8, 6, dtype=torch.float64).requires_grad_()
+    for _ in range(2):
+        matrix, states = in_one_pass(leaf, 0.0)
+        (matrix.sum() + states.sum()).backward()
+    rows = torch.bincount(torch.cat([TOKENS, PLACES]), minlength=8)
+    torch.testing.assert_close(leaf.grad, 2.0 * (1 + rows[:, None].double()).expand(8, 6))
