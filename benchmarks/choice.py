@@ -1,0 +1,153 @@
+"""How fast multiple choice over long documents is: what the answers share computed once, each by itself, and by HF.
+
+    python benchmarks/choice.py                          the paper's model, training and inference: questions/s, ratios
+    python benchmarks/choice.py --examples 4 --rounds 3
+    python benchmarks/choice.py --small                  a rehearsal with a toy model and short documents
+
+Lengths are made up after RACE: documents of some 300 tokens, questions of 12, four answers of 6. Ids and weights are
+random. Training does whole updates of L3 in bf16 with dropout 0.1, which the answers share where their document is
+(`finetune --shared-prefixes always`). Inference of ours has bf16 weights. HF is `OpenAIGPTDoubleHeadsModel`.
+
+The token ratio says how many times the tokens are that each sequence by itself has; the share of it that the times
+show is printed for training and inference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages, as the command line asks for, for all contenders
+
+import numpy as np
+import torch
+from foretext_loop import HEAD, SHAPES, ForetextLoop, Shape
+from rounds import Contender, Measured, Work, forward_flops, measure, parser, report, show, spread
+from transformers_loop import CHOICES, TransformersChoice
+
+from foretext.batch import Batch, pack
+from foretext.model.gpt import GPT
+from foretext.model.sequences import Sequences
+from foretext.model.settings import HeadSettings
+from foretext.training.engine import Engine
+from foretext.training.objectives import FineTuning
+
+DOCUMENT, QUESTION, ANSWER = (300, 60), (12, 3), (6, 2)  # tokens: mean and deviation
+SHORTEST = 2
+REHEARSAL = Shape(layers=2, width=32, heads=2, vocabulary=500)
+RATIOS = {"each by itself": "apart", "HF fp32": "HF fp32", "HF autocast": "HF autocast"}
+STAGES = ("training", "inference")
+
+
+def main() -> None:
+    flags = parser(__doc__)
+    flags.add_argument("--examples", type=int, default=8, help="questions in a turn, one update (default: 8)")
+    flags.add_argument("--hf-examples", type=int, default=2, help="questions HF has in memory at once (default: 2)")
+    flags.add_argument("--small", action="store_true", help="rehearse with a toy model; the figures mean nothing")
+    given = flags.parse_args()
+    shape = REHEARSAL if given.small else SHAPES["gpt1"]
+    batches = [made_up(shape, given.examples, seed) for seed in range(given.rounds + 1)]
+    contenders = {**ours(shape, batches), **theirs(shape, batches, given.hf_examples)}
+    measured = measure(contenders, rounds=given.rounds, peaks=("bf16",))
+    show(said(measured, batches, given), given.json)
+
+
+def said(measured: Measured, batches: list[Batch], given: argparse.Namespace) -> dict[str, object]:
+    ratios = {
+        f"{stage}, {name}": (f"{stage}: shared", f"{stage}: {other}")
+        for stage in STAGES
+        for name, other in RATIOS.items()
+    }
+    shared = sum(len(Sequences.of(batch, share_prefixes=True).tokens) for batch in batches[1:])
+    token_ratio = sum(len(batch.tokens) for batch in batches[1:]) / shared
+    reached = {
+        stage: spread([one / other / token_ratio for one, other in zip(*pair, strict=True)])
+        for stage in STAGES
+        if (pair := [measured.speeds[f"{stage}: {name}"] for name in ("shared", "apart")])
+    }
+    facts: dict[str, object] = {
+        "token_ratio": round(token_ratio, 3),
+        "share_of_token_ratio": reached,
+        "small": given.small,
+    }
+    facts |= {"questions_a_turn": given.examples, "packages": ("transformers",)}
+    return report("choice", measured, unit="questions/s", ratios=ratios, dtype="bf16", **facts)  # type: ignore[arg-type]
+
+
+def made_up(shape: Shape, examples: int, seed: int) -> Batch:
+    """Questions of RACE's lengths with `CHOICES` answers each, of random ids."""
+    random = np.random.default_rng(seed)
+    start, delimiter, extract = (shape.vocabulary + number for number in range(3))
+
+    def text(mean: int, deviation: int) -> list[int]:
+        length = int(np.clip(random.normal(mean, deviation), SHORTEST, mean + 2 * deviation))
+        return random.integers(0, shape.vocabulary, length).tolist()  # type: ignore[no-any-return]
+
+    sequences = []
+    for _ in range(examples):
+        stem = [start, *text(*DOCUMENT), *text(*QUESTION), delimiter]
+        sequences.append([[*stem, *text(*ANSWER), extract] for _answer in range(CHOICES)])
+    return pack(sequences, random.integers(0, CHOICES, examples).tolist())
+
+
+def ours(shape: Shape, batches: list[Batch]) -> dict[str, Contender]:
+    """Shared and apart take turns with one model."""
+    head = HeadSettings(**{**HEAD, "combine": "choose", "outputs": 1})
+    gpt = GPT(shape, head)  # type: ignore[arg-type]
+    answering = copy.deepcopy(gpt).bfloat16().eval()
+    at_hand = [batches[0]]
+    loop = ForetextLoop.of(FineTuning(gpt, 0.5), lambda update: at_hand[0], Engine.start("cpu", "bf16"))
+
+    def update(batch: Batch, share_prefixes: bool) -> None:
+        at_hand[0] = batch
+        ForetextLoop(replace(loop.trainer, share_prefixes=share_prefixes)).update()
+
+    def scores(batch: Batch, share_prefixes: bool) -> None:
+        with torch.no_grad():
+            sequences = Sequences.of(batch, share_prefixes=share_prefixes)
+            answering.scores(answering(sequences), sequences)
+
+    made: dict[str, Contender] = {}
+    for name, shares in {"shared": True, "apart": False}.items():
+        made[f"training: {name}"] = turns(shape, batches, 3, partial(update, share_prefixes=shares))
+        made[f"inference: {name}"] = turns(shape, batches, 1, partial(scores, share_prefixes=shares))
+    return made
+
+
+def theirs(shape: Shape, batches: list[Batch], at_once: int) -> dict[str, Contender]:
+    choice = TransformersChoice(shape, "cpu")
+    made: dict[str, Contender] = {}
+    for name, autocast in {"HF fp32": False, "HF autocast": True}.items():
+        options = {"autocast": autocast, "examples_at_once": at_once}
+        made[f"training: {name}"] = turns(shape, batches, 3, partial(choice.update, **options))
+        made[f"inference: {name}"] = turns(shape, batches, 1, partial(choice.scores, **options))
+    return made
+
+
+def turns(shape: Shape, batches: list[Batch], passes: int, does: Callable[[Batch], object]) -> Contender:
+    """A contender that does one batch a turn; `passes` is 3 where there is a gradient, which takes logits as well.
+
+    Useful are the operations on what differs: a shared document counts once, for all contenders.
+    """
+
+    useful = []
+    for batch in batches:
+        rows = Sequences.of(batch, share_prefixes=True)
+        lengths = torch.bincount(rows.slots // rows.longest_row).tolist()
+        logits = len(rows.tokens) - rows.rows if passes > 1 else 0
+        flops = forward_flops(lengths, layers=shape.layers, width=shape.width, logits=logits, rows=shape.rows)
+        useful.append(Work(batch.example_count, flops=passes * flops))
+
+    def turn(number: int) -> Work:
+        does(batches[number])
+        return useful[number]
+
+    return turn
+
+
+if __name__ == "__main__":
+    main()

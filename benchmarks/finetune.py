@@ -1,0 +1,121 @@
+"""How fast fine-tuning is on published tasks, beside what people do with transformers' OpenAIGPT.
+
+    python benchmarks/finetune.py                               SST-2 and RTE, the paper's model: examples/s and ratios
+    python benchmarks/finetune.py --tasks RTE --batches 4
+    python benchmarks/finetune.py --small                       a rehearsal with a toy model and little data
+
+FORETEXT_DATA names the folder with `tasks/` and `gpt1-bpe/` (the released vocabulary). Weights are random. All do the
+paper's update: 32 examples, L3 with λ = 0.5, dropout 0.1, clip, Adam. In a turn each does `--batches` of them:
+
+    foretext      the loop that `foretext finetune` runs, in bf16, on random batches
+    HF fp32       padded to the longest of the batch; the same random batches
+    HF autocast   the same in bf16 autocast
+    HF grouped    the same, the batches grouped by length: as Trainer does it, examples are sorted in lots of 50 batches
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages, as the command line asks for, for all contenders
+
+import numpy as np
+from foretext_loop import SHAPES, Shape, finetuning
+from rounds import Contender, Work, measure, parser, report, show, training_flops
+from transformers_loop import TransformersLoop
+
+from foretext.batch import Batch
+from foretext.recipes.labelled_data import LabelledDataSettings, read_labelled_data
+from foretext.tasks.batching import BATCH, packed
+from foretext.tasks.encode import encode
+from foretext.tasks.examples import Encoded
+from foretext.tokenizer import Tokenizer
+from foretext.training.engine import Engine
+
+TASKS = ("SST-2", "RTE")
+LOT = 50  # batches whose examples are sorted together: `mega_batch_mult` of transformers
+REHEARSAL = Shape(layers=2, width=32, heads=2)
+RATIOS = {"fp32": "HF fp32", "autocast": "HF autocast", "autocast, grouped": "HF grouped"}
+
+
+def main() -> None:
+    flags = parser(__doc__)
+    flags.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
+    flags.add_argument("--batches", type=int, default=8, help="batches of 32 examples in a turn (default: 8)")
+    flags.add_argument("--small", action="store_true", help="rehearse with a toy model; the figures mean nothing")
+    given = flags.parse_args()
+    shape = REHEARSAL if given.small else SHAPES["gpt1"]
+    engine = Engine.start("cpu", "bf16")
+    contenders: dict[str, Contender] = {}
+    ratios: dict[str, tuple[str, str]] = {}
+    for task in given.tasks:
+        examples = drawn(task, given.batches * BATCH * (given.rounds + 1), shape.context)
+        contenders |= of_task(task, shape, examples, given.batches, engine)
+        ratios |= {f"{task}, {name}": (f"{task}: foretext", f"{task}: {other}") for name, other in RATIOS.items()}
+    measured = measure(contenders, rounds=given.rounds, peaks=("bf16",))
+    facts = {"batches_a_turn": given.batches, "small": given.small, "packages": ("transformers",)}
+    show(report("finetune", measured, unit="examples/s", ratios=ratios, dtype="bf16", **facts), given.json)
+
+
+def drawn(task: str, count: int, context: int) -> list[Encoded]:
+    """`count` training examples of the task by chance, as ids of the released vocabulary."""
+    tokenizer = Tokenizer.openai(Path(os.environ["FORETEXT_DATA"]) / "gpt1-bpe")
+    data = read_labelled_data(LabelledDataSettings(task=task), seed=0)
+    order = np.random.default_rng(0).permutation(len(data.train))
+    chosen = [data.train[index] for index in np.resize(order, count)]
+    return encode(chosen, data.schema, tokenizer, context)
+
+
+def of_task(task: str, shape: Shape, examples: Sequence[Encoded], batches: int, engine: Engine) -> dict[str, Contender]:
+    """Ours and the others on these examples; theirs share one model, so that all fit into memory."""
+    random, grouped = cut(examples), cut(grouped_by_length(examples))
+    ours = finetuning(shape, lambda update: random[update % len(random)], engine)
+    theirs = TransformersLoop(shape, "cpu")
+
+    def foretext(turn: int) -> Work:
+        ours.update(batches)
+        return work(shape, random[turn * batches : (turn + 1) * batches])
+
+    def with_transformers(cut_up: list[Batch], autocast: bool) -> Callable[[int], Work]:
+        def turn(number: int) -> Work:
+            used = cut_up[number * batches : (number + 1) * batches]
+            for batch in used:
+                theirs.update(batch, autocast)
+            return work(shape, used)
+
+        return turn
+
+    return {
+        f"{task}: foretext": foretext,
+        f"{task}: HF fp32": with_transformers(random, False),
+        f"{task}: HF autocast": with_transformers(random, True),
+        f"{task}: HF grouped": with_transformers(grouped, True),
+    }
+
+
+def grouped_by_length(examples: Sequence[Encoded]) -> list[Encoded]:
+    """The examples in the order in which batches of one length each come, these batches shuffled."""
+    batches: list[list[Encoded]] = []
+    for first in range(0, len(examples), LOT * BATCH):
+        lot = sorted(examples[first : first + LOT * BATCH], key=lambda item: len(item.sequences[0]))
+        batches += [lot[start : start + BATCH] for start in range(0, len(lot), BATCH)]
+    order = np.random.default_rng(1).permutation(len(batches))
+    return [item for index in order for item in batches[index]]
+
+
+def cut(examples: Sequence[Encoded]) -> list[Batch]:
+    return [packed(examples[first : first + BATCH]) for first in range(0, len(examples), BATCH)]
+
+
+def work(shape: Shape, batches: Sequence[Batch]) -> Work:
+    """What the updates were worth: the useful operations of the real tokens, with logits for each target."""
+    lengths = [int(length) for batch in batches for length in batch.lengths]
+    logits = sum(lengths) - len(lengths)
+    sizes = {"layers": shape.layers, "width": shape.width, "logits": logits, "rows": shape.rows}
+    return Work(len(lengths), flops=training_flops(lengths, **sizes))
+
+
+if __name__ == "__main__":
+    main()
