@@ -7,10 +7,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from foretext.batch import pack
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT
-from foretext.model.sequences import Sequences
 
 
 def generate(
@@ -37,22 +35,38 @@ def generate(
     if temperature < 0 or top_k < 0 or not 0 < top_p <= 1:
         raise SettingsError("temperature and top-k are 0 or more, top-p is above 0 and at most 1")
     generator = torch.Generator().manual_seed(seed)
-    context, seen = model.settings.context, list(prompt)
-    model.eval()
+    reader, seen = Reader(model.eval()), list(prompt)
+    unread = seen
     for _ in range(tokens):
-        if len(seen) > context:
-            seen = seen[-(context // 2 or 1) :]
-        following = _draw(_next_logits(model, seen), temperature, top_k, top_p, generator)
-        seen.append(following)
+        if len(seen) > reader.context:
+            unread = seen = seen[-(reader.context // 2 or 1) :]
+            reader = Reader(model)  # every token has another place now
+        following = _draw(reader.next_logits(unread), temperature, top_k, top_p, generator)
+        unread = [following]
+        seen = [*seen, following]
         yield following
 
 
-def _next_logits(model: GPT, ids: Sequence[int]) -> Tensor:
-    with torch.no_grad():
-        hidden = model(Sequences.of(pack([[ids]]), model.embedding.device))
-        logits = hidden.states[-1] @ hidden.matrix[: model.settings.vocabulary].T
-        following: Tensor = logits.float().cpu()
-        return following
+class Reader:
+    """A model that reads one sequence, a few tokens at a time, and keeps what its layers need of those before."""
+
+    def __init__(self, model: GPT) -> None:
+        self.model = model
+        self.context = model.settings.context
+        self.read = 0
+        self.memories = [block.memory(self.context) for block in model.blocks]
+
+    def next_logits(self, ids: Sequence[int]) -> Tensor:
+        """Logits of the token behind `ids`, which follow what was read before: those of a pass over all of it."""
+        with torch.no_grad():
+            device = self.model.embedding.device
+            positions = torch.arange(self.read, self.read + len(ids), device=device)
+            matrix, states = self.model.embed(torch.tensor(ids, device=device), positions)
+            for block, memory in zip(self.model.blocks, self.memories, strict=True):
+                states = block.go_on(states, memory)
+            self.read += len(ids)
+            logits: Tensor = (states[-1] @ matrix[: self.model.settings.vocabulary].T).float().cpu()
+            return logits
 
 
 def _draw(logits: Tensor, temperature: float, top_k: int, top_p: float, generator: torch.Generator) -> int:

@@ -22,7 +22,7 @@ from foretext.model.embedding import embedded
 from foretext.model.heads import TaskHead
 from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
-from foretext.model.transformer import Block
+from foretext.model.transformer import Block, picked
 
 if TYPE_CHECKING:
     from foretext.model.settings import Backbone, HeadSettings, ModelSettings
@@ -49,7 +49,9 @@ class GPT(nn.Module):
         super().__init__()
         self.settings = settings
         self.recompute = False  # whether activations inside the layers are computed again for the gradient, not kept
-        self.compiled: Callable[[nn.Module, Tensor, Sequences], Tensor] | None = None  # runs a layer, in training
+        self.compiled: Callable[[nn.Module, Tensor, Sequences, Tensor | None], Tensor] | None = (
+            None  # runs a layer, in training
+        )
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
@@ -64,8 +66,11 @@ class GPT(nn.Module):
         """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact."""
         return Sequences.of(batch, self.embedding.device, share_prefixes=self.shares_prefixes)
 
-    def forward(self, sequences: Sequences) -> Hidden:
-        """States of every token of every sequence; of one that sequences share, once.
+    def forward(self, sequences: Sequences, at: Tensor | None = None) -> Hidden:
+        """States of every token of every sequence, of one that sequences share, once; with `at`, only of those tokens.
+
+        They come in the order of `at`. The last layer's attention then mixes for all, and everything behind it is
+        computed for those alone.
 
         Raises:
             SettingsError: a sequence is longer than the context.
@@ -74,26 +79,28 @@ class GPT(nn.Module):
             raise SettingsError(
                 f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
             )
-        matrix, states = self._embed(sequences)
+        matrix, states = self.embed(sequences.tokens, sequences.positions)
         layer = self.compiled if self.compiled and self.training else _layer
-        for block in self.blocks:
+        last = len(self.blocks) - 1
+        for number, block in enumerate(self.blocks):
+            given = block, states, sequences, at if number == last else None
             if self.recompute and torch.is_grad_enabled():
-                states = checkpoint(layer, block, states, sequences, use_reentrant=False)  # restores the random state
+                states = checkpoint(layer, *given, use_reentrant=False)  # restores the random state
             else:
-                states = layer(block, states, sequences)
-        return Hidden(states, matrix)
+                states = layer(*given)
+        return Hidden(states if len(self.blocks) else picked(states, at), matrix)
 
     def compile_layers(self, *, graphs: bool = False) -> None:
         """Has torch.compile make one program for all layers, used in training; with `graphs` run as a CUDA graph."""
         self.compiled = torch.compile(_layer, mode="reduce-overhead" if graphs else None)
 
-    def _embed(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
+    def embed(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
         probability = self.settings.embedding_dropout
         on_matrix = self.settings.embedding_dropout_on == "matrix"
-        places = sequences.positions + self.settings.first_position
+        places = positions + self.settings.first_position
         of_matrix = probability if on_matrix and self.training else 0.0
-        matrix, states = embedded(self.embedding, sequences.tokens, places, of_matrix)
+        matrix, states = embedded(self.embedding, tokens, places, of_matrix)
         return matrix, states if on_matrix else dropout(states, probability, self.training)
 
     def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:
@@ -104,12 +111,22 @@ class GPT(nn.Module):
         states = hidden.states.index_select(0, sequences.ends) if at_extract else sequences.mean(hidden.states)
         return self.head(states, sequences)  # type: ignore[no-any-return]
 
+    def read(self, sequences: Sequences) -> Tensor:
+        """What `scores` gives for `self(sequences)`, without the states that the head does not read.
+
+        Raises:
+            SettingsError: there is no head, or a sequence is longer than the context.
+        """
+        if self.head is None or self.head.settings.reads != "extract":
+            return self.scores(self(sequences), sequences)
+        return self.head(self(sequences, sequences.ends).states, sequences)  # type: ignore[no-any-return]
+
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def _layer(block: nn.Module, states: Tensor, sequences: Sequences) -> Tensor:
-    return block(states, sequences)  # type: ignore[no-any-return]
+def _layer(block: nn.Module, states: Tensor, sequences: Sequences, at: Tensor | None) -> Tensor:
+    return block(states, sequences, at)  # type: ignore[no-any-return]
 
 
 def initialize(model: nn.Module, deviation: float, seed: int) -> None:

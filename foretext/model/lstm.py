@@ -9,6 +9,7 @@ paper says no more of it; norms and forget gates are ours.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,12 +17,19 @@ from torch import Tensor, nn
 
 from foretext.model.dropout import dropout
 from foretext.model.sequences import Sequences
-from foretext.model.transformer import LAYER_NORM_EPSILON
+from foretext.model.transformer import LAYER_NORM_EPSILON, picked
 
 if TYPE_CHECKING:
     from foretext.model.settings import ModelSettings
 
 FORGET_BIAS = 1.0  # a new layer remembers (Jozefowicz et al. 2015)
+
+
+@dataclass
+class LSTMState:
+    """What a layer keeps of the tokens it has seen of one sequence: its output and cell, None before the first."""
+
+    state: tuple[Tensor, Tensor] | None = None
 
 
 class LSTMLayer(nn.Module):
@@ -36,12 +44,24 @@ class LSTMLayer(nn.Module):
         self.output_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
         self.residual_dropout = settings.residual_dropout
 
-    def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
-        """`(tokens, width)` to `(tokens, width)`; padding stands behind a sequence and changes none of its states."""
+    def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`; padding stands behind a sequence and changes none of its states.
+
+        With `at`, only those tokens' new states, in that order.
+        """
         assert sequences.joined is None, "an LSTM reads each sequence from its start"
         read, _ = self.lstm(sequences.spread(self.input_norm(states)))  # (sequences, longest, units)
-        read = dropout(self.output(sequences.gather(read)), self.residual_dropout, self.training)
-        return self.output_norm(read)  # type: ignore[no-any-return]
+        read = self.output(picked(sequences.gather(read), at))
+        return self.output_norm(dropout(read, self.residual_dropout, self.training))  # type: ignore[no-any-return]
+
+    def memory(self, context: int) -> LSTMState:
+        """An empty memory for `go_on`; it has the same size however long the context is."""
+        return LSTMState()
+
+    def go_on(self, states: Tensor, memory: LSTMState) -> Tensor:
+        """`forward` without dropout for the tokens `(tokens, width)` of one sequence that follow those in `memory`."""
+        read, memory.state = self.lstm(self.input_norm(states), memory.state)
+        return self.output_norm(self.output(read))  # type: ignore[no-any-return]
 
     def open_forget_gates(self) -> None:
         """Sets the bias of the forget gates, the second quarter in torch's order of gates."""

@@ -35,14 +35,48 @@ class Attention(nn.Module):
         self.query_key_value = nn.Linear(settings.width, 3 * settings.width)
         self.output = nn.Linear(settings.width, settings.width)
 
-    def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
-        """`(tokens, width)` to `(tokens, width)`; scores are divided by the root of a head's width."""
+    def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`, or `(len(at), width)`; scores are divided by the root of a head's width."""
         grid = sequences.spread(self.query_key_value(states))  # (rows, longest_row, 3 * width)
         query, key, value = (
             part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
         )  # (rows, heads, longest_row, width / heads)
         mixed = _attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
-        return self.output(sequences.gather(mixed.transpose(1, 2).flatten(2)))  # type: ignore[no-any-return]
+        return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
+
+    def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
+        """`forward` for the tokens `(tokens, width)` of one sequence that follow those in `memory`, which then has them too."""
+        query, key, value = self.query_key_value(states).view(len(states), 3, self.heads, -1).permute(1, 2, 0, 3)
+        keys, values = memory.add(key, value)  # (heads, tokens so far, width / heads)
+        visible = torch.ones(query.shape[1], keys.shape[1], dtype=torch.bool, device=keys.device)
+        visible = visible.tril_(keys.shape[1] - query.shape[1])
+        mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
+        return self.output(mixed.transpose(0, 1).flatten(1))  # type: ignore[no-any-return]
+
+
+class KeysAndValues:
+    """What a layer's attention keeps of the tokens it has seen of one sequence, so that each is computed once."""
+
+    def __init__(self, context: int) -> None:
+        self.context = context
+        self.seen = 0
+        self.kept: tuple[Tensor, Tensor] | None = None  # each (heads, context, width / heads)
+
+    def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of all tokens so far, the new ones `(heads, tokens, width / heads)` behind the others."""
+        if self.kept is None:
+            heads, _, width = key.shape
+            self.kept = key.new_empty(heads, self.context, width), key.new_empty(heads, self.context, width)
+        first, self.seen = self.seen, self.seen + key.shape[1]
+        for kept, new in zip(self.kept, (key, value), strict=True):
+            kept[:, first : self.seen] = new
+        keys, values = self.kept
+        return keys[:, : self.seen], values[:, : self.seen]
+
+
+def picked(values: Tensor, at: Tensor | None) -> Tensor:
+    """The rows `at` of `values`, or all."""
+    return values if at is None else values.index_select(0, at)
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
@@ -93,8 +127,18 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
         self.residual_dropout = settings.residual_dropout
 
-    def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
-        attended = dropout(self.attention(states, sequences), self.residual_dropout, self.training)
-        states = self.attention_norm(states + attended)
+    def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`; with `at`, only those tokens' new states, in that order."""
+        attended = dropout(self.attention(states, sequences, at), self.residual_dropout, self.training)
+        states = self.attention_norm(picked(states, at) + attended)
         fed = dropout(self.feed_forward(states), self.residual_dropout, self.training)
         return self.feed_forward_norm(states + fed)  # type: ignore[no-any-return]
+
+    def memory(self, context: int) -> KeysAndValues:
+        """An empty memory for `go_on`."""
+        return KeysAndValues(context)
+
+    def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
+        """`forward` without dropout for the next tokens of one sequence, `(tokens, width)`."""
+        states = self.attention_norm(states + self.attention.go_on(states, memory))
+        return self.feed_forward_norm(states + self.feed_forward(states))  # type: ignore[no-any-return]

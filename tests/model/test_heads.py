@@ -103,3 +103,15 @@ def test_the_head_reads_the_extract_token_or_the_mean_of_all_states(reads):
         "mean": torch.stack([hidden.states[:3].mean(0), hidden.states[3:].mean(0)]),
     }
     torch.testing.assert_close(model.scores(hidden, batch), model.head.linear(read[reads]))
+
+
+@pytest.mark.parametrize("reads", ["extract", "mean"])
+@pytest.mark.parametrize("combine", ["one", "add", "choose"])
+def test_scores_read_where_the_head_looks_are_those_of_a_whole_pass(combine, reads):
+    outputs = 1 if combine == "choose" else 3
+    settings = ModelSettings(vocabulary=20, context=8, layers=2, width=16, heads=2, initial_deviation=0.3)
+    gpt = GPT(settings, HeadSettings(combine=combine, outputs=outputs, reads=reads), seed=1).eval()
+    batch = Sequences.of(pack([[[1, 2, 3], [4, 5]], [[6], [7, 8, 9, 1]]] if combine != "one" else [[[1, 2, 3]], [[4]]]))
+    with torch.no_grad():
+        # Sums run in another order for other shapes: a few units in the last of float32's seven digits.
+        torch.testing.assert_close(gpt.read(batch), gpt.scores(gpt(batch), batch), rtol=0, atol=1e-6)

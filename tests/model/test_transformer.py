@@ -41,6 +41,15 @@ def test_point_11_a_sequence_is_the_same_alone_and_among_others(either, states):
     torch.testing.assert_close(among[7:10], alone, rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize("layers", [0, 1, 2])
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_states_asked_for_alone_are_those_of_a_pass_for_all(enlarged, layers, backbone):
+    model = enlarged(SETTINGS.model_copy(update={"backbone": backbone, "lstm_units": 24, "layers": layers}))
+    sequences, at = Sequences.of(pack([[[1, 2, 3]], [[4, 5]]])), torch.tensor([4, 2, 0])
+    with torch.no_grad():
+        torch.testing.assert_close(model(sequences, at).states, model(sequences).states[at], rtol=0, atol=1e-14)
+
+
 def test_point_01_the_states_are_those_of_the_formulas_written_out(model, states):
     """An independent forward pass: loops over heads and positions, straight from the formulas."""
     ids = [3, 1, 4, 1, 5]
