@@ -54,7 +54,7 @@ class Reader:
         self.model = model
         self.context = model.settings.context
         self.read = 0
-        self.memories = [block.memory(self.context) for block in model.blocks]
+        self.memories = [block.memory(self.context) for block in model.layers]
 
     def next_logits(self, ids: Sequence[int]) -> Tensor:
         """Logits of the token behind `ids`, which follow what was read before: those of a pass over all of it."""
@@ -62,7 +62,7 @@ class Reader:
             device = self.model.embedding.device
             positions = torch.arange(self.read, self.read + len(ids), device=device)
             matrix, states = self.model.embed(torch.tensor(ids, device=device), positions)
-            for block, memory in zip(self.model.blocks, self.memories, strict=True):
+            for block, memory in zip(self.model.layers, self.memories, strict=True):
                 states = block.go_on(states, memory)
             self.read += len(ids)
             logits: Tensor = (states[-1] @ matrix[: self.model.settings.vocabulary].T).float().cpu()

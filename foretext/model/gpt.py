@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -49,18 +49,18 @@ class GPT(nn.Module):
         super().__init__()
         self.settings = settings
         self.recompute = False  # whether activations inside the layers are computed again for the gradient, not kept
-        self.compiled: Callable[[nn.Module, Tensor, Sequences, Tensor | None], Tensor] | None = (
-            None  # runs a layer, in training
-        )
+        self.compiled: Callable[..., Tensor] | None = None  # runs a layer, in training
+        # Whether sequences that begin alike may be joined to trees; a recurrent layer reads each from its start.
+        self.shares_prefixes = settings.backbone == "transformer"
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
         initialize(self, settings.initial_deviation, seed)
 
     @property
-    def shares_prefixes(self) -> bool:
-        """Whether sequences that begin alike may be joined to trees; a recurrent layer reads each from its start."""
-        return self.settings.backbone == "transformer"
+    def layers(self) -> list[Any]:
+        """The blocks as they are, whose methods torch's list of modules hides from type checkers."""
+        return list(self.blocks)
 
     def sequences(self, batch: Batch) -> Sequences:
         """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact."""

@@ -11,6 +11,7 @@ from foretext.settings import Settings
 
 SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind the vocabulary
 Backbone = Literal["transformer", "lstm"]
+AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
 Combine = Literal["one", "add", "choose"]
 Target = Literal["class", "grades", "value"]

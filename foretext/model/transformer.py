@@ -36,7 +36,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(settings.width, settings.width)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
-        """`(tokens, width)` to `(tokens, width)`, or `(len(at), width)`; scores are divided by the root of a head's width."""
+        """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
         grid = sequences.spread(self.query_key_value(states))  # (rows, longest_row, 3 * width)
         query, key, value = (
             part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
@@ -45,7 +45,7 @@ class Attention(nn.Module):
         return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
-        """`forward` for the tokens `(tokens, width)` of one sequence that follow those in `memory`, which then has them too."""
+        """`forward` for the next tokens of one sequence, `(tokens, width)`; `memory` has those before, then these."""
         query, key, value = self.query_key_value(states).view(len(states), 3, self.heads, -1).permute(1, 2, 0, 3)
         keys, values = memory.add(key, value)  # (heads, tokens so far, width / heads)
         visible = torch.ones(query.shape[1], keys.shape[1], dtype=torch.bool, device=keys.device)

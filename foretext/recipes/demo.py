@@ -268,7 +268,9 @@ def _compare(
         run = runs[f"{task.name}-{arm}"].result()
         for line in run.said:
             log.info(line)
-        predictions[arm] = Predictor.load(run.folder, device=settings.device).answer_all(test.examples)
+        predictions[arm] = Predictor.load(run.folder, device=settings.device, precision="fp32").answer_all(
+            test.examples
+        )
         bar.advance(1, text=run.folder.name)
     scored = {name: score_examples(test.examples, said, schema=train.schema) for name, said in predictions.items()}
     main = scored["pretrained"].main

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from foretext.model.settings import AnswerPrecision
 from foretext.recipes.labelled_data import FileSettings
 from foretext.settings import Settings
 
 if TYPE_CHECKING:
     from foretext.evaluation.scoring import Evaluation
+    from foretext.recipes.int8_report import Int8Report
 
 
 class EvaluateSettings(Settings):
@@ -32,8 +34,11 @@ class EvaluateSettings(Settings):
     """Also write a report to this HTML file: confusions, calibration, gravest mistakes."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    precision: AnswerPrecision = "auto"
+    """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
+    int8: bytes, on CPUs, with a report of what that changes beside fp32, kept in the run."""
     tokens_per_batch: int = Field(8_192, ge=1)
-    """How many tokens go through the model at once; the scores do not depend on it."""
+    """How many tokens go through the model at once; the answers do not depend on it."""
     seed: int = Field(0, ge=0)
     """Decides the bootstrap's resamples."""
     file: FileSettings = FileSettings()
@@ -48,11 +53,14 @@ class Evaluated:
     evaluation: Evaluation
     cut: int  # examples that did not fit the context whole
     report: Path | None
+    precision: str
+    int8: Int8Report | None = None
 
     def lines(self) -> list[str]:
         cut = [f"{self.cut:,} examples were cut to fit the context"] if self.cut else []
         report = [f"report written to {self.report}"] if self.report else []
-        return [*self.evaluation.lines(), *cut, *report]
+        int8 = ["", *self.int8.lines()] if self.int8 else []
+        return [*self.evaluation.lines(), f"computed in {self.precision}", *cut, *int8, *report]
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -60,6 +68,8 @@ class Evaluated:
             "data": str(self.data),
             **self.evaluation.to_json(),
             "cut": self.cut,
+            "precision": self.precision,
+            "int8": self.int8 and self.int8.to_json(),
             "report": str(self.report) if self.report else None,
         }
 
@@ -71,13 +81,16 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         ModelError: the model is missing, damaged, or has no task.
         DataError: the examples cannot be used; all bad rows are named together.
     """
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
     from foretext.evaluation.scoring import score_examples
     from foretext.progress import progress
     from foretext.serving.predictor import Predictor
     from foretext.tasks.encode import encode
     from foretext.tasks.reading import read_labelled
 
-    predictor = Predictor.load(settings.model, device=settings.device)
+    saved = load_model(find_model(settings.model))
+    predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
     schema = predictor.schema
     reading = read_labelled(
         settings.data,
@@ -91,6 +104,11 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
     with progress("evaluating", len(encoded), unit="examples") as bar:
         predictions = predictor.answer(encoded, tokens_per_batch=settings.tokens_per_batch, bar=bar)
     evaluation = score_examples(reading.examples, predictions, schema=schema, seed=settings.seed)
+    int8 = None
+    if predictor.precision == "int8":
+        from foretext.recipes.int8_report import compare
+
+        int8 = compare(saved, predictor, reading.examples, settings.data)
     if settings.report is not None:
         from foretext.evaluation.pages import evaluation_report
         from foretext.evaluation.report import write_report
@@ -105,4 +123,4 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         )
         write_report(settings.report, page)
     cut = sum(item.cut > 0 for item in encoded)
-    return Evaluated(settings.model, settings.data, evaluation, cut, settings.report)
+    return Evaluated(settings.model, settings.data, evaluation, cut, settings.report, predictor.precision, int8)

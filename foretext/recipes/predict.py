@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from foretext.errors import DataError
+from foretext.errors import DataError, SettingsError
+from foretext.model.settings import AnswerPrecision
 from foretext.recipes.labelled_data import FileSettings
 from foretext.settings import Settings
 from foretext.tasks.delimited import Row
@@ -22,6 +25,8 @@ from foretext.tasks.writing import write_rows
 if TYPE_CHECKING:
     from foretext.progress import Progress
     from foretext.serving.predictor import Prediction, Predictor
+
+log = logging.getLogger(__name__)
 
 DIGITS = 6  # of a probability in a file: what float32 can tell
 
@@ -43,6 +48,11 @@ class PredictSettings(Settings):
     """Columns of the answers, if they are called otherwise than in training."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    precision: AnswerPrecision = "auto"
+    """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
+    int8: bytes, on CPUs, after `evaluate --precision int8` or --check has shown what that changes."""
+    check: Path | None = None
+    """With --precision int8: labelled examples to compare int8 with fp32 on first; the report is kept in the run."""
     tokens_per_batch: int = Field(8_192, ge=1)
     """How many tokens go through the model at once; the answers do not depend on it."""
     file: FileSettings = FileSettings()
@@ -72,9 +82,8 @@ def predict(settings: PredictSettings) -> Predicted:
         DataError: a row cannot be used, or a column of the input would be overwritten; nothing is written then.
     """
     from foretext.progress import progress
-    from foretext.serving.predictor import Predictor
 
-    predictor = Predictor.load(settings.model, device=settings.device)
+    predictor = _predictor(settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
     with open_table(settings.data, settings.file.options()) as table, progress("predicting", None, unit="rows") as bar:
@@ -84,6 +93,34 @@ def predict(settings: PredictSettings) -> Predicted:
         answered = _answered(predictor, rows, table.source, settings.tokens_per_batch, bar)
         count = write_rows(settings.out, answered, out_format)
     return Predicted(count, settings.out)
+
+
+def _predictor(settings: PredictSettings) -> Predictor:
+    """The model, ready to be asked; in int8 only once it has been compared with fp32.
+
+    Raises:
+        SettingsError: int8 without such a comparison, or a comparison without int8.
+    """
+    from foretext.checkpoints.names import find_model
+    from foretext.checkpoints.saved_model import load_model
+    from foretext.serving.predictor import Predictor
+
+    if settings.check is not None and settings.precision != "int8":
+        raise SettingsError("--check compares int8 with fp32; add --precision int8")
+    saved = load_model(find_model(settings.model))
+    predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
+    if settings.check is not None:
+        from foretext.recipes.int8_report import compare
+        from foretext.tasks.reading import read_labelled
+
+        examples = read_labelled(settings.check, predictor.schema, options=settings.file.options()).examples
+        for line in compare(saved, predictor, examples, settings.check).lines():
+            log.info("%s", line)
+    elif settings.precision == "int8":
+        from foretext.recipes.int8_report import require
+
+        require(saved)
+    return predictor
 
 
 def _answered(

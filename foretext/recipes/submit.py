@@ -103,7 +103,7 @@ def submit(settings: SubmitSettings) -> Submitted:
     found = [(one, split, name) for one, split, name in wanted if one.find(root, split)]
     if not found:
         raise DataError(wanted[0][0].missing(root, wanted[0][1]))
-    predictor = Predictor.load(settings.run, device=settings.device)
+    predictor = Predictor.load(settings.run, device=settings.device, precision="fp32")
     _check_same_task(predictor.schema, task, wanted[0][2], settings.run)
     written = [_write(predictor, one.rows(root, split), settings.out / name) for one, split, name in found]
     absent = [

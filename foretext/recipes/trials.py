@@ -181,7 +181,7 @@ def _scored(run: Path, tests: Mapping[str, Sequence[Example]], device: str) -> d
     from foretext.evaluation.scoring import score_examples
     from foretext.serving.predictor import Predictor
 
-    predictor = Predictor.load(run, device=device)
+    predictor = Predictor.load(run, device=device, precision="fp32")
     sets = {}
     for name, examples in tests.items():
         predictions = predictor.answer_all(examples)

@@ -1,9 +1,14 @@
-"""A fine-tuned model answers: examples in, labels and probabilities out, in the order they came."""
+"""A fine-tuned model answers: examples in, labels and probabilities out, in the order they came.
+
+Examples that the model would read alike are computed once, and a number of answers is kept for when they are asked for
+again. That changes nothing: an answer follows from its example alone. In bf16 and int8 it does so to the bit; in fp32,
+where torch chooses among kernels by the size of a batch, up to a few units in the last of seven digits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,8 +20,9 @@ import torch
 from foretext.checkpoints.names import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, ModelError
-from foretext.model.devices import find_device
+from foretext.model.devices import find_device, find_precision
 from foretext.model.gpt import GPT
+from foretext.model.packed import packed
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
@@ -26,6 +32,8 @@ from foretext.tasks.schema import TaskSchema
 
 Array = npt.NDArray[np.float64]
 CHUNK = 4_096  # examples sorted by length together while streaming
+REMEMBERED = 16_384  # answers kept for examples that come again: some 20 MB where these are sentences
+Key = tuple[tuple[int, ...], ...]  # all that the model reads of an example
 
 
 @dataclass(frozen=True)
@@ -42,29 +50,45 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictor:
-    """A fine-tuned model on a device, ready to be asked."""
+    """A fine-tuned model on a device, in a precision, ready to be asked."""
 
     gpt: GPT
     schema: TaskSchema
     saved: SavedModel
+    precision: str = "fp32"
+    remembered: int = REMEMBERED
+    seen: dict[Key, Array] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def load(cls, name: str | Path, *, device: str = "auto") -> Predictor:
+    def load(
+        cls, name: str | Path, *, device: str = "auto", precision: str = "auto", remembered: int = REMEMBERED
+    ) -> Predictor:
         """The predictor of a fine-tuned run, by folder or name.
+
+        `precision` is fp32, bf16, int8, or auto: bf16 where the hardware computes in it, else fp32. `remembered` is how
+        many answers are kept for examples that come again.
 
         Raises:
             ModelError: there is no such model, it is damaged, or was never fine-tuned.
+            SettingsError: the model or the device cannot compute in that precision.
         """
-        return cls.of(load_model(find_model(name)), device=device)
+        return cls.of(load_model(find_model(name)), device=device, precision=precision, remembered=remembered)
 
     @classmethod
-    def of(cls, saved: SavedModel, *, device: str = "auto") -> Predictor:
+    def of(
+        cls, saved: SavedModel, *, device: str = "auto", precision: str = "auto", remembered: int = REMEMBERED
+    ) -> Predictor:
         """The predictor of a model in memory."""
         if saved.task is None or saved.gpt.head is None:
             raise ModelError(
                 f"{saved.folder or 'this model'} is a language model without a task; `foretext finetune` gives it one"
             )
-        return cls(saved.gpt.to(find_device(device)).eval(), TaskSchema.from_dict(saved.task), saved)
+        found = find_device(device)
+        chosen = find_precision(precision, found)
+        if precision == "auto" and saved.gpt.settings.backbone != "transformer":
+            chosen = "fp32"
+        gpt = packed(saved.gpt.to(found).eval(), chosen)
+        return cls(gpt, TaskSchema.from_dict(saved.task), replace(saved, gpt=gpt), chosen, remembered)
 
     def predict(self, examples: Iterable[Any]) -> list[Prediction]:
         """One prediction for each example, in order.
@@ -89,12 +113,26 @@ class Predictor:
         self, encoded: Sequence[Encoded], *, tokens_per_batch: int = TOKENS_PER_BATCH, bar: Progress | None = None
     ) -> Predictions:
         """Predictions for examples that are ids already."""
-        return answer(self.gpt, self.schema, encoded, tokens_per_batch=tokens_per_batch, bar=bar)
+        keys = [_key(item) for item in encoded]
+        new = {key: item for key, item in zip(keys, encoded, strict=True) if key not in self.seen}
+        if bar is not None:
+            bar.advance(len(encoded) - len(new))
+        scores = outputs(self.gpt, self.schema, list(new.values()), tokens_per_batch=tokens_per_batch, bar=bar)
+        found = dict(zip(new, scores, strict=True))
+        answers = [found[key] if key in found else self.seen[key] for key in keys]
+        self._remember(found)
+        return _as_predictions(answers, self.schema)
+
+    def _remember(self, found: Mapping[Key, Array]) -> None:
+        """Keeps the newest answers, the oldest go."""
+        self.seen.update(found)
+        for key in list(islice(self.seen, max(0, len(self.seen) - self.remembered))):
+            del self.seen[key]
 
 
-def load(name: str | Path, *, device: str = "auto") -> Predictor:
+def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Predictor:
     """The predictor of a fine-tuned run, by folder or name: `load(RUN).predict(["a text", …])`."""
-    return Predictor.load(name, device=device)
+    return Predictor.load(name, device=device, precision=precision)
 
 
 def answer(
@@ -105,27 +143,46 @@ def answer(
     tokens_per_batch: int = TOKENS_PER_BATCH,
     bar: Progress | None = None,
 ) -> Predictions:
-    """What `gpt` says of the examples, in their order; batches are sorted by length inside."""
+    """What `gpt` says of the examples, in their order."""
+    return _as_predictions(outputs(gpt, schema, encoded, tokens_per_batch=tokens_per_batch, bar=bar), schema)
+
+
+def outputs(
+    gpt: GPT,
+    schema: TaskSchema,
+    encoded: Sequence[Encoded],
+    *,
+    tokens_per_batch: int = TOKENS_PER_BATCH,
+    bar: Progress | None = None,
+) -> list[Array]:
+    """The numbers behind each answer: a score a class or answer, or the value; batches are sorted by length inside."""
     assert gpt.head is not None, "a model without a head gives no answers"
-    outputs: list[Array] = [np.empty(0)] * len(encoded)
+    found: list[Array] = [np.empty(0)] * len(encoded)
     was_training = gpt.training
     gpt.eval()
-    with torch.no_grad():
+    with torch.inference_mode():
         for indices, batch in length_sorted(encoded, tokens_per_batch):
-            sequences = gpt.sequences(batch)
-            scores = gpt.scores(gpt(sequences), sequences)
+            scores = gpt.read(gpt.sequences(batch))
             values = gpt.head.values(scores) if schema.graded else scores
             counts = [len(encoded[index].sequences) for index in indices] if schema.kind == "choice" else None
             for index, output in zip(indices, _by_example(values, counts), strict=True):
-                outputs[index] = output
+                found[index] = output
             if bar is not None:
                 bar.advance(len(indices))
     gpt.train(was_training)
+    return found
+
+
+def _as_predictions(answers: Sequence[Array], schema: TaskSchema) -> Predictions:
     if schema.graded:
-        return of_scores(np.array(outputs, dtype=np.float64))
+        return of_scores(np.array(answers, dtype=np.float64))
     if schema.kind == "choice":
-        return of_answers(outputs)
-    return of_classes(_softmax(np.stack(outputs)), schema.classes)
+        return of_answers(answers)
+    return of_classes(_softmax(np.stack(answers)), schema.classes)
+
+
+def _key(encoded: Encoded) -> Key:
+    return tuple(map(tuple, encoded.sequences))
 
 
 def as_example(value: Any, schema: TaskSchema) -> Example:

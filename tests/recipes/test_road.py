@@ -112,7 +112,7 @@ def test_predictions_come_in_input_order_with_the_inputs_columns(classifier, lab
 
 
 def test_predictions_do_not_depend_on_the_batch_size(classifier, labelled):
-    predictor = Predictor.load(classifier, device="cpu")
+    predictor = Predictor.load(classifier, device="cpu", remembered=0)
     texts = [row["text"] for row in csv.DictReader((labelled / "test.csv").open())]
     one, many = (list(predictor.stream(texts, tokens_per_batch=size)) for size in (1, 8_192))
     assert [p.label for p in one] == [p.label for p in many]

@@ -1,0 +1,144 @@
+"""A decoder for answering alone: linear layers that hold bf16 or int8 weights, laid out as the processor likes them.
+
+            weights                                activations          a product is summed in
+    bf16    rounded                                rounded              fp32
+    int8    a byte, a scale an output channel      a byte, a scale a    whole numbers, exactly
+                                                   token
+
+Embeddings, norms, attention, head and what is added up stay in fp32. What a token's row gives depends on that row
+alone, so an answer does not depend on what else is in the batch.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from foretext.errors import SettingsError, UnknownName
+from foretext.model.gpt import GPT
+from foretext.model.transformer import Block, FeedForward
+
+LARGEST = 127  # of a signed byte
+ZERO = 128  # the unsigned byte that stands for 0: the processor multiplies unsigned by signed bytes
+SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
+INT8_FEATURES = ("avx512_vnni", "avx_vnni", "amx_int8")  # without one of these a CPU's byte products overflow or crawl
+GELU_ROWS = 64  # tokens at a time, whose values stay in the processor's cache
+GELU_SLOPE, GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
+
+
+def packed(gpt: GPT, precision: str) -> GPT:
+    """`gpt` for answers in `precision`, fp32 (itself), bf16 or int8; it shares its embedding and head with `gpt`.
+
+    Raises:
+        SettingsError: the model or its device cannot compute so.
+    """
+    if precision == "fp32":
+        return gpt
+    if precision not in LINEAR:
+        raise UnknownName("precision", precision, ("fp32", *LINEAR))
+    if gpt.settings.backbone != "transformer":
+        raise SettingsError(f"{precision} is for Transformers, and this model is an LSTM; use --precision fp32")
+    if precision == "int8":
+        _check_int8(gpt.embedding.device)
+    linear = LINEAR[precision]
+    instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding, id(gpt.head): gpt.head}
+    for block in gpt.blocks:
+        assert isinstance(block, Block)
+        instead[id(block.attention.query_key_value)] = linear(block.attention.query_key_value)
+        instead[id(block.attention.output)] = linear(block.attention.output)
+        instead[id(block.feed_forward)] = PackedFeedForward(block.feed_forward, linear)
+    made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
+    made.shares_prefixes = False  # a tree's row depends on what else is in the batch
+    return made
+
+
+def _check_int8(device: torch.device) -> None:
+    features = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    if not any(features.get(feature) for feature in INT8_FEATURES):
+        where = "this processor has no instructions for it" if device.type == "cpu" else f"not for {device.type}"
+        raise SettingsError(f"int8 is for CPUs with VNNI; {where}; use --precision bf16 or fp32")
+
+
+class PackedFeedForward(nn.Module):
+    """The feed-forward layer, GELU taken together with the product before it where that is possible."""
+
+    def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.expand, self.contract = linear(source.expand, gelu=True), linear(source.contract)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.contract(self.expand(states))  # type: ignore[no-any-return]
+
+
+class Bf16Linear(nn.Module):
+    """A linear layer with bf16 weights; takes any floats, gives fp32, or bf16 where GELU follows."""
+
+    def __init__(self, source: nn.Linear, *, gelu: bool = False) -> None:
+        super().__init__()
+        self.gelu = gelu
+        self.bias = source.bias.detach().bfloat16()
+        weight = source.weight.detach().bfloat16()
+        self.laid_out = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
+
+    def forward(self, states: Tensor) -> Tensor:
+        rows = states.to(torch.bfloat16)
+        if self.laid_out:
+            after, form = ("gelu", "tanh") if self.gelu else ("none", None)
+            product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, after, [], form)
+        else:
+            product = functional.linear(rows, self.weight, self.bias)
+            product = functional.gelu(product, approximate="tanh") if self.gelu else product
+        return product if self.gelu else product.float()
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with int8 weights; fp32 in and out."""
+
+    def __init__(self, source: nn.Linear, *, gelu: bool = False) -> None:
+        super().__init__()
+        self.gelu = gelu
+        weight = source.weight.detach().float()
+        self.scale = (weight.abs().amax(1) / LARGEST).clamp_(min=SMALLEST)  # (outputs,)
+        self.zeros = torch.zeros(len(self.scale), dtype=torch.int32)
+        self.bias = source.bias.detach().float()
+        self.weight = torch.ops.onednn.qlinear_prepack((weight / self.scale[:, None]).round_().to(torch.int8), None)
+
+    def forward(self, states: Tensor) -> Tensor:
+        scale = torch.maximum(states.amax(-1, keepdim=True), -states.amin(-1, keepdim=True))  # (tokens, 1)
+        scale = scale.div_(LARGEST).clamp_(min=SMALLEST)
+        signed = (states * scale.reciprocal()).round_().to(torch.int8)
+        product = torch.ops.onednn.qlinear_pointwise(
+            signed.view(torch.uint8).bitwise_xor_(ZERO),  # the same plus 128
+            1.0,
+            ZERO,
+            self.weight,
+            self.scale,
+            self.zeros,
+            None,
+            1.0,
+            0,
+            torch.float32,
+            "none",
+            [],
+            "",
+        )
+        product = product.mul_(scale).add_(self.bias)
+        return gelu_(product) if self.gelu else product
+
+
+def gelu_(values: Tensor) -> Tensor:
+    """The tanh form of GELU, in place: x · sigmoid(2·√(2/π)·(x + 0.044715·x³)), at half of what torch's costs a CPU."""
+    for rows in torch.split(values, GELU_ROWS):
+        inner = rows.square().mul_(GELU_SLOPE * GELU_CUBIC).add_(GELU_SLOPE).mul_(rows)
+        rows.mul_(inner.sigmoid_())
+    return values
+
+
+LINEAR: dict[str, Callable[..., nn.Module]] = {"bf16": Bf16Linear, "int8": Int8Linear}

@@ -1,0 +1,98 @@
+"""What int8 changes, measured on a person's own labelled examples before int8 answers others; kept in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foretext.errors import SettingsError
+
+if TYPE_CHECKING:
+    from foretext.checkpoints.saved_model import SavedModel
+    from foretext.evaluation.scoring import Evaluation
+    from foretext.serving.predictor import Predictor
+    from foretext.tasks.examples import Example
+    from foretext.tasks.predictions import Predictions
+
+NAME = "int8.json"
+
+
+@dataclass(frozen=True)
+class Int8Report:
+    """Scores in fp32 and in int8 on the same examples, and how far the answers agree.
+
+    `agreement` is the share of equal labels; for scores, which are never equal, None, and `difference` is the mean
+    distance between the two.
+    """
+
+    weights: str  # SHA-256 of the weights it is about
+    data: str
+    count: int
+    metrics: dict[str, tuple[float, float]]  # fp32, int8
+    agreement: float | None
+    difference: float | None
+
+    @classmethod
+    def of(cls, weights: str, data: Path, scored: dict[str, tuple[Evaluation, Predictions]]) -> Int8Report:
+        """The report of what fp32 and int8 said of the examples of `data`; `scored` is by precision."""
+        (exact, said), (quick, also) = scored["fp32"], scored["int8"]
+        pairs = list(zip(said.labels, also.labels, strict=True))
+        graded = said.probabilities is None
+        return cls(
+            weights=weights,
+            data=data.name,
+            count=len(pairs),
+            metrics={name: (one.value, quick.metrics[name].value) for name, one in exact.metrics.items()},
+            agreement=None if graded else sum(one == other for one, other in pairs) / len(pairs),
+            difference=sum(abs(float(a) - float(b)) for a, b in pairs) / len(pairs) if graded else None,
+        )
+
+    def lines(self) -> list[str]:
+        from foretext.evaluation.tables import text_table
+
+        rows = [[name, f"{100 * exact:.1f}", f"{100 * quick:.1f}"] for name, (exact, quick) in self.metrics.items()]
+        same = f"int8 gives {100 * self.agreement:.1f} % of the answers of fp32" if self.agreement is not None else ""
+        apart = f"scores of int8 are {self.difference:.4g} from those of fp32 on average" if not same else ""
+        return [*text_table(["score x 100", "fp32", "int8"], rows), f"{same or apart} ({self.count:,} examples)"]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare(saved: SavedModel, quick: Predictor, examples: Sequence[Example], data: Path) -> Int8Report:
+    """The report of `quick`, the int8 predictor of `saved`, on the labelled examples of `data`; it is kept in the run.
+
+    Raises:
+        DataError: a label is missing or none of the classes, or the run's folder cannot be written.
+    """
+    from foretext.evaluation.scoring import score_examples
+    from foretext.files import write_json
+    from foretext.serving.predictor import Predictor
+
+    scored = {}
+    exact = Predictor.of(saved, device=str(quick.gpt.embedding.device), precision="fp32")
+    for predictor in (exact, quick):
+        said = predictor.answer_all(examples)
+        scored[predictor.precision] = (score_examples(examples, said, schema=predictor.schema, resamples=0), said)
+    report = Int8Report.of(saved.fingerprint, data, scored)
+    if saved.folder is not None:
+        write_json(saved.folder / NAME, report.to_json())
+    return report
+
+
+def require(saved: SavedModel) -> None:
+    """Nothing, if the run holds a report about these very weights.
+
+    Raises:
+        SettingsError: it does not; the message says how to make one.
+    """
+    from foretext.checkpoints.tensors import read_json
+
+    file = (saved.folder or Path()) / NAME
+    if not file.is_file() or read_json(file).get("weights") != saved.fingerprint:
+        raise SettingsError(
+            "int8 changes some answers, and how many is not known for this model; `foretext evaluate "
+            f"{saved.folder} --data LABELLED --precision int8` measures it, or add --check LABELLED"
+        )

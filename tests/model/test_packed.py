@@ -1,0 +1,121 @@
+"""Layers that hold bf16 or int8 weights: what they compute, that rows do not touch, who may use them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import Linear, functional
+
+from foretext.batch import pack
+from foretext.errors import SettingsError
+from foretext.model.gpt import GPT
+from foretext.model.heads import HeadSettings
+from foretext.model.packed import INT8_FEATURES, LINEAR, Bf16Linear, Int8Linear, gelu_, packed
+from foretext.model.sequences import Sequences
+from foretext.model.settings import ModelSettings
+
+has_int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
+needs_int8 = pytest.mark.skipif(not has_int8, reason="this processor has no VNNI")
+KINDS = ["bf16", pytest.param("int8", marks=needs_int8)]
+SETTINGS = ModelSettings(vocabulary=50, context=40, layers=2, width=64, heads=4, initial_deviation=0.07)
+
+
+@pytest.fixture
+def linear():
+    torch.manual_seed(1)
+    return Linear(96, 160)
+
+
+@pytest.fixture
+def rows():
+    torch.manual_seed(2)
+    return torch.randn(37, 96) * torch.linspace(0.01, 30, 37)[:, None]
+
+
+def gelu(x):
+    return 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
+
+
+@pytest.mark.parametrize("after_gelu", [False, True])
+def test_a_bf16_layer_is_the_product_of_rounded_numbers(linear, rows, after_gelu):
+    w, b, x = (value.detach().bfloat16().double() for value in (linear.weight, linear.bias, rows))
+    exact = x @ w.T + b
+    exact = gelu(exact) if after_gelu else exact
+    with torch.no_grad():
+        given = Bf16Linear(linear, gelu=after_gelu)(rows).double()
+    # The result is rounded to bf16's 8 bits once; GELU may see it rounded before, as torch's own layers do.
+    torch.testing.assert_close(given, exact, rtol=2**-7, atol=1e-2)
+
+
+@needs_int8
+@pytest.mark.parametrize("after_gelu", [False, True])
+def test_an_int8_layer_is_the_product_of_whole_numbers_times_their_scales(linear, rows, after_gelu):
+    weight_scale = linear.weight.detach().abs().amax(1) / 127
+    row_scale = rows.abs().amax(1, keepdim=True) / 127
+    whole = (rows * row_scale.reciprocal()).round().long() @ (linear.weight / weight_scale[:, None]).round().long().T
+    exact = whole.double() * row_scale * weight_scale + linear.bias.detach()
+    exact = gelu(exact) if after_gelu else exact
+    with torch.no_grad():
+        given = Int8Linear(linear, gelu=after_gelu)(rows).double()
+    torch.testing.assert_close(given, exact, rtol=1e-5, atol=1e-5)  # scales and sums are float32
+
+
+@needs_int8
+def test_an_int8_layer_is_off_by_no_more_than_half_a_step_an_input():
+    """Each of 96 products misses by half a step of either factor at most, each in units of its largest."""
+    torch.manual_seed(1)
+    layer, rows = Linear(96, 8), torch.randn(5, 96)
+    with torch.no_grad():
+        miss = (Int8Linear(layer)(rows) - layer(rows)).abs()
+        largest = rows.abs().amax(1, keepdim=True) * layer.weight.abs().amax(1)
+    assert (miss <= 96 * largest * (1 / 127 + 1 / 127**2)).all()
+    assert miss.max() > 0
+
+
+@needs_int8
+def test_a_row_of_zeros_gives_the_bias(linear):
+    with torch.no_grad():
+        torch.testing.assert_close(Int8Linear(linear)(torch.zeros(3, 96)), linear.bias.expand(3, -1))
+
+
+def test_gelu_in_place_is_torchs():
+    values = torch.linspace(-30, 30, 10_001)
+    torch.testing.assert_close(gelu_(values.clone()[:, None])[:, 0], functional.gelu(values, approximate="tanh"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("after_gelu", [False, True])
+def test_a_row_is_the_same_to_the_bit_however_many_there_are(linear, rows, kind, after_gelu):
+    layer = LINEAR[kind](linear, gelu=after_gelu)
+    with torch.no_grad():
+        whole = layer(rows)
+        for count in (1, 2, 7, 16, 33):
+            assert torch.equal(layer(rows[:count]), whole[:count]), count
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_packed_model_scores_close_to_the_one_it_comes_from_and_leaves_it_alone(kind):
+    gpt = GPT(SETTINGS, HeadSettings(outputs=3), seed=1).eval()
+    before = {name: value.clone() for name, value in gpt.named_parameters()}
+    batch = Sequences.of(pack([[[1, 2, 3, 4]], [[5, 6]], [[7]]]))
+    with torch.no_grad():
+        exact, quick = gpt.read(batch), packed(gpt, kind).read(batch)
+    scale = exact.abs().max()
+    assert 0 < (exact - quick).abs().max() < 0.05 * scale  # 8 bits through two layers; swapped rows miss by `scale`
+    assert all(torch.equal(before[name], value) for name, value in gpt.named_parameters())
+
+
+def test_in_fp32_a_model_is_itself():
+    gpt = GPT(SETTINGS)
+    assert packed(gpt, "fp32") is gpt
+
+
+def test_an_lstm_is_not_packed():
+    with pytest.raises(SettingsError, match="LSTM"):
+        packed(GPT(SETTINGS.model_copy(update={"backbone": "lstm", "lstm_units": 16})), "bf16")
+
+
+def test_int8_is_refused_where_the_processor_has_no_instructions_for_it(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.raises(SettingsError, match="VNNI"):
+        packed(GPT(SETTINGS), "int8")

@@ -1,0 +1,111 @@
+"""Answers: the same however they are batched, repeated or remembered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from foretext.checkpoints.saved_model import SavedModel
+from foretext.errors import SettingsError, UnknownName
+from foretext.model.gpt import GPT
+from foretext.model.heads import HeadSettings
+from foretext.model.packed import INT8_FEATURES
+from foretext.model.settings import ModelSettings
+from foretext.serving.predictor import Predictor, outputs
+from foretext.tasks.examples import Encoded
+from foretext.tasks.schema import TaskSchema
+from foretext.tokenizer import Tokenizer
+
+SCHEMA = TaskSchema(kind="classification", text=("text",), label="label", classes=("a", "b", "c"))
+has_int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
+PRECISIONS = ["fp32", "bf16", pytest.param("int8", marks=pytest.mark.skipif(not has_int8, reason="no VNNI here"))]
+# A batch's size changes fp32 by a few units in the last of seven digits, as torch chooses among kernels; the products
+# of bf16 and int8 are those of each row alone, and what is between them is fp32 as well.
+TOLERANCE = 1e-6
+
+
+@pytest.fixture
+def saved(tmp_path) -> SavedModel:
+    (tmp_path / "words.txt").write_text("a cat saw a dog in the barn " * 5)
+    tokenizer = Tokenizer.learn([tmp_path / "words.txt"], 60)
+    shape = ModelSettings(vocabulary=tokenizer.size, context=64, layers=2, width=64, heads=4, initial_deviation=0.07)
+    return SavedModel(GPT(shape, HeadSettings(outputs=3), seed=2), tokenizer, task=SCHEMA.to_dict())
+
+
+def examples(count: int, lengths: tuple[int, int] = (3, 60)) -> list[Encoded]:
+    draw = np.random.default_rng(0)
+    return [Encoded([draw.integers(0, 30, draw.integers(*lengths)).tolist()]) for _ in range(count)]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("tokens_per_batch", [1, 97, 400])
+def test_answers_do_not_depend_on_the_batch(saved, precision, tokens_per_batch):
+    predictor = Predictor.of(saved, device="cpu", precision=precision, remembered=0)
+    given = examples(40)
+    whole, parts = (predictor.answer(given, tokens_per_batch=size) for size in (8_192, tokens_per_batch))
+    np.testing.assert_allclose(parts.probabilities, whole.probabilities, rtol=0, atol=TOLERANCE)
+    assert parts.labels == whole.labels
+
+
+def test_answers_come_in_the_order_of_the_examples(saved):
+    predictor = Predictor.of(saved, device="cpu", precision="fp32", remembered=0)
+    given = examples(20)
+    together = predictor.answer(given)
+    for index, item in enumerate(given):
+        alone = predictor.answer([item])
+        assert alone.probabilities is not None
+        np.testing.assert_allclose(together.probabilities[index], alone.probabilities[0], rtol=0, atol=TOLERANCE)
+
+
+@pytest.fixture
+def counted(monkeypatch) -> list[int]:
+    """How many examples were computed, call by call."""
+    calls: list[int] = []
+
+    def count(gpt, schema, encoded, **options):
+        calls.append(len(encoded))
+        return outputs(gpt, schema, encoded, **options)
+
+    monkeypatch.setattr("foretext.serving.predictor.outputs", count)
+    return calls
+
+
+def test_an_example_seen_before_is_answered_alike_and_not_computed_again(saved, counted):
+    predictor = Predictor.of(saved, device="cpu", precision="fp32")
+    given = examples(6)
+    first = predictor.answer([*given, given[2], given[0]])
+    again = predictor.answer([given[5], *given, *examples(8)[6:]])
+    assert counted == [6, 2]
+    assert again.probabilities is not None
+    assert first.probabilities is not None
+    assert again.probabilities[:7] == (first.probabilities[5], *first.probabilities[:6])
+
+
+def test_no_more_answers_are_kept_than_asked_for_and_the_oldest_go(saved, counted):
+    predictor = Predictor.of(saved, device="cpu", precision="fp32", remembered=3)
+    given = examples(5)
+    predictor.answer(given)
+    assert len(predictor.seen) == 3
+    predictor.answer(given[2:])
+    predictor.answer(given[:2])
+    assert counted == [5, 0, 2]
+
+
+def test_auto_takes_bf16_where_the_processor_computes_in_it(saved, monkeypatch):
+    for features, expected in (({"avx512_bf16": True}, "bf16"), ({"avx512_bf16": False}, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda features=features: features)
+        assert Predictor.of(saved, device="cpu").precision == expected
+
+
+def test_an_lstm_answers_in_fp32_and_in_no_other_precision(saved):
+    shape = saved.gpt.settings.model_copy(update={"backbone": "lstm", "lstm_units": 16})
+    lstm = SavedModel(GPT(shape, HeadSettings(outputs=3)), saved.tokenizer, task=saved.task)
+    assert Predictor.of(lstm, device="cpu").precision == "fp32"
+    with pytest.raises(SettingsError, match="LSTM"):
+        Predictor.of(lstm, device="cpu", precision="bf16")
+
+
+def test_a_precision_that_does_not_exist_is_refused(saved):
+    with pytest.raises(UnknownName, match="bf16"):
+        Predictor.of(saved, device="cpu", precision="bf61")
