@@ -83,7 +83,7 @@ def load_model(folder: str | Path) -> SavedModel:
             f"but tokenizer.json is {tokenizer.fingerprint[:12]}; put the original file back"
         )
     weights = load_tensors(folder / "model.safetensors", checksum=description["weights_sha256"])
-    gpt = GPT(settings, head)
+    gpt = GPT(settings, head, seed=None)  # filled below
     fill(gpt, weights, folder / "model.safetensors")
     return SavedModel(
         gpt=gpt.eval(),

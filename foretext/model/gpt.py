@@ -43,9 +43,10 @@ class GPT(nn.Module):
     """A decoder with, perhaps, a task head.
 
     Weights are drawn from `seed` alone: N(0, 0.02) unless the settings say otherwise, biases 0, gains 1.
+    With the seed None they are not drawn, which takes its time, but left to whoever fills them in.
     """
 
-    def __init__(self, settings: ModelSettings, head: HeadSettings | None = None, *, seed: int = 0) -> None:
+    def __init__(self, settings: ModelSettings, head: HeadSettings | None = None, *, seed: int | None = 0) -> None:
         super().__init__()
         self.settings = settings
         self.recompute = False  # whether activations inside the layers are computed again for the gradient, not kept
@@ -55,7 +56,8 @@ class GPT(nn.Module):
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
-        initialize(self, settings.initial_deviation, seed)
+        if seed is not None:
+            initialize(self, settings.initial_deviation, seed)
 
     @property
     def layers(self) -> list[Any]:
