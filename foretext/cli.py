@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _collect_less_garbage() -> None:
-    """Looks for garbage rarely: doing so again and again while torch loads takes a quarter of a short command's time."""
+    """Looks for garbage rarely: doing so while torch loads, again and again, takes a quarter of a short command."""
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     atexit.register(gc.freeze)
 
