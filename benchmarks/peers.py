@@ -13,8 +13,7 @@ import torch
 from foretext.checkpoints.released_names import released_views
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
-from foretext.model.settings import PRESETS, SPECIALS, ModelSettings
+from foretext.model.settings import PRESETS, SPECIALS, HeadSettings, ModelSettings
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 

@@ -9,10 +9,9 @@ from torch.nn import Linear, functional
 from foretext.batch import pack
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
 from foretext.model.packed import INT8_FEATURES, LINEAR, Bf16Linear, Int8Linear, gelu_, packed
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 
 has_int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
 needs_int8 = pytest.mark.skipif(not has_int8, reason="this processor has no VNNI")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -231,3 +232,23 @@ def test_a_corpus_made_with_another_tokenizer_is_refused(language_model, tmp_pat
     with pytest.raises(FingerprintMismatch):
         pretrain(PretrainSettings(corpus=corpus, out=tmp_path / "run", updates=1, warmup=0, model=shape, loop=CPU))
     assert not (tmp_path / "run").exists()
+
+
+def test_predicting_loads_no_library_that_it_does_not_use(classifier, tmp_path):
+    """A command of one line is done in seconds only if it leaves alone what takes seconds to load."""
+    (tmp_path / "one.csv").write_text("text\nAnn saw a cat in the barn.\n")
+    heavy = {
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "pyarrow",
+        "lightning_fabric",
+        "huggingface_hub",
+        "transformers",
+        "sympy",
+    }
+    program = f"import sys; from foretext.cli import main; main(sys.argv[1:]); print(*{heavy!r} & sys.modules.keys())"
+    command = [sys.executable, "-c", program, "predict", str(classifier), str(tmp_path / "one.csv")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed[0].startswith("text,prediction")
+    assert printed[-1] == ""

@@ -9,9 +9,8 @@ import torch
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
-from foretext.model.heads import HeadSettings
 from foretext.model.packed import INT8_FEATURES
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.serving.predictor import Predictor, outputs
 from foretext.tasks.examples import Encoded
 from foretext.tasks.schema import TaskSchema
