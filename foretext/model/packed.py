@@ -5,8 +5,10 @@
     int8    a byte, a scale an output channel      a byte, a scale a    whole numbers, exactly
                                                    token
 
-Embeddings, norms, attention, head and what is added up stay in fp32. What a token's row gives depends on that row
-alone, so an answer does not depend on what else is in the batch.
+Embeddings, norms, attention, head and what is added up stay in fp32. Rounding makes steps of small differences, so
+nothing before it may depend on what else is in the batch: a product's row follows from that row alone, and attention
+takes sequences of one length together instead of padding them. Then a sequence has the same states, to the bit, in any
+company.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -22,7 +25,8 @@ from torch import Tensor, nn
 
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
-from foretext.model.transformer import Block, FeedForward
+from foretext.model.sequences import Sequences
+from foretext.model.transformer import Attention, Block, FeedForward, attend, picked
 
 LARGEST = 127  # of a signed byte
 ZERO = 128  # the unsigned byte that stands for 0: the processor multiplies unsigned by signed bytes
@@ -50,8 +54,7 @@ def packed(gpt: GPT, precision: str) -> GPT:
     instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding, id(gpt.head): gpt.head}
     for block in gpt.blocks:
         assert isinstance(block, Block)
-        instead[id(block.attention.query_key_value)] = linear(block.attention.query_key_value)
-        instead[id(block.attention.output)] = linear(block.attention.output)
+        instead[id(block.attention)] = PackedAttention(block.attention, linear)
         instead[id(block.feed_forward)] = PackedFeedForward(block.feed_forward, linear)
     made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
     made.shares_prefixes = False  # a tree's row depends on what else is in the batch
@@ -63,6 +66,29 @@ def _check_int8(device: torch.device) -> None:
     if not any(features.get(feature) for feature in INT8_FEATURES):
         where = "this processor has no instructions for it" if device.type == "cpu" else f"not for {device.type}"
         raise SettingsError(f"int8 is for CPUs with VNNI; {where}; use --precision bf16 or fp32")
+
+
+class PackedAttention(nn.Module):
+    """Attention without padding: neighbours of one length go through it together."""
+
+    def __init__(self, source: Attention, linear: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.heads = source.heads
+        self.query_key_value, self.output = linear(source.query_key_value), linear(source.output)
+
+    def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`, or `(at, width)`."""
+        counts = [(length, len(list(run))) for length, run in groupby(sequences.lengths.tolist())]
+        parts = self.query_key_value(states).split([length * count for length, count in counts])
+        mixed = torch.cat([self._mixed(part, count) for part, (_, count) in zip(parts, counts, strict=True)])
+        return self.output(picked(mixed, at))  # type: ignore[no-any-return]
+
+    def _mixed(self, values: Tensor, count: int) -> Tensor:
+        """The mixture of `count` sequences of one length, from their `(tokens, 3 * width)`."""
+        grid = values.view(count, len(values) // count, 3, self.heads, -1)
+        # Each (sequences, heads, length, width / heads), laid out alike for one sequence and for many: kernels differ.
+        query, key, value = grid.permute(2, 0, 3, 1, 4).contiguous()
+        return attend(query, key, value, 0.0).transpose(1, 2).reshape(len(values), -1)
 
 
 class PackedFeedForward(nn.Module):
@@ -88,6 +114,8 @@ class Bf16Linear(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
 
     def forward(self, states: Tensor) -> Tensor:
+        if len(states) == 1:  # a row alone would be summed in another order
+            return self.forward(states.repeat(2, 1))[:1]
         rows = states.to(torch.bfloat16)
         if self.laid_out:
             after, form = ("gelu", "tanh") if self.gelu else ("none", None)

@@ -41,7 +41,7 @@ class Attention(nn.Module):
         query, key, value = (
             part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
         )  # (rows, heads, longest_row, width / heads)
-        mixed = _attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
+        mixed = attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
         return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
@@ -79,7 +79,7 @@ def picked(values: Tensor, at: Tensor | None) -> Tensor:
     return values if at is None else values.index_select(0, at)
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
     """Causal attention with dropout on its weights; all `(rows, heads, longest_row, width / heads)`.
 
     `visible` `(rows, longest_row, longest_row)` says what each place sees where that is not all up to itself.

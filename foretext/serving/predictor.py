@@ -1,8 +1,8 @@
 """A fine-tuned model answers: examples in, labels and probabilities out, in the order they came.
 
 Examples that the model would read alike are computed once, and a number of answers is kept for when they are asked for
-again. That changes nothing: an answer follows from its example alone. In bf16 and int8 it does so to the bit; in fp32,
-where torch chooses among kernels by the size of a batch, up to a few units in the last of seven digits.
+again. That changes nothing: an answer follows from its example alone, up to a few units in the last of the seven digits
+of fp32, where torch chooses among kernels by the size of a batch.
 """
 
 from __future__ import annotations

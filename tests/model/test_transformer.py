@@ -13,7 +13,7 @@ from foretext.model.dropout import dropout
 from foretext.model.gpt import BACKBONES, GPT, transfer
 from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings
-from foretext.model.transformer import _attend
+from foretext.model.transformer import attend
 
 SETTINGS = ModelSettings(vocabulary=20, context=12, layers=2, width=16, heads=4)
 
@@ -86,7 +86,7 @@ def gelu(x):
 def test_attention_written_out_is_the_kernels_attention():
     query, key, value = torch.randn(3, 2, 4, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     kernel = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-    torch.testing.assert_close(_attend(query, key, value, 0.0), kernel, rtol=0, atol=1e-14)
+    torch.testing.assert_close(attend(query, key, value, 0.0), kernel, rtol=0, atol=1e-14)
 
 
 def test_the_paper_model_has_the_papers_number_of_parameters():

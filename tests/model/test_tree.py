@@ -15,7 +15,7 @@ from foretext.model import tree
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
-from foretext.model.transformer import _attend
+from foretext.model.transformer import attend
 from foretext.training.objectives import Counts, FineTuning, language_model_loss
 from foretext.training.settings import PointSettings
 
@@ -140,7 +140,7 @@ def test_attention_over_trees_written_out_is_the_kernels():
         3, rows, 2, longest, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
     )
     kernel = torch.nn.functional.scaled_dot_product_attention(query, key, value, visible[:, None])
-    torch.testing.assert_close(_attend(query, key, value, 0.0, visible), kernel, rtol=0, atol=1e-14)
+    torch.testing.assert_close(attend(query, key, value, 0.0, visible), kernel, rtol=0, atol=1e-14)
 
 
 def batch_of(*sequences):
