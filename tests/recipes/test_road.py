@@ -15,7 +15,6 @@ import torch
 from foretext.checkpoints.saved_model import load_model
 from foretext.errors import DataError, FingerprintMismatch, ModelError, SettingsError
 from foretext.model import sequences
-from foretext.model.gpt import GPT
 from foretext.model.settings import ModelShape
 from foretext.model.tree import grow
 from foretext.recipes.evaluate import EvaluateSettings, evaluate
@@ -152,12 +151,13 @@ def test_fine_tuning_twice_gives_the_same_weights_and_resuming_a_finished_run_ke
 
 def test_without_dropout_sharing_documents_trains_to_the_same_weights(language_model, labelled, tmp_path, monkeypatch):
     joined = []
-    for name, shares in {"apart": False, "shared": True}.items():
-        monkeypatch.setattr(GPT, "shares_prefixes", shares)
+    for name, growing in {"apart": lambda batch: None, "shared": grow}.items():
         run = settings(language_model, tmp_path / name, labelled / "choice.jsonl", kind="choice", learning_rate=1e-4)
         with monkeypatch.context() as patch:
             found = []
-            patch.setattr(sequences, "grow", lambda batch, found=found: found.append(grow(batch)) or found[-1])
+            patch.setattr(
+                sequences, "grow", lambda batch, way=growing, found=found: found.append(way(batch)) or found[-1]
+            )
             finetune(run)
         joined.append([tree for tree in found if tree])
     assert not joined[0]
