@@ -24,7 +24,7 @@ ARMS = {"scratch": -1, "pretrained": None}  # layers to transfer
 TASKS = ("SST-2", "CoLA", "SNLI", "STS-B", "OpenBookQA")
 # Training rows (0: all there are).
 ROWS = {
-    "few": {"SST-2": 10_000, "CoLA": 0, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQA": 600},
+    "few": {"SST-2": 10_000, "CoLA": 4_000, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQA": 600},
     "all": {"SST-2": 10_000, "CoLA": 0, "SNLI": 0, "STS-B": 0, "OpenBookQA": 0},
 }
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--rows", choices=list(ROWS), default="few")
     parser.add_argument("--arms", nargs="+", default=[*ARMS, "tfidf"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=float, default=3.0)
+    parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, help="peak; not given: the rule for the model's width")
     parser.add_argument("--language-model-weight", type=float, default=0.5)
