@@ -16,12 +16,9 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages, as the command line asks for, for all contenders
 
 import numpy as np
 import torch

@@ -19,8 +19,6 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages, as the command line asks for, for all contenders
-
 import numpy as np
 from foretext_loop import SHAPES, Shape, finetuning
 from rounds import Contender, Work, measure, parser, report, show, training_flops

@@ -23,7 +23,8 @@ from foretext.errors import SettingsError, UnknownName
 from foretext.toml import read_toml, write_toml
 
 PREFIX = "FORETEXT_"
-RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_PROGRESS"})  # these mean something else
+# These mean something else.
+RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_PROGRESS"})
 
 
 class Settings(BaseModel):

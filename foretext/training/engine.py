@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from foretext.batch import Batch
-from foretext.model.devices import find_device, find_precision
+from foretext.model.devices import find_device, find_precision, give_back_freed_memory, prepare_cpu
 from foretext.model.sequences import Sequences
+from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Engine:
     fabric: Any
     device: torch.device
     precision: str
+    keeps_memory: bool = False  # freed tensors' memory, on a CPU
 
     @classmethod
     def start(cls, device: str = "auto", precision: str = "auto") -> Engine:
@@ -42,7 +44,8 @@ class Engine:
         chosen = find_precision(precision, found)
         fabric = Fabric(accelerator=found.type, devices=1, plugins=_precision(chosen, found))
         fabric.launch()
-        return cls(fabric=fabric, device=fabric.device, precision=chosen)
+        keeps_memory = found.type == "cpu" and prepare_cpu(free_memory())
+        return cls(fabric=fabric, device=fabric.device, precision=chosen, keeps_memory=keeps_memory)
 
     @property
     def rank(self) -> int:
@@ -59,6 +62,7 @@ class Engine:
             "processor": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
             "precision": self.precision,
             "threads": torch.get_num_threads(),
+            "keeps_memory": self.keeps_memory,
             "processes": self.world,
             "torch": torch.__version__,
         }
@@ -99,6 +103,11 @@ class Engine:
         """Gives back what the allocator of an accelerator keeps for later."""
         if self.device.type != "cpu":
             torch.get_device_module(self.device).empty_cache()
+
+    def tidy(self) -> None:
+        """Gives back what a CPU's allocator has kept, so that what fits no new tensor does not add up."""
+        if self.keeps_memory:
+            give_back_freed_memory()
 
     def sum_over_processes(self, values: Tensor) -> Tensor:
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")

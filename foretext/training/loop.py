@@ -205,6 +205,7 @@ class Trainer:
             return
         line = window.line(self.state)
         window.clear(self.state)
+        self.engine.tidy()
         if not math.isfinite(line["loss"]):
             raise ForetextError(
                 f"the loss is no longer a finite number at update {self.state.update}; "
