@@ -236,7 +236,7 @@ class Bench:
                 scores = []
                 for _indices, batch in length_sorted(encoded):
                     sequences = Sequences.of(batch, self.device)
-                    scores.append(gpt.scores(gpt(sequences), sequences))
+                    scores.append(gpt.read(sequences))
                 torch.cat(scores).cpu()
             return work
 

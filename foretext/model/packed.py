@@ -7,8 +7,9 @@
 
 Embeddings, norms, attention, head and what is added up stay in fp32. Rounding makes steps of small differences, so
 nothing before it may depend on what else is in the batch: a product's row follows from that row alone, and attention
-takes sequences of one length together instead of padding them. Then a sequence has the same states, to the bit, in any
-company.
+takes sequences of one length together instead of padding them. Then an example has the same states, to the bit, in any
+company. What its sequences share is computed once, as the last of them has it; the others differ by rounding from what
+they have apart.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ GELU_SLOPE, GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
 
 
 def packed(gpt: GPT, precision: str) -> GPT:
-    """`gpt` for answers in `precision`, fp32 (itself), bf16 or int8; it shares its embedding and head with `gpt`.
+    """`gpt` for answers in `precision`, fp32 (itself), bf16 or int8; on a CPU it shares embedding and head with `gpt`.
+
+    Accelerators, whose kernels take bf16 throughout, get a copy that is bf16 throughout.
 
     Raises:
         SettingsError: the model or its device cannot compute so.
@@ -50,6 +53,8 @@ def packed(gpt: GPT, precision: str) -> GPT:
         raise SettingsError(f"{precision} is for Transformers, and this model is an LSTM; use --precision fp32")
     if precision == "int8":
         _check_int8(gpt.embedding.device)
+    if gpt.embedding.device.type != "cpu":
+        return copy.deepcopy(gpt).to(torch.bfloat16).eval()
     linear = LINEAR[precision]
     instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding, id(gpt.head): gpt.head}
     for block in gpt.blocks:
@@ -57,7 +62,7 @@ def packed(gpt: GPT, precision: str) -> GPT:
         instead[id(block.attention)] = PackedAttention(block.attention, linear)
         instead[id(block.feed_forward)] = PackedFeedForward(block.feed_forward, linear)
     made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
-    made.shares_prefixes = False  # a tree's row depends on what else is in the batch
+    made.shares_by_example = True  # so that what is shared does not depend on the batch either
     return made
 
 
@@ -79,9 +84,10 @@ class PackedAttention(nn.Module):
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`."""
         counts = [(length, len(list(run))) for length, run in groupby(sequences.lengths.tolist())]
-        parts = self.query_key_value(states).split([length * count for length, count in counts])
+        values = sequences.unjoined(self.query_key_value(states))  # (tokens of all sequences, 3 * width)
+        parts = torch.split(values, [length * count for length, count in counts])
         mixed = torch.cat([self._mixed(part, count) for part, (_, count) in zip(parts, counts, strict=True)])
-        return self.output(picked(mixed, at))  # type: ignore[no-any-return]
+        return self.output(picked(sequences.rejoined(mixed), at))  # type: ignore[no-any-return]
 
     def _mixed(self, values: Tensor, count: int) -> Tensor:
         """The mixture of `count` sequences of one length, from their `(tokens, 3 * width)`."""
@@ -110,7 +116,7 @@ class Bf16Linear(nn.Module):
         self.gelu = gelu
         self.bias = source.bias.detach().bfloat16()
         weight = source.weight.detach().bfloat16()
-        self.laid_out = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        self.laid_out: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
 
     def forward(self, states: Tensor) -> Tensor:

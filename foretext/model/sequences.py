@@ -55,15 +55,17 @@ class Sequences:
     joined: Joined | None = None
 
     @classmethod
-    def of(cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: bool = False) -> Sequences:
-        """`batch` on `device`; with `share_prefixes`, as trees where that is cheaper.
+    def of(
+        cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: bool = False, by_example: bool = False
+    ) -> Sequences:
+        """`batch` on `device`; with `share_prefixes`, as trees where that is cheaper, `by_example` or over examples.
 
         Raises:
             ValueError: a sequence is empty.
         """
         if not batch.sequence_count or batch.lengths.min() < 1:
             raise ValueError("every sequence of a batch needs at least one token")
-        tree = grow(batch) if share_prefixes else None
+        tree = (grow(batch, by_example=True) if by_example else grow(batch)) if share_prefixes else None
         tokens, ends = batch.tokens, np.cumsum(batch.lengths)
         positions = _places_in(batch.lengths)
         row_lengths = batch.lengths
@@ -132,6 +134,14 @@ class Sequences:
     def unjoined(self, values: Tensor) -> Tensor:
         """`(tokens, …)` as every sequence has them, end to end: `(tokens of all sequences, …)`."""
         return values if self.joined is None else values.index_select(0, self.joined.places)
+
+    def rejoined(self, values: Tensor) -> Tensor:
+        """The inverse of `unjoined`: of what several sequences have for a token that they share, the last one's."""
+        if self.joined is None:
+            return values
+        order = torch.arange(len(values), device=values.device)
+        last = order.new_zeros(len(self.tokens)).scatter_reduce(0, self.joined.places, order, "amax")
+        return values.index_select(0, last)
 
     def owners(self) -> Tensor:
         """The sequence of each token of all sequences: `(tokens of all sequences,)`."""

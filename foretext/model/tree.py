@@ -39,14 +39,20 @@ class Tree:
     row_lengths: Ids  # (rows,)
 
 
-def grow(batch: Batch) -> Tree | None:
+def grow(batch: Batch, *, by_example: bool = False) -> Tree | None:
     """The trees of the batch's sequences in their order, or None where they would not make it cheaper.
 
-    A tree costs fewer tokens but a longer row in attention; both are weighed, row by row and for the whole batch.
+    A tree costs fewer tokens but a longer row in attention; both are weighed, row by row and for the whole batch. With
+    `by_example` nothing is shared between examples and the batch is not weighed: what an example shares follows from it
+    alone.
     """
     if batch.sequence_count < 2:
         return None
     shared = shared_with_previous(batch)
+    if by_example:
+        shared[1:][np.diff(batch.examples) > 0] = 0
+        shared, row_lengths = _rows(batch.lengths, shared)
+        return _tree(batch.lengths, shared, row_lengths) if shared.any() else None
     if LEAST_SAVED * shared.sum() < len(batch.tokens):
         return None
     shared, row_lengths = _rows(batch.lengths, shared)

@@ -111,6 +111,20 @@ def test_a_sequence_has_the_same_states_to_the_bit_alone_and_in_any_company(kind
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_sequences_that_begin_alike_have_the_states_they_have_by_themselves_up_to_rounding(kind):
+    """Alone or joined to a tree; states are normalised, so that those of other tokens are about 1 apart."""
+    gpt = packed(GPT(SETTINGS, seed=1).eval(), kind)
+    text = list(range(20))
+    batch = pack([[[*text, 30, 31], [*text, 40], [*text, 30, 32, 33]], [[41, 42]]])
+    joined, apart = Sequences.of(batch, share_prefixes=True), Sequences.of(batch)
+    assert len(joined.tokens) == 20 + 2 + 1 + 3 + 2
+    with torch.no_grad():
+        miss = joined.unjoined(gpt(joined).states) - gpt(apart).states
+    assert miss.abs().max() < 0.05
+    assert torch.equal(joined.rejoined(joined.unjoined(joined.positions)), joined.positions)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_packed_model_scores_close_to_the_one_it_comes_from_and_leaves_it_alone(kind):
     gpt = GPT(SETTINGS, HeadSettings(outputs=3), seed=1).eval()
     before = {name: value.clone() for name, value in gpt.named_parameters()}
@@ -125,6 +139,14 @@ def test_a_packed_model_scores_close_to_the_one_it_comes_from_and_leaves_it_alon
 def test_in_fp32_a_model_is_itself():
     gpt = GPT(SETTINGS)
     assert packed(gpt, "fp32") is gpt
+
+
+def test_on_an_accelerator_a_model_is_bf16_throughout_and_int8_is_refused():
+    elsewhere = GPT(SETTINGS).to("meta")  # the one device beside the CPU that is there everywhere
+    assert {weight.dtype for weight in packed(elsewhere, "bf16").parameters()} == {torch.bfloat16}
+    assert elsewhere.embedding.dtype == torch.float32
+    with pytest.raises(SettingsError, match="not for meta"):
+        packed(elsewhere, "int8")
 
 
 def test_an_lstm_is_not_packed():

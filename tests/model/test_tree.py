@@ -16,6 +16,7 @@ from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.model.transformer import attend
+from foretext.model.tree import grow
 from foretext.training.objectives import Counts, FineTuning, language_model_loss
 from foretext.training.settings import PointSettings
 
@@ -145,6 +146,17 @@ def test_attention_over_trees_written_out_is_the_kernels():
 
 def batch_of(*sequences):
     return pack([[list(ids) for ids in sequences]])
+
+
+def test_by_example_what_an_example_shares_follows_from_it_alone():
+    """The second begins as the first does, and in a batch of so much else nobody would make a tree of its answers."""
+    story, other = list(range(10)), [[[20 + k] * 9] for k in range(40)]
+    one = [[*story, 1], [*story, 2]]
+    tree = grow(pack([one, [[*story, 3], [*story, 4]], *other]), by_example=True)
+    assert tree is not None
+    assert tree.row_lengths.tolist() == [12, 12, *[9] * 40]
+    assert grow(pack([one]), by_example=True).places.tolist() == tree.places[:22].tolist()
+    assert grow(pack(other), by_example=True) is None
 
 
 def test_few_common_tokens_make_no_tree():

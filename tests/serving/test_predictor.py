@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +47,43 @@ def test_answers_do_not_depend_on_the_batch(saved, precision, tokens_per_batch):
     whole, parts = (predictor.answer(given, tokens_per_batch=size) for size in (8_192, tokens_per_batch))
     np.testing.assert_allclose(parts.probabilities, whole.probabilities, rtol=0, atol=TOLERANCE)
     assert parts.labels == whole.labels
+
+
+@pytest.fixture
+def chooser(saved) -> SavedModel:
+    """A model for multiple choice whose answers lie far apart: its head is 20 times as large, and so is `TOLERANCE`."""
+    schema = TaskSchema(kind="choice", text=("story",), choices=("answers",), label="label")
+    gpt = GPT(saved.gpt.settings, HeadSettings(combine="choose", outputs=1), seed=2)
+    with torch.no_grad():
+        gpt.head.linear.weight.mul_(20)
+    return replace(saved, gpt=gpt, task=schema.to_dict())
+
+
+def questions(count: int) -> list[Encoded]:
+    """Stories with three answers each; every other story is that of the question before."""
+    stories = [item.sequences[0] for item in examples(count)]
+    return [Encoded([[*stories[k - k % 2], 40 + k % 2, 30 + a, 7] for a in range(3)]) for k in range(count)]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("tokens_per_batch", [1, 400])
+def test_choices_do_not_depend_on_the_batch_though_answers_share_their_story(chooser, precision, tokens_per_batch):
+    predictor = Predictor.of(chooser, device="cpu", precision=precision, remembered=0)
+    whole, parts = (predictor.answer(questions(12), tokens_per_batch=size) for size in (8_192, tokens_per_batch))
+    np.testing.assert_allclose(parts.probabilities, whole.probabilities, rtol=0, atol=20 * TOLERANCE)
+    assert parts.labels == whole.labels
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_answers_are_scored_alike_with_their_story_read_once_or_each_time(chooser, precision, monkeypatch):
+    predictor = Predictor.of(chooser, device="cpu", precision=precision, remembered=0)
+    joined = predictor.answer(questions(12)).probabilities
+    monkeypatch.setattr(GPT, "shares_prefixes", False)
+    apart = predictor.answer(questions(12)).probabilities
+    assert joined is not None
+    # Shared states are those of one of the three answers; rounding makes steps of that: 8 bits, 4 layers.
+    np.testing.assert_allclose(joined, apart, rtol=0, atol=20 * TOLERANCE if precision == "fp32" else 0.05)
+    assert np.ptp(joined, axis=1).max() > 0.3
 
 
 def test_answers_come_in_the_order_of_the_examples(saved):
