@@ -6,7 +6,8 @@
 
 Lengths are made up after RACE: documents of some 300 tokens, questions of 12, four answers of 6. Ids and weights are
 random. Training does whole updates of L3 in bf16 with dropout 0.1, which the answers share where their document is
-(`finetune --shared-prefixes always`). Inference of ours has bf16 weights. HF is `OpenAIGPTDoubleHeadsModel`.
+(`finetune --shared-prefixes always`). Inference of ours is that of `foretext predict` in bf16; HF is
+`OpenAIGPTDoubleHeadsModel`.
 
 The token ratio says how many times the tokens are that each sequence by itself has; the share of it that the times
 show is printed for training and inference.
@@ -15,7 +16,6 @@ show is printed for training and inference.
 from __future__ import annotations
 
 import argparse
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -28,6 +28,7 @@ from transformers_loop import CHOICES, TransformersChoice
 
 from foretext.batch import Batch, pack
 from foretext.model.gpt import GPT
+from foretext.model.packed import packed
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings
 from foretext.training.engine import Engine
@@ -95,7 +96,7 @@ def ours(shape: Shape, batches: list[Batch]) -> dict[str, Contender]:
     """Shared and apart take turns with one model."""
     head = HeadSettings(**{**HEAD, "combine": "choose", "outputs": 1})
     gpt = GPT(shape, head)  # type: ignore[arg-type]
-    answering = copy.deepcopy(gpt).bfloat16().eval()
+    answering = packed(gpt, "bf16")
     at_hand = [batches[0]]
     loop = ForetextLoop.of(FineTuning(gpt, 0.5), lambda update: at_hand[0], Engine.start("cpu", "bf16"))
 
@@ -105,8 +106,7 @@ def ours(shape: Shape, batches: list[Batch]) -> dict[str, Contender]:
 
     def scores(batch: Batch, share_prefixes: bool) -> None:
         with torch.no_grad():
-            sequences = Sequences.of(batch, share_prefixes=share_prefixes)
-            answering.scores(answering(sequences), sequences)
+            answering.read(Sequences.of(batch, share_prefixes=share_prefixes, by_example=True))
 
     made: dict[str, Contender] = {}
     for name, shares in {"shared": True, "apart": False}.items():
