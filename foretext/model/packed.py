@@ -7,9 +7,8 @@
 
 Embeddings, norms, attention, head and what is added up stay in fp32. Rounding makes steps of small differences, so
 nothing before it may depend on what else is in the batch: a product's row follows from that row alone, and attention
-takes sequences of one length together instead of padding them. Then an example has the same states, to the bit, in any
-company. What its sequences share is computed once, as the last of them has it; the others differ by rounding from what
-they have apart.
+takes rows of one length together instead of padding them, trees apart from plain sequences. Then an example has the
+same states, to the bit, in any company; what its sequences share is summed in another order than apart, and rounded so.
 """
 
 from __future__ import annotations
@@ -83,18 +82,23 @@ class PackedAttention(nn.Module):
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`."""
-        counts = [(length, len(list(run))) for length, run in groupby(sequences.lengths.tolist())]
-        values = sequences.unjoined(self.query_key_value(states))  # (tokens of all sequences, 3 * width)
-        parts = torch.split(values, [length * count for length, count in counts])
-        mixed = torch.cat([self._mixed(part, count) for part, (_, count) in zip(parts, counts, strict=True)])
-        return self.output(picked(sequences.rejoined(mixed), at))  # type: ignore[no-any-return]
+        visible, row = sequences.visible, 0
+        kinds = zip(sequences.row_lengths, (count > 1 for count in sequences.row_sequences), strict=True)
+        runs = [(*kind, len(list(run))) for kind, run in groupby(kinds)]
+        parts = torch.split(self.query_key_value(states), [length * count for length, _, count in runs])
+        mixed = []
+        for part, (length, is_tree, count) in zip(parts, runs, strict=True):
+            seen = visible[row : row + count, :length, :length] if is_tree and visible is not None else None
+            mixed.append(self._mixed(part, count, seen))
+            row += count
+        return self.output(picked(torch.cat(mixed), at))  # type: ignore[no-any-return]
 
-    def _mixed(self, values: Tensor, count: int) -> Tensor:
-        """The mixture of `count` sequences of one length, from their `(tokens, 3 * width)`."""
+    def _mixed(self, values: Tensor, count: int, visible: Tensor | None) -> Tensor:
+        """The mixture of `count` rows of one length, from their `(tokens, 3 * width)`."""
         grid = values.view(count, len(values) // count, 3, self.heads, -1)
         # Each (sequences, heads, length, width / heads), laid out alike for one sequence and for many: kernels differ.
         query, key, value = grid.permute(2, 0, 3, 1, 4).contiguous()
-        return attend(query, key, value, 0.0).transpose(1, 2).reshape(len(values), -1)
+        return attend(query, key, value, 0.0, visible).transpose(1, 2).reshape(len(values), -1)
 
 
 class PackedFeedForward(nn.Module):

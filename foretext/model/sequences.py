@@ -25,6 +25,7 @@ class Joined:
     before: Tensor  # (tokens,)
     following: Tensor  # (tokens that have one before them,), their places
     visible: Tensor  # (rows, longest_row, longest_row), whether the first token of two sees the second
+    row_sequences: tuple[int, ...]  # how many sequences a row holds
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Sequences:
     labels: Tensor | None  # (examples,)
     longest: int
     example_count: int
-    rows: int
+    row_lengths: tuple[int, ...]
     longest_row: int
     joined: Joined | None = None
 
@@ -65,7 +66,7 @@ class Sequences:
         """
         if not batch.sequence_count or batch.lengths.min() < 1:
             raise ValueError("every sequence of a batch needs at least one token")
-        tree = (grow(batch, by_example=True) if by_example else grow(batch)) if share_prefixes else None
+        tree = grow(batch, by_example=by_example) if share_prefixes else None
         tokens, ends = batch.tokens, np.cumsum(batch.lengths)
         positions = _places_in(batch.lengths)
         row_lengths = batch.lengths
@@ -88,7 +89,7 @@ class Sequences:
             labels=None if batch.labels is None else tensor(batch.labels),
             longest=int(batch.lengths.max()),
             example_count=batch.example_count,
-            rows=len(row_lengths),
+            row_lengths=tuple(row_lengths.tolist()),
             longest_row=longest_row,
             joined=None
             if tree is None
@@ -97,12 +98,22 @@ class Sequences:
                 before=tensor(tree.before),
                 following=tensor(np.flatnonzero(tree.before >= 0)),
                 visible=tensor(_visible(tree, slots, longest_row)),
+                row_sequences=tuple(tree.row_sequences.tolist()),
             ),
         )
 
     @property
     def sequence_count(self) -> int:
         return len(self.lengths)
+
+    @property
+    def rows(self) -> int:
+        return len(self.row_lengths)
+
+    @property
+    def row_sequences(self) -> tuple[int, ...]:
+        """How many sequences each row holds; more than one make a tree."""
+        return (1,) * self.rows if self.joined is None else self.joined.row_sequences
 
     @property
     def even(self) -> bool:
@@ -134,14 +145,6 @@ class Sequences:
     def unjoined(self, values: Tensor) -> Tensor:
         """`(tokens, …)` as every sequence has them, end to end: `(tokens of all sequences, …)`."""
         return values if self.joined is None else values.index_select(0, self.joined.places)
-
-    def rejoined(self, values: Tensor) -> Tensor:
-        """The inverse of `unjoined`: of what several sequences have for a token that they share, the last one's."""
-        if self.joined is None:
-            return values
-        order = torch.arange(len(values), device=values.device)
-        last = order.new_zeros(len(self.tokens)).scatter_reduce(0, self.joined.places, order, "amax")
-        return values.index_select(0, last)
 
     def owners(self) -> Tensor:
         """The sequence of each token of all sequences: `(tokens of all sequences,)`."""

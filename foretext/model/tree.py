@@ -37,30 +37,27 @@ class Tree:
     before: Ids  # (tokens,)
     closes: Ids  # (tokens,)
     row_lengths: Ids  # (rows,)
+    row_sequences: Ids  # (rows,), how many sequences a row holds
 
 
 def grow(batch: Batch, *, by_example: bool = False) -> Tree | None:
     """The trees of the batch's sequences in their order, or None where they would not make it cheaper.
 
     A tree costs fewer tokens but a longer row in attention; both are weighed, row by row and for the whole batch. With
-    `by_example` nothing is shared between examples and the batch is not weighed: what an example shares follows from it
-    alone.
+    `by_example` a tree holds sequences of one example, and whether it is made follows from that example alone.
     """
     if batch.sequence_count < 2:
         return None
     shared = shared_with_previous(batch)
     if by_example:
-        shared[1:][np.diff(batch.examples) > 0] = 0
-        shared, row_lengths = _rows(batch.lengths, shared)
-        return _tree(batch.lengths, shared, row_lengths) if shared.any() else None
-    if LEAST_SAVED * shared.sum() < len(batch.tokens):
-        return None
-    shared, row_lengths = _rows(batch.lengths, shared)
-    saved = int(shared.sum())
-    grid = len(row_lengths) * int(row_lengths.max()) ** 2 - batch.sequence_count * int(batch.lengths.max()) ** 2
-    if LEAST_SAVED * saved < len(batch.tokens) or grid > SCORES_A_TOKEN * saved:
-        return None
-    return _tree(batch.lengths, shared, row_lengths)
+        shared[np.flatnonzero(np.diff(batch.examples, prepend=-1))] = 0
+        shared = _kept(batch.lengths, shared)
+        saved, tokens = (np.bincount(batch.examples, values)[batch.examples] for values in (shared, batch.lengths))
+        shared = np.where(LEAST_SAVED * saved >= tokens, shared, 0)
+    else:
+        shared = _kept(batch.lengths, shared)
+        shared = shared if _pays(batch.lengths, shared) else np.zeros_like(shared)
+    return _tree(batch.lengths, shared) if shared.any() else None
 
 
 def shared_with_previous(batch: Batch) -> Ids:
@@ -76,23 +73,34 @@ def shared_with_previous(batch: Batch) -> Ids:
     return shared
 
 
-def _rows(lengths: Ids, shared: Ids) -> tuple[Ids, Ids]:
-    """Which sequences go on from the one before: what they share, 0 for the first of a row; and the rows' lengths."""
-    kept, rows = np.zeros_like(shared), [int(lengths[0])]
-    for index in range(1, len(lengths)):
-        length, common = int(lengths[index]), int(shared[index])
-        longer = rows[-1] + length - common
-        scores = longer**2 - rows[-1] ** 2 - length**2  # more than in two rows
-        if LEAST_SHARE * common >= length and scores <= SCORES_A_TOKEN * common:
-            kept[index], rows[-1] = common, longer
+def _kept(lengths: Ids, shared: Ids) -> Ids:
+    """What of it to share: 0 where a sequence had better begin a row, which so goes for the first."""
+    kept, row = np.zeros_like(shared), 0
+    for index, (length, common) in enumerate(zip(lengths.tolist(), shared.tolist(), strict=True)):
+        longer = row + length - common
+        scores = longer**2 - row**2 - length**2  # more than in two rows
+        if common and LEAST_SHARE * common >= length and scores <= SCORES_A_TOKEN * common:
+            kept[index], row = common, longer
         else:
-            rows.append(length)
-    return kept, np.array(rows, dtype=np.int64)
+            row = length
+    return kept
 
 
-def _tree(lengths: Ids, shared: Ids, row_lengths: Ids) -> Tree:
+def _pays(lengths: Ids, shared: Ids) -> bool:
+    """Whether a batch saves enough tokens, and costs no more by the longer rows of its grid."""
+    saved, rows = int(shared.sum()), _row_lengths(lengths, shared)
+    scores = len(rows) * int(rows.max()) ** 2 - len(lengths) * int(lengths.max()) ** 2
+    return LEAST_SAVED * saved >= int(lengths.sum()) and scores <= SCORES_A_TOKEN * saved
+
+
+def _row_lengths(lengths: Ids, shared: Ids) -> Ids:
+    rows: Ids = np.add.reduceat(lengths - shared, np.flatnonzero(shared == 0))
+    return rows
+
+
+def _tree(lengths: Ids, shared: Ids) -> Tree:
     """`shared` is 0 where a sequence begins a row; the order is depth first because each goes on from the last."""
-    count = int(row_lengths.sum())
+    count = int((lengths - shared).sum())
     before, closes = np.arange(-1, count - 1), np.full(count, count)
     places, path, done = [], np.empty(0, dtype=np.int64), 0
     for length, common in zip(lengths.tolist(), shared.tolist(), strict=True):
@@ -103,4 +111,5 @@ def _tree(lengths: Ids, shared: Ids, row_lengths: Ids) -> Tree:
         path = np.concatenate([path[:common], fresh])
         places.append(path)
         done += len(fresh)
-    return Tree(np.concatenate(places), before, closes, row_lengths)
+    row_sequences = np.bincount(np.cumsum(shared == 0) - 1)
+    return Tree(np.concatenate(places), before, closes, _row_lengths(lengths, shared), row_sequences)

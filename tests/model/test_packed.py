@@ -121,7 +121,24 @@ def test_sequences_that_begin_alike_have_the_states_they_have_by_themselves_up_t
     with torch.no_grad():
         miss = joined.unjoined(gpt(joined).states) - gpt(apart).states
     assert miss.abs().max() < 0.05
-    assert torch.equal(joined.rejoined(joined.unjoined(joined.positions)), joined.positions)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_answers_of_a_question_have_the_same_scores_to_the_bit_alone_and_in_any_company(kind):
+    gpt = packed(GPT(SETTINGS.model_copy(update={"layers": 4}), HeadSettings(combine="choose"), seed=1).eval(), kind)
+    draw = torch.Generator().manual_seed(0)
+
+    def text(length: int) -> list[int]:
+        return torch.randint(50, (length,), generator=draw).tolist()
+
+    story = text(20)
+    company = [[[*stem, *text(4)], [*stem, *text(6)]] for stem in (story, story, text(25), text(20))]
+    company.insert(1, [text(26), text(24)])
+    with torch.no_grad():
+        together = gpt.sequences(pack(company))
+        assert together.row_sequences == (2, 1, 1, 2, 2, 2)
+        for example, scores in zip(company, gpt.read(together).split(2), strict=True):
+            assert torch.equal(gpt.read(gpt.sequences(pack([example]))), scores)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -68,6 +68,7 @@ def joined(batch=BATCH):
 def test_the_worked_example_of_the_module(eager):
     grown = tree.grow(pack([[[7, 8, 1], [7, 8, 2, 3]], [[5, 6]]]))
     assert grown.row_lengths.tolist() == [5, 2]
+    assert grown.row_sequences.tolist() == [2, 1]
     assert grown.places.tolist() == [0, 1, 2, 0, 1, 3, 4, 5, 6]
     assert grown.before.tolist() == [-1, 0, 1, 1, 3, -1, 5]
     assert grown.closes.tolist() == [5, 5, 3, 5, 5, 7, 7]
@@ -155,6 +156,7 @@ def test_by_example_what_an_example_shares_follows_from_it_alone():
     tree = grow(pack([one, [[*story, 3], [*story, 4]], *other]), by_example=True)
     assert tree is not None
     assert tree.row_lengths.tolist() == [12, 12, *[9] * 40]
+    assert tree.row_sequences.tolist() == [2, 2, *[1] * 40]
     assert grow(pack([one]), by_example=True).places.tolist() == tree.places[:22].tolist()
     assert grow(pack(other), by_example=True) is None
 

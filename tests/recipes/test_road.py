@@ -151,13 +151,16 @@ def test_fine_tuning_twice_gives_the_same_weights_and_resuming_a_finished_run_ke
 
 def test_without_dropout_sharing_documents_trains_to_the_same_weights(language_model, labelled, tmp_path, monkeypatch):
     joined = []
-    for name, growing in {"apart": lambda batch: None, "shared": grow}.items():
+    for name, growing in {"apart": lambda batch, **how: None, "shared": grow}.items():
         run = settings(language_model, tmp_path / name, labelled / "choice.jsonl", kind="choice", learning_rate=1e-4)
         with monkeypatch.context() as patch:
             found = []
-            patch.setattr(
-                sequences, "grow", lambda batch, way=growing, found=found: found.append(way(batch)) or found[-1]
-            )
+
+            def noted(batch, growing=growing, found=found, **how):
+                found.append(growing(batch, **how))
+                return found[-1]
+
+            patch.setattr(sequences, "grow", noted)
             finetune(run)
         joined.append([tree for tree in found if tree])
     assert not joined[0]
