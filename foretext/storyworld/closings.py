@@ -1,6 +1,6 @@
 """How a story closes: it looks back on what happened in other words.
 
-This is what makes the stories worth reading: who has what, how people are, the tale told once more, and then, as in a
+This is what makes the stories worth reading: how people are, the tale told once more, true or not, and then, as in a
 school reader, questions, answers and claims of which each is called true or false. Whoever can foresee these sentences
 has followed the story.
 """
