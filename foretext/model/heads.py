@@ -44,7 +44,12 @@ class TaskHead(nn.Module):
             states = states * mask.index_select(0, sequences.examples)
         if self.settings.combine == "add":
             states = sequences.by_example(states)
-        scores = self.linear(states).float()
+        scores = self.linear(states)
+        if scores.dtype in (
+            torch.bfloat16,
+            torch.float16,
+        ):  # as autocast leaves them; softmax and loss want more digits
+            scores = scores.float()
         return scores.squeeze(-1) if self.settings.combine == "choose" else scores  # type: ignore[no-any-return]
 
     def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:

@@ -26,8 +26,6 @@ transformers = pytest.importorskip("transformers")
 
 # float32 has 7 digits, and states and logits lie within ±10; float64 has 16.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
-# The task head gives its scores in float32 whatever the states are, so these agree to its 7 digits alone.
-SCORES_TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-6}
 
 TOY = ModelSettings(vocabulary=50, context=16, layers=3, width=24, heads=4, initial_deviation=0.3)
 PAPER = ModelSettings()
@@ -132,10 +130,10 @@ def test_choice_scores_and_both_losses_are_those_of_the_double_heads_of_transfor
             labels=torch.from_numpy(ids),
             mc_labels=torch.tensor(labels),
         )
-    tolerance, of_scores = TOLERANCE[precision], SCORES_TOLERANCE[precision]
+    tolerance = TOLERANCE[precision]
     torch.testing.assert_close(text, wanted.loss, rtol=0, atol=tolerance)
-    torch.testing.assert_close(scores.to(precision), wanted.mc_logits.flatten(), rtol=0, atol=of_scores)
-    torch.testing.assert_close(task.to(precision), wanted.mc_loss, rtol=0, atol=of_scores)
+    torch.testing.assert_close(scores, wanted.mc_logits.flatten(), rtol=0, atol=tolerance)
+    torch.testing.assert_close(task, wanted.mc_loss, rtol=0, atol=tolerance)
 
 
 def test_answers_of_many_lengths_score_as_in_transformers_padded():
