@@ -205,7 +205,7 @@ def _finetune(settings: DemoSettings, task: StoryTask, data: Path, arm: str) -> 
     from foretext.recipes.finetune import FinetuneSettings, finetune
     from foretext.recipes.labelled_data import LabelledDataSettings
     from foretext.tasks.examples import check_kind
-    from foretext.training.settings import LoopSettings
+    from foretext.training.settings import LoopSettings, PointSettings
 
     os.environ["FORETEXT_PROGRESS"] = "off"
     out = settings.out / "runs" / f"{task.name}-{arm}"
@@ -223,6 +223,7 @@ def _finetune(settings: DemoSettings, task: StoryTask, data: Path, arm: str) -> 
                 learning_rate=FINETUNING_RATE,
                 warmup=FINETUNING_WARMUP,
                 keep="last",  # 51 validation examples choose badly
+                points=PointSettings(shared_prefixes="always"),  # a story is read once for all its endings or answers
                 seed=settings.seed,
                 resume=out.exists(),
                 loop=LoopSettings(device=settings.device),

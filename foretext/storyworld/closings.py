@@ -19,6 +19,7 @@ from foretext.storyworld.words import LISTENERS
 UNKNOWN_SHARE = 0.2  # of the claims, how many nobody can judge
 TRUE_SHARE = 0.5  # of the answers, claims and events told again, how many are true
 QUIZ = (2, 4)  # fewest and most of them
+ASKING = "True or false?"  # what claims follow, in stories and in tasks that make claims
 VERDICTS = {True: "True.", False: "False.", None: "Nobody knows."}
 
 
@@ -90,7 +91,7 @@ def recall(plot: Plot, teller: Teller) -> list[str]:
 def quiz(plot: Plot, teller: Teller) -> list[str]:
     """Questions and claims, each called true or false."""
     asked = teller.random.choices((answer, claim, recall), k=teller.random.randint(*QUIZ))
-    return ["True or false?", *(sentence for ask in asked for sentence in ask(plot, teller))]
+    return [ASKING, *(sentence for ask in asked for sentence in ask(plot, teller))]
 
 
 CLOSINGS: tuple[Callable[[Plot, Teller], list[str]], ...] = (feel, end, tell_again)

@@ -129,6 +129,7 @@ def _who_and_what(event: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 def test_only_the_right_ending_is_true(understand: Any, read_fact: Any) -> None:
     for example in examples("cloze"):
+        assert example.texts[0].endswith(" True or false?")  # as in the corpus, before claims
         books = understand(example.texts[0]).books
         truths = [_truth(answer, books, read_fact) for answer in example.answers]
         assert [truth is True for truth in truths].index(True) == example.label, example

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from foretext.storyworld.closings import ASKING
 from foretext.storyworld.narration import ending, narrate, opening
 from foretext.storyworld.plots import OF_THINGS, Plot, Thread, add_thread, advance, new_plot
 from foretext.storyworld.tasks.draw import draw
@@ -15,7 +16,10 @@ EVENTS = (3, 4)
 
 
 def examples(count: int, seed: int) -> list[Labelled]:
-    """A story without its end, two to four endings, and the index of the right one."""
+    """A story without its end, two to four endings, and the index of the right one.
+
+    The story closes with the words that claims follow in the corpus, which is where a model has learned to judge them.
+    """
     return draw("cloze", _example, count, seed)
 
 
@@ -29,7 +33,7 @@ def _example(random: Random, number: int) -> Labelled | None:
     if not told or not plot.held_out:
         return None
     teller = Teller(random)
-    story = " ".join([*opening(plot, teller), *narrate(plot, teller)])
+    story = " ".join([*opening(plot, teller), *narrate(plot, teller), ASKING])
     thread = random.choice(told)
     holds = bool(plot.luck(thread))
     wrong = [(thread, not holds), *_elsewhere(plot, thread, random)][: random.randint(*ANSWERS) - 1]
