@@ -21,6 +21,8 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from foretext.training.settings import OptimizerSettings
 
+CLIP_EPSILON = 1e-6  # added to the norm, as torch's clip_grad_norm_ does
+
 
 class Adam(torch.optim.AdamW):
     """The optimizer over all of a model's parameters; call `prepare(update, rate)` before each `step()`."""
@@ -41,7 +43,7 @@ class Adam(torch.optim.AdamW):
         """
         gradients = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        scale = norm.float() / largest if largest else None
+        scale = (norm.float() + CLIP_EPSILON) / largest if largest else None
         self.grad_scale = None if scale is None else scale.clamp_(min=1.0)  # the kernel divides by it
         return norm
 

@@ -31,8 +31,8 @@ START, DELIMITER, EXTRACT = PIECES, PIECES + 1, PIECES + 2
 UPDATES, EXAMPLES, WARMUP, LAMBDA = 20, 4, 0.125, 0.5
 PAPER_RATE, HIGH_RATE = 6.25e-5, 1e-3
 PAPER_EPSILON, HIGH_EPSILON = 1e-8, 1e-3  # the paper's is too small to show on which side of a correction it stands
-# What keeps float64 from agreeing to its last digits: torch's kernel takes the scale of a clipped gradient in float32,
-# so a step of 1e-3 is off by up to 1e-10 (1.6e-10 seen after 20).
+# What keeps float64 from agreeing to its last digits: torch clips by c / (norm + 1e-6) where the released code has
+# c / norm, and its kernel takes that scale in float32 (4e-10 seen after 20 updates).
 TOLERANCE = 1e-9
 # Where a gradient is near 0, Adam's m / √v passes on its rounding: here up to a thirtieth of one step at the peak.
 FLOAT32_TOLERANCE = PAPER_RATE / 30
