@@ -45,10 +45,7 @@ class TaskHead(nn.Module):
         if self.settings.combine == "add":
             states = sequences.by_example(states)
         scores = self.linear(states)
-        if scores.dtype in (
-            torch.bfloat16,
-            torch.float16,
-        ):  # as autocast leaves them; softmax and loss want more digits
+        if scores.dtype.itemsize < 4:  # halves, as autocast leaves them: softmax and loss want more digits
             scores = scores.float()
         return scores.squeeze(-1) if self.settings.combine == "choose" else scores  # type: ignore[no-any-return]
 

@@ -19,7 +19,7 @@ from foretext.storyworld.words import LISTENERS
 UNKNOWN_SHARE = 0.2  # of the claims, how many nobody can judge
 TRUE_SHARE = 0.5  # of the answers, claims and events told again, how many are true
 QUIZ = (2, 4)  # fewest and most of them
-ASKING = "True or false?"  # what claims follow, in stories and in tasks that make claims
+ASKING = "True or false?"  # what claims follow, in stories and in the task `cloze`
 VERDICTS = {True: "True.", False: "False.", None: "Nobody knows."}
 
 
