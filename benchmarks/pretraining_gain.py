@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=1.0)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--learning-rate", type=float, help="peak; not given: the rule for the model's width")
+    parser.add_argument("--warmup", type=float, default=0.002, help="share of the updates over which the rate rises")
     parser.add_argument("--language-model-weight", type=float, default=0.5)
     arguments = parser.parse_args()
     if arguments.action == "table":
@@ -76,6 +77,7 @@ def finetuned(arguments: argparse.Namespace, task: str, arm: str, seed: int, row
                 epochs=arguments.epochs,
                 batch=arguments.batch,
                 learning_rate=arguments.learning_rate,
+                warmup=arguments.warmup,
                 transfer_layers=ARMS[arm],
                 language_model_weight=arguments.language_model_weight,
                 keep="last",
@@ -92,6 +94,7 @@ def finetuned(arguments: argparse.Namespace, task: str, arm: str, seed: int, row
         "updates": result.updates,
         "seconds": result.seconds,
         "learning_rate": result.learning_rate,
+        "warmup": arguments.warmup,
         "language_model_weight": arguments.language_model_weight,
     }
 
