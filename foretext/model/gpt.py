@@ -7,7 +7,7 @@ Source: Radford et al. 2018, section 3; recipe points 7, 8, 9 and 15.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
         if seed is not None:
-            initialize(self, settings.initial_deviation, seed)
+            initialize(self, seed)
 
     @property
     def layers(self) -> list[Any]:
@@ -136,13 +136,15 @@ def _layer(block: nn.Module, states: Tensor, sequences: Sequences, at: Tensor | 
     return block(states, sequences, at)  # type: ignore[no-any-return]
 
 
-def initialize(model: nn.Module, deviation: float, seed: int) -> None:
+def initialize(model: GPT, seed: int) -> None:
     """Weights N(0, deviation), biases 0, gains 1, in the order of the parameters' names: the same on every machine.
 
-    The forget gates of an LSTM start open.
+    Pieces and special tokens may have a deviation of their own; the forget gates of an LSTM start open.
 
     Source: section 4.1, with a deviation of 0.02.
     """
+    settings = model.settings
+    deviation = settings.initial_deviation
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in sorted(model.named_parameters()):
         with torch.no_grad():
@@ -153,16 +155,20 @@ def initialize(model: nn.Module, deviation: float, seed: int) -> None:
                 parameter.fill_(1.0)
             else:
                 parameter.zero_()
+    if settings.embedding_deviation:
+        with torch.no_grad():
+            model.embedding[: settings.first_position] *= settings.embedding_deviation / deviation
     for module in model.modules():
         if isinstance(module, LSTMLayer):
             module.open_forget_gates()
 
 
-def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
+def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tokens_from: Sequence[int] = ()) -> None:
     """Gives `target` the weights of `source`: the embeddings of tokens and positions, and the lowest blocks.
 
     `layers` is -1 for nothing, 0 for the embeddings alone, k for the embeddings and k blocks, None for everything.
-    Special tokens and head always start afresh; so does what is above the k blocks.
+    The head always starts afresh; so does what is above the k blocks. So do the special tokens, unless
+    `special_tokens_from` has ids of three pieces, whose embeddings they then start from.
 
     Raises:
         SettingsError: the models differ in shape, or `layers` is not between -1 and their number of blocks.
@@ -180,7 +186,7 @@ def transfer(source: GPT, target: GPT, layers: int | None = None) -> None:
     with torch.no_grad():
         fresh = target.embedding[specials].clone()
         target.embedding.copy_(source.embedding)
-        target.embedding[specials] = fresh
+        target.embedding[specials] = source.embedding[list(special_tokens_from)] if special_tokens_from else fresh
         for block in range(blocks):
             target.blocks[block].load_state_dict(source.blocks[block].state_dict())
 

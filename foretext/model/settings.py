@@ -50,6 +50,9 @@ class ModelShape(Settings):
     initial_deviation: float = Field(0.02, gt=0)
     """Standard deviation of new weights. What a layer passes on grows with deviation · √width, so the presets of
     narrower models keep that product at the paper's value."""
+    embedding_deviation: float = Field(0.0, ge=0)
+    """The same of the embeddings of pieces and special tokens, so that the first layer tells them from each other
+    beside the positions: small models learn several times sooner to look back. 0 means `initial_deviation`."""
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -112,5 +115,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpt1": {},
     "small": {"layers": 6, "width": 384, "heads": 6, "context": 256, "initial_deviation": 0.028},
     "mini": {"layers": 4, "width": 256, "heads": 4, "context": 256, "initial_deviation": 0.035},
-    "tiny": {"layers": 3, "width": 128, "heads": 4, "context": 128, "initial_deviation": 0.05},
+    "tiny": {
+        "layers": 3,
+        "width": 128,
+        "heads": 4,
+        "context": 128,
+        "initial_deviation": 0.05,
+        "embedding_deviation": 0.15,
+    },
 }

@@ -93,12 +93,13 @@ def departure_rows(found: Sequence[Departure]) -> list[tuple[str, ...]]:
 def shown(value: Any) -> str:
     """A setting's name or value as a person reads it."""
     if isinstance(value, str):
-        return value.replace("_", " ")
+        return value.replace("_", " ") or "nothing"
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _model(model: Mapping[str, Any], tokenizer: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"backbone": "transformer", **model, "tokenizer": tokenizer}
+    found: dict[str, Any] = {"backbone": "transformer", "embedding_deviation": 0.0, **model, "tokenizer": tokenizer}
+    found["embedding_deviation"] = found["embedding_deviation"] or found["initial_deviation"]
     if found["backbone"] == "lstm":
         return {**found, "heads": None, "feed_forward": None}
     return {**found, "feed_forward": found["feed_forward"] or 4 * found["width"], "lstm_units": None}

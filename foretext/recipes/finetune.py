@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from foretext.errors import SettingsError
 from foretext.recipes.labelled_data import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.settings import Settings
 from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 PAPER_LEARNING_RATE = 6.25e-5  # section 4.1, at the paper's width
 PAPER_WIDTH = 768
+LANGUAGE_MODEL_WEIGHT = 0.5  # λ, section 4.1
 GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
 MOST_GRADES = 20  # steps of 1 up to this many
 
@@ -43,7 +45,7 @@ class FinetuningSettings(Settings):
     inverse proportion to the square of the width."""
     warmup: float = Field(0.002, ge=0, lt=1)
     """Share of the updates over which the learning rate rises, before it falls in a straight line."""
-    language_model_weight: float = Field(0.5, ge=0)
+    language_model_weight: float = Field(LANGUAGE_MODEL_WEIGHT, ge=0)
     """The weight λ of the auxiliary language-model loss; 0 leaves it out."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on embeddings, attention weights and residual sums."""
@@ -219,8 +221,25 @@ def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -
     on = {"embedding_dropout_on": settings.points.embedding_dropout_on}
     shape = source.gpt.settings.model_copy(update={**dropouts, **on})
     model = GPT(shape, head_settings(data, settings), seed=settings.seed)
-    transfer(source.gpt, model, settings.transfer_layers)
+    pieces = _special_tokens_from(source, settings.points.special_tokens_from)
+    transfer(source.gpt, model, settings.transfer_layers, special_tokens_from=pieces)
     return model
+
+
+def _special_tokens_from(source: SavedModel, text: str) -> list[int]:
+    """The ids of the three pieces that `text` names, none where it names nothing.
+
+    Raises:
+        SettingsError: it does not name three, or a word of it is no piece of the vocabulary.
+    """
+    words = text.split()
+    pieces = [source.tokenizer.encode(word) for word in words]
+    broken = next((word for word, ids in zip(words, pieces, strict=True) if len(ids) != 1), None)
+    if broken is not None:
+        raise SettingsError(f"special_tokens_from: {broken!r} is not one piece of the model's vocabulary")
+    if len(words) not in (0, 3):
+        raise SettingsError(f"special_tokens_from: {text!r} should name three pieces, for start, delimiter and extract")
+    return [piece for (piece,) in pieces]
 
 
 def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSettings:

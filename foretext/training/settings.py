@@ -53,6 +53,9 @@ class PointSettings(Settings):
     """What sequences begin with alike, as a document before its answers, is computed once. exact: only where that
     changes nothing, in evaluation and in training without dropout. always: in training with dropout too, so that
     the answers of a question see their document under one dropout mask (section 4.1)."""
+    special_tokens_from: str = ""
+    """Three pieces of the vocabulary with blanks between, say ". : .", whose learned embeddings the start, delimiter
+    and extract tokens start from. Not given: they start at random, as without pre-training always (point 7)."""
 
 
 class LoopSettings(Settings):

@@ -160,6 +160,25 @@ def test_point_07_special_tokens_start_afresh_with_deviation_002():
     assert abs(float(new.std()) - 0.02) < 5 * 0.02 / math.sqrt(2 * new.numel())
 
 
+def test_special_tokens_may_start_from_three_pieces():
+    source, target = GPT(SETTINGS, seed=1), GPT(SETTINGS, seed=2)
+    transfer(source, target, special_tokens_from=[5, 7, 5])
+    assert torch.equal(target.embedding[20:23], source.embedding[[5, 7, 5]])
+    untouched = GPT(SETTINGS, seed=2)
+    transfer(source, untouched, -1, special_tokens_from=[5, 7, 5])  # from scratch there is nothing to start from
+    assert torch.equal(untouched.embedding, GPT(SETTINGS, seed=2).embedding)
+
+
+def test_pieces_and_special_tokens_may_have_a_deviation_of_their_own():
+    shape = ModelSettings(vocabulary=20, context=8, layers=1, width=64, heads=1)
+    plain = GPT(shape)
+    wide = GPT(shape.model_copy(update={"embedding_deviation": 0.06}))
+    torch.testing.assert_close(wide.embedding[:23], 3 * plain.embedding[:23])
+    wide.embedding.data[:23] = plain.embedding[:23]
+    for name, parameter in wide.named_parameters():
+        assert torch.equal(parameter, plain.get_parameter(name)), name
+
+
 def test_dropout_keeps_the_expectation_and_drops_the_share_it_was_given():
     torch.manual_seed(0)
     count = 1 << 20

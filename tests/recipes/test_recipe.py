@@ -110,7 +110,7 @@ def run(language_model, labelled, tmp_path_factory):
     logger.setLevel(logging.INFO)
     points = PointSettings(
         last_batch="spread", embedding_dropout_on="input", softmax_rows="no_positions", answer_losses="right",
-        head_reads="mean", shared_prefixes="always",
+        head_reads="mean", shared_prefixes="always", special_tokens_from=". a .",
     )  # fmt: skip
     finetune(
         FinetuneSettings(
@@ -133,6 +133,7 @@ def test_a_run_says_its_departures_when_it_starts(run):
     assert "batch 10 (32), last batch spread (drop)" in line
     assert "answer losses right (all), head reads mean (extract)" in line
     assert "shared prefixes always (exact)" in line
+    assert "special tokens from . a . (nothing)" in line
     assert any("in the model: " in text and "layers 1 (12)" in text for text in said)
     assert any("in pre-training: " in text and "learning rate 0.01 (0.00025)" in text for text in said)
 
