@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from foretext.storyworld.closings import CLOSINGS, quiz
+from foretext.storyworld.closings import sayings
 from foretext.storyworld.facts import Fact, State
 from foretext.storyworld.narration import feeling, opening, statement, tell_event, uncapital
 from foretext.storyworld.plots import NEUTRAL, Plot, add_thread, advance, new_plot
 from foretext.storyworld.telling import Teller
 
-SENTENCES = (5, 24)  # fewest and most of a story
-WORDS = (30, 90)
-CLOSING_SHARE = 0.7  # how many look back before the questions
+SHORT_SHARE = 0.3  # how many tell of one event alone
+OPENING_SHARE = 0.5  # of the others, how many say first who is there
+SENTENCES = (3, 24)  # fewest and most of a story
+WORDS = (10, 90)
 EVENTS = (2, 3)
 CAST = (2, 3)
 NEUTRAL_SHARE = 0.4  # of the second threads, how many only put things or people somewhere
@@ -53,7 +54,11 @@ def generate(count: int, seed: int) -> Iterator[Story]:
 
 
 def invent(random: Random) -> Plot:
-    """A plot of two threads: one that matters to the hero, and one about somebody else."""
+    """A plot of two threads: one that matters to the hero, and one about somebody else; or of a single event."""
+    if random.random() < SHORT_SHARE:
+        plot = new_plot(random)
+        advance(plot, random, add_thread(plot, random, plot.cast[0]))
+        return plot
     plot = new_plot(random, people=random.randint(*CAST))
     hero = add_thread(plot, random, plot.cast[0])
     relation = random.choice(NEUTRAL) if random.random() < NEUTRAL_SHARE else None
@@ -66,10 +71,9 @@ def invent(random: Random) -> Plot:
 def tell(plot: Plot, random: Random) -> Story | None:
     """The story of a plot, or None where this telling comes out too short or too long."""
     teller = Teller(random, adjectives=ADJECTIVE_SHARE)
-    sentences = [*opening(plot, teller), *_middle(plot, teller)]
-    if random.random() < CLOSING_SHARE:
-        sentences += random.choice(CLOSINGS)(plot, teller)
-    sentences += quiz(plot, teller)
+    opens = len(plot.threads) > 1 and random.random() < OPENING_SHARE
+    sentences = [*(opening(plot, teller) if opens else ()), *_middle(plot, teller)]
+    sentences += sayings(plot, teller)
     fits = WORDS[0] <= _words(sentences) <= WORDS[1] and SENTENCES[0] <= len(sentences) <= SENTENCES[1]
     return Story(tuple(sentences), plot) if fits else None
 

@@ -76,6 +76,11 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def unstopped(text: str) -> str:
+    """`text` without its last full stop, as what is compared or chosen stands in a task: the extract token ends it."""
+    return text.removesuffix(".")
+
+
 def _subject(template: str, roles: Roles) -> Person | None:
     """The person that the sentence begins with."""
     for role in ("A", "B", "E"):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import pairwise, takewhile
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ import pytest
 from foretext.storyworld.stories import SENTENCES, WORDS, Story, generate
 
 COUNT = 1_500
-ASKING = "True or false?"
+DASH = re.compile("- ")
+VERDICT = re.compile(
+    r"(?:(?P<before>Luckily|Sadly) )?(?P<verdict>[Tt]rue|[Ff]alse|Nobody knows)(?:, (?P<after>luckily|sadly))?\."
+)
 WRONG_ARTICLE = re.compile(r"\b(?:a (?=[aeio])|an (?=[^aeioh]))", re.IGNORECASE)  # "an hour" has an h
 PUNCTUATED = re.compile(r"[^ ](?:.*[^ ])?(?:[.?]|[.?]\")")
 
@@ -54,7 +58,7 @@ def test_stories_keep_to_their_length(stories: list[Story]) -> None:
 def test_every_sentence_begins_with_a_capital_and_ends_with_a_stop(stories: list[Story]) -> None:
     for story in stories:
         for sentence in story.sentences:
-            assert sentence.lstrip('"')[0].isupper(), sentence
+            assert DASH.sub("", sentence, count=1).lstrip('"')[0].isupper(), sentence
             assert PUNCTUATED.fullmatch(sentence), sentence
             assert not re.search(r"  |[{}]", sentence), sentence
             assert sentence.count('"') in (0, 2), sentence
@@ -74,60 +78,69 @@ def test_things_in_the_plural_take_a_plural_verb(stories: list[Story]) -> None:
     assert re.search(r"\bwere\b", text)
 
 
-def test_claims_and_events_told_again_are_called_what_they_are(
-    stories: list[Story], understand: Any, read_fact: Any
-) -> None:
+def test_sayings_are_called_what_they_are(stories: list[Story], understand: Any, read_fact: Any) -> None:
     checked: Counter[tuple[str, str]] = Counter()
     for story in stories:
-        start = story.sentences.index(ASKING)
-        told = understand(" ".join(story.sentences[: _end_of_truth(story)]))
-        for claim, verdict in _single_claims(story.sentences[start + 1 :]):
-            if event := understand(claim).events:
+        told = understand(" ".join(_events(story)))
+        for saying, verdict, _ in _sayings(story):
+            if event := understand(saying).events:
                 is_true = _who_and_what(event[0]) in map(_who_and_what, told.events)
-                assert verdict == ("True." if is_true else "False."), (claim, story.text)
+                assert verdict == ("true" if is_true else "false"), (saying, story.text)
                 checked["event", verdict] += 1
-            elif (fact := read_fact(claim)) and fact[0] != "at":
-                relation, roles, said = fact
-                value = told.books.value(relation, roles)
-                right = {None: "Nobody knows.", True: "True.", False: "False."}
-                assert verdict == right[None if value is None else value == said], (claim, story.text)
-                checked["fact", verdict] += 1
-    assert min(checked[kind, verdict] for kind in ("event", "fact") for verdict in ("True.", "False.")) > 50
-    assert checked["fact", "Nobody knows."] > 50
+            elif (fact := _fact(saying, read_fact)) and fact[0] != "at":
+                value = told.books.value(*fact[:2])
+                right = {None: "nobody knows", True: "true", False: "false"}
+                assert verdict == right[None if value is None else value == fact[2]], (saying, story.text)
+                checked["end" if saying.startswith("In the end") else "fact", verdict] += 1
+    assert min(checked[kind, verdict] for kind in ("event", "fact", "end") for verdict in ("true", "false")) > 50
+    assert min(checked[kind, "nobody knows"] for kind in ("fact", "end")) > 50
 
 
-def test_it_is_said_how_much_of_a_story_told_again_is_true(stories: list[Story], understand: Any) -> None:
+def test_the_mood_of_a_verdict_is_how_lucky_the_truth_is(stories: list[Story], understand: Any, read_fact: Any) -> None:
     checked: Counter[str] = Counter()
     for story in stories:
-        end, start = _end_of_truth(story), story.sentences.index(ASKING)
-        if end == start:
-            continue
-        told = [_who_and_what(event) for event in understand(" ".join(story.sentences[:end])).events]
-        *again, verdict = story.sentences[end + 1 : start]
-        true = [_who_and_what(event) in told for event in understand(" ".join(again)).events]
-        assert len(true) == len(again) <= len(told)
-        amount = "All" if all(true) else "Some" if any(true) else "None"
-        assert verdict == f"{amount} of it was true.", story.text
-        checked[amount] += 1
-    assert min(checked[amount] for amount in ("All", "Some", "None")) > 20
+        told = understand(" ".join(_events(story)))
+        for saying, _, mood in _sayings(story):
+            fact = _fact(saying, read_fact)
+            if mood and fact:
+                assert told.books.value(*fact[:2]) is (mood == "luckily"), (saying, story.text)
+                checked[mood] += 1
+    assert min(checked["luckily"], checked["sadly"]) > 50
 
 
-def _end_of_truth(story: Story) -> int:
-    """Where the story is told again, in which there may be lies, or the questions begin."""
-    again = [number for number, sentence in enumerate(story.sentences) if sentence.endswith("told it again.")]
-    return again[0] if again else story.sentences.index(ASKING)
+def test_an_answer_from_the_story_follows_its_question(stories: list[Story]) -> None:
+    asked = 0
+    for story in stories:
+        for question, said in pairwise(story.sentences):
+            if question.endswith("?"):
+                answer = DASH.sub("", said).removesuffix(".")
+                assert said != answer, story.text
+                noun = answer.split()[-1]  # it may have had an adjective
+                assert noun.lower() in " ".join(_events(story)).lower(), story.text
+                asked += 1
+    assert asked > 500
 
 
-def _single_claims(sentences: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What stands alone before a verdict, and the verdict; questions with their answers are left out."""
-    held: list[str] = []
-    for sentence in sentences:
-        if sentence not in ("True.", "False.", "Nobody knows."):
-            held.append(sentence)
-            continue
-        if len(held) == 1:
-            yield held[0], sentence
-        held.clear()
+def _events(story: Story) -> list[str]:
+    """The sentences before anybody says or asks something."""
+    return list(takewhile(lambda sentence: not DASH.match(sentence) and sentence[-1] != "?", story.sentences))
+
+
+def _sayings(story: Story) -> Iterator[tuple[str, str, str]]:
+    """What is said, but for answers to questions, with its verdict and its mood, which may be empty."""
+    for before, said, verdict in zip(story.sentences, story.sentences[1:], story.sentences[2:], strict=False):
+        if DASH.match(said) and before[-1] != "?":
+            judged = VERDICT.fullmatch(verdict)
+            assert judged, story.text
+            mood = judged["before"] or judged["after"] or ""
+            yield DASH.sub("", said), judged["verdict"].lower(), mood.lower()
+
+
+def _fact(saying: str, read_fact: Any) -> tuple[str, Any, bool] | None:
+    """What is claimed, or said to be so in the end."""
+    if ending := re.fullmatch(r"In the end (.*), and [^,]*", saying):
+        saying = f"{ending[1][0].upper()}{ending[1][1:]}."
+    return read_fact(saying)  # type: ignore[no-any-return]
 
 
 def _who_and_what(event: Any) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -57,12 +57,16 @@ def test_the_right_answer_stands_anywhere_among_two_to_five(task: str, fewest: i
     assert {len(example.answers) for example in examples(task)} >= {fewest, fewest + 1}
 
 
+UNSTOPPED = {"follows": (1,), "alike": (0, 1)}  # texts that the extract token closes
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_texts_are_short_and_clean(task: str) -> None:
     for example in examples(task):
         assert sum(len(text.split()) for text in example.texts) <= LONGEST
-        for text in example.texts:
-            assert re.fullmatch(r"[A-Z].*[.?]", text), text
+        for number, text in enumerate(example.texts):
+            stop = "[a-z]" if number in UNSTOPPED.get(task, ()) else "[.?]"
+            assert re.fullmatch(f"[A-Z].*{stop}", text), text
             assert not re.search(r"  |[{}]", text), text
 
 
@@ -108,7 +112,7 @@ def test_good_sentences_tell_events_and_bad_ones_tell_nothing(understand: Any) -
 def test_what_follows_is_true_what_contradicts_is_false_the_rest_is_open(understand: Any, read_fact: Any) -> None:
     for example in examples("follows"):
         premise, hypothesis = example.texts
-        relation, roles, said = read_fact(hypothesis)
+        relation, roles, said = read_fact(f"{hypothesis}.")
         value = understand(premise).books.value(relation, roles)
         label = "neutral" if value is None else "entailment" if value == said else "contradiction"
         assert label == example.label, example
@@ -116,7 +120,7 @@ def test_what_follows_is_true_what_contradicts_is_false_the_rest_is_open(underst
 
 def test_the_score_of_two_texts_is_the_share_of_events_that_both_tell(understand: Any) -> None:
     for example in examples("alike"):
-        first, second = (understand(text) for text in example.texts)
+        first, second = (understand(f"{text}.") for text in example.texts)
         assert first.other == second.other == []
         shared = {_who_and_what(event) for event in first.events} & {_who_and_what(event) for event in second.events}
         assert 5 * len(shared) / len(first.events) == example.label, example
@@ -129,7 +133,6 @@ def _who_and_what(event: Any) -> tuple[str, tuple[tuple[str, str], ...]]:
 
 def test_only_the_right_ending_is_true(understand: Any, read_fact: Any) -> None:
     for example in examples("cloze"):
-        assert example.texts[0].endswith(" True or false?")  # as in the corpus, before claims
         books = understand(example.texts[0]).books
         truths = [_truth(answer, books, read_fact) for answer in example.answers]
         assert [truth is True for truth in truths].index(True) == example.label, example
@@ -157,7 +160,7 @@ def test_questions_about_the_end_are_answered_by_the_facts(understand: Any) -> N
         if asked:
             books = understand(example.texts[0]).books
             known = books.holder if asked[1] == "Who had" else books.place
-            assert known[asked[2]] == example.answers[int(example.label)], example
+            assert known[asked[2]].lower() == example.answers[int(example.label)].lower(), example
             checked += 1
     assert checked
 

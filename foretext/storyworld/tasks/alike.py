@@ -10,7 +10,7 @@ from random import Random
 from foretext.storyworld.plots import Event, Plot, add_thread, choose, new_plot, opposite_turns, turns
 from foretext.storyworld.tasks.draw import draw
 from foretext.storyworld.tasks.row import Labelled
-from foretext.storyworld.telling import Teller
+from foretext.storyworld.telling import Teller, unstopped
 
 EVENTS = 2  # of a text
 BEST = 5.0  # the score where all events are shared
@@ -43,7 +43,7 @@ def _example(random: Random, number: int) -> Labelled | None:
     again = " ".join(
         second.tell(telling, event.roles) for (_, telling), event in zip(tellings, others, strict=True) if event
     )
-    return Labelled((text, again), BEST * shared / EVENTS)
+    return Labelled((unstopped(text), unstopped(again)), BEST * shared / EVENTS)
 
 
 def _other(plot: Plot, event: Event, random: Random) -> Event | None:

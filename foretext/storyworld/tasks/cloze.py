@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from random import Random
 
-from foretext.storyworld.closings import ASKING
 from foretext.storyworld.narration import ending, narrate, opening
 from foretext.storyworld.plots import OF_THINGS, Plot, Thread, add_thread, advance, new_plot
 from foretext.storyworld.tasks.draw import draw
 from foretext.storyworld.tasks.row import Labelled
-from foretext.storyworld.telling import Teller
+from foretext.storyworld.telling import Teller, unstopped
 
 ANSWERS = (2, 4)  # fewest and most
 EVENTS = (3, 4)
 
 
 def examples(count: int, seed: int) -> list[Labelled]:
-    """A story without its end, two to four endings, and the index of the right one.
-
-    The story closes with the words that claims follow in the corpus, which is where a model has learned to judge them.
-    """
+    """A story without its end, two to four endings, and the index of the right one."""
     return draw("cloze", _example, count, seed)
 
 
@@ -33,14 +29,14 @@ def _example(random: Random, number: int) -> Labelled | None:
     if not told or not plot.held_out:
         return None
     teller = Teller(random)
-    story = " ".join([*opening(plot, teller), *narrate(plot, teller), ASKING])
+    story = " ".join([*opening(plot, teller), *narrate(plot, teller)])
     thread = random.choice(told)
     holds = bool(plot.luck(thread))
     wrong = [(thread, not holds), *_elsewhere(plot, thread, random)][: random.randint(*ANSWERS) - 1]
     endings = [ending(other, value, teller) for other, value in wrong]
     label = random.randrange(len(endings) + 1)
     endings.insert(label, ending(thread, holds, teller))
-    return Labelled((story,), label, tuple(endings))
+    return Labelled((story,), label, tuple(unstopped(ending) for ending in endings))
 
 
 def _elsewhere(plot: Plot, right: Thread, random: Random) -> list[tuple[Thread, bool]]:

@@ -13,7 +13,7 @@ from foretext.storyworld.plots import Plot, add_thread, advance, new_plot
 from foretext.storyworld.statements import SAYINGS, roles_of
 from foretext.storyworld.tasks.draw import draw
 from foretext.storyworld.tasks.row import Labelled
-from foretext.storyworld.telling import Teller
+from foretext.storyworld.telling import Teller, unstopped
 
 LABELS = ("entailment", "neutral", "contradiction")
 EVENTS = (1, 3)
@@ -35,7 +35,7 @@ def _example(random: Random, number: int) -> Labelled | None:
     premise = " ".join(narrate(plot, teller))
     saying = SAYINGS[fact.relation]
     hypothesis = Teller(random).tell(random.choice(saying.true if said else saying.false), roles_of(fact))
-    return Labelled((premise, hypothesis), label)
+    return Labelled((premise, unstopped(hypothesis)), label)
 
 
 def _plot(random: Random) -> Plot:

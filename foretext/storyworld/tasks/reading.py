@@ -9,7 +9,7 @@ from foretext.storyworld.plots import add_thread, advance, new_plot
 from foretext.storyworld.questions import questions
 from foretext.storyworld.tasks.draw import draw
 from foretext.storyworld.tasks.row import Labelled
-from foretext.storyworld.telling import Teller
+from foretext.storyworld.telling import Teller, capital
 from foretext.storyworld.words import Chance
 
 ANSWERS = (3, 5)  # fewest and most
@@ -36,7 +36,7 @@ def _example(random: Random, number: int) -> Labelled | None:
         return None
     question = random.choice([question for question in asked if isinstance(question.answer, Chance)] or asked)
     most = min(random.randint(*ANSWERS), len(question.others) + 1)
-    answers = [other.name for other in random.sample(question.others, most - 1)]
+    answers = [capital(other.name) for other in random.sample(question.others, most - 1)]
     label = random.randrange(most)
-    answers.insert(label, question.answer.name)
+    answers.insert(label, capital(question.answer.name))
     return Labelled((document, question.text), label, tuple(answers))
