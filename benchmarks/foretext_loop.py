@@ -41,6 +41,7 @@ class Shape:
     residual_dropout: float = 0.1
     embedding_dropout_on: str = "matrix"
     initial_deviation: float = 0.02
+    embedding_deviation: float = 0.0
     backbone: str = "transformer"
 
     @property
@@ -64,7 +65,9 @@ class Shape:
 SHAPES = {
     "gpt1": Shape(),
     "small": Shape(layers=6, width=384, heads=6, context=256, vocabulary=8_192, initial_deviation=0.028),
-    "tiny": Shape(layers=3, width=128, heads=4, context=128, vocabulary=8_192, initial_deviation=0.05),
+    "tiny": Shape(
+        layers=3, width=128, heads=4, context=128, vocabulary=8_192, initial_deviation=0.05, embedding_deviation=0.15
+    ),
 }
 OPTIMIZER = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01, "clip": 1.0, "adam": "released"}
 LOOP = {

@@ -120,7 +120,7 @@ class Bf16Linear(nn.Module):
         self.gelu = gelu
         self.bias = source.bias.detach().bfloat16()
         weight = source.weight.detach().bfloat16()
-        self.laid_out: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        self.laid_out = _lays_out_bf16()
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
 
     def forward(self, states: Tensor) -> Tensor:
@@ -134,6 +134,12 @@ class Bf16Linear(nn.Module):
             product = functional.linear(rows, self.weight, self.bias)
             product = functional.gelu(product, approximate="tanh") if self.gelu else product
         return product if self.gelu else product.float()
+
+
+def _lays_out_bf16() -> bool:
+    """Whether oneDNN takes bf16 weights in its own layout: it refuses on processors that do not compute in bf16."""
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 class Int8Linear(nn.Module):
