@@ -24,7 +24,7 @@ def examples(count: int, seed: int) -> list[Labelled]:
 def _example(random: Random, number: int) -> Labelled | None:
     label = LABELS[number % len(LABELS)]
     plot = invent(random)
-    if not plot.held_out:
+    if not plot.held_out or len(plot.events) < SENTENCES:
         return None
     teller = Teller(random)
     sentences = [tell_event(event, teller) for event in plot.events[:SENTENCES]]
