@@ -9,6 +9,7 @@ import pytest
 
 from foretext.checkpoints.saved_model import load_model
 from foretext.cli import main
+from foretext.errors import SettingsError
 from foretext.model.settings import ModelSettings, ModelShape
 from foretext.recipes.departures import departure_lines, departures, paper_values, run_values
 from foretext.recipes.evaluate import EvaluateSettings, evaluate
@@ -147,6 +148,21 @@ def test_a_runs_report_and_model_keep_its_departures(run):
     assert {"point": "12", "name": "Task head", "stage": "finetuning", "setting": "head_reads", "value": "mean",
             "paper": "extract"} in kept  # fmt: skip
     assert {departure["stage"] for departure in kept} == {"model", "pretraining", "finetuning"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(". a", "should name three pieces"), (". aardvarks .", "'aardvarks' is not one piece")]
+)
+def test_special_tokens_start_from_three_pieces_or_are_refused(language_model, labelled, tmp_path, text, message):
+    settings = FinetuneSettings(
+        model=str(language_model),
+        out=tmp_path / "run",
+        labelled=LabelledDataSettings(data=labelled / "choice.jsonl", kind="choice"),
+        points=PointSettings(special_tokens_from=text),
+    )
+    with pytest.raises(SettingsError, match=message):
+        finetune(settings)
+    assert not settings.out.exists()
 
 
 def test_what_the_head_reads_is_remembered(run, labelled):
