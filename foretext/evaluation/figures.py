@@ -1,7 +1,7 @@
 """The plots of the reports, as matplotlib figures without a display.
 
 Colours are chosen to be told apart with any colour vision (Okabe and Ito 2008) and to read on white and on black; ink
-and grid are the only ones that `svg` turns for a dark page.
+and grid are the only ones that `on_dark` turns for a dark page.
 """
 
 from __future__ import annotations
@@ -142,16 +142,20 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def svg(figure: Figure, *, dark: bool = False) -> str:
-    """The figure as SVG on a transparent ground, its ink and grid turned light for a dark page if asked."""
+def svg(figure: Figure) -> str:
+    """The figure as SVG on a transparent ground, for a white page; the same figure gives the same text."""
     buffer = io.StringIO()
     with matplotlib.rc_context(_STYLE):
         without_date = {"Date": None, "Creator": None}
         figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata=without_date)
-    text = buffer.getvalue()
-    for light_colour, dark_colour in _ON_DARK.items() if dark else ():
-        text = text.replace(light_colour, dark_colour)
-    return text
+    return buffer.getvalue()
+
+
+def on_dark(drawn: str) -> str:
+    """A figure that `svg` drew, its ink and grid turned light for a dark page."""
+    for light_colour, dark_colour in _ON_DARK.items():
+        drawn = drawn.replace(light_colour, dark_colour)
+    return drawn
 
 
 @contextmanager

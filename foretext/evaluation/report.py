@@ -113,9 +113,10 @@ class Section:
 
     def figure(self, figure: Figure, caption: str, description: str) -> Section:
         """Adds a matplotlib figure; `description` is read out to those who cannot see it."""
-        from foretext.evaluation.figures import svg
+        from foretext.evaluation.figures import on_dark, svg
 
-        return self._add(Picture(_data_uri(svg(figure)), _data_uri(svg(figure, dark=True)), caption, description))
+        drawn = svg(figure)
+        return self._add(Picture(_data_uri(drawn), _data_uri(on_dark(drawn)), caption, description))
 
     def examples(self, shown: Sequence[ShownExample]) -> Section:
         return self._add(Examples(tuple(shown)))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ARMS = {"scratch": -1, "pretrained": None}  # layers to transfer
 PROCESSES = 4  # most models that are fine-tuned at once, each on one core: so small a model gains little by a second
+VALIDATIONS = 8  # in pre-training, each with a checkpoint: every one takes a third of a second
 FINETUNING_BATCH = 8  # a quarter of the paper's: with a few hundred labels, updates are scarce
 FINETUNING_RATE = 1e-3  # the rule for narrow models, 2.25e-3 here, loses what a model this small has learned
 FINETUNING_WARMUP = 0.1  # the paper's 0.2 % of 224 updates is none, and full steps at once undo what was learned
@@ -173,6 +174,7 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
         "out": settings.out / "model",
         "updates": settings.updates,
         "warmup": min(100, settings.updates // 4),
+        "validate_every": max(1, settings.updates // VALIDATIONS),
         "batch": settings.batch,
         "seed": settings.seed,
         "device": settings.device,

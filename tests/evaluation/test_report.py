@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foretext.evaluation.comparison import TaskRow, comparison_lines
-from foretext.evaluation.figures import loss_curves, scores_by, scratch_against_pretrained, svg
+from foretext.evaluation.figures import loss_curves, on_dark, scores_by, scratch_against_pretrained, svg
 from foretext.evaluation.intervals import Estimate
 from foretext.evaluation.pages import evaluation_report, training_report
 from foretext.evaluation.report import Report, ShownExample, write_report
@@ -103,9 +103,10 @@ def test_the_same_report_gives_the_same_bytes():
 
 
 def test_a_figure_has_a_dark_twin():
-    figure = loss_curves({"train": ([1, 2], [3.0, 2.0])})
-    assert "#24292f" in svg(figure)
-    assert "#24292f" not in svg(figure, dark=True)
+    drawn = svg(loss_curves({"train": ([1, 2], [3.0, 2.0])}))
+    assert "#24292f" in drawn
+    assert "#24292f" not in on_dark(drawn)
+    assert "#d1d7e0" in on_dark(drawn)
 
 
 def test_a_report_is_written_whole(tmp_path):
