@@ -5,9 +5,9 @@
     python benchmarks/choice.py --small                  a rehearsal with a toy model and short documents
 
 Lengths are made up after RACE: documents of some 300 tokens, questions of 12, four answers of 6. Ids and weights are
-random. Training does whole updates of L3 in bf16 with dropout 0.1, which the answers share where their document is
-(`finetune --shared-prefixes always`). Inference of ours is that of `foretext predict` in bf16; HF is
-`OpenAIGPTDoubleHeadsModel`.
+random. Training does whole updates of L3 with dropout 0.1, which the answers share where their document is
+(`finetune --shared-prefixes always`). Inference of ours is that of `foretext predict`; HF is
+`OpenAIGPTDoubleHeadsModel`, in fp32 and, unless all are in fp32, in bf16 autocast.
 
 The token ratio says how many times the tokens are that each sequence by itself has; the share of it that the times
 show is printed for training and inference.
@@ -23,7 +23,19 @@ from functools import partial
 import numpy as np
 import torch
 from foretext_loop import HEAD, SHAPES, ForetextLoop, Shape
-from rounds import Contender, Measured, Work, forward_flops, measure, parser, report, show, spread
+from rounds import (
+    Contender,
+    Measured,
+    Work,
+    add_precision,
+    forward_flops,
+    measure,
+    parser,
+    precision,
+    report,
+    show,
+    spread,
+)
 from transformers_loop import CHOICES, TransformersChoice
 
 from foretext.batch import Batch, pack
@@ -37,7 +49,7 @@ from foretext.training.objectives import FineTuning
 DOCUMENT, QUESTION, ANSWER = (300, 60), (12, 3), (6, 2)  # tokens: mean and deviation
 SHORTEST = 2
 REHEARSAL = Shape(layers=2, width=32, heads=2, vocabulary=500)
-RATIOS = {"each by itself": "apart", "HF fp32": "HF fp32", "HF autocast": "HF autocast"}
+PEERS = {"bf16": {"HF fp32": False, "HF autocast": True}, "fp32": {"HF fp32": False}}  # whether under autocast
 STAGES = ("training", "inference")
 
 
@@ -46,19 +58,22 @@ def main() -> None:
     flags.add_argument("--examples", type=int, default=8, help="questions in a turn, one update (default: 8)")
     flags.add_argument("--hf-examples", type=int, default=2, help="questions HF has in memory at once (default: 2)")
     flags.add_argument("--small", action="store_true", help="rehearse with a toy model; the figures mean nothing")
+    add_precision(flags)
     given = flags.parse_args()
+    dtype = precision(given)
     shape = REHEARSAL if given.small else SHAPES["gpt1"]
     batches = [made_up(shape, given.examples, seed) for seed in range(given.rounds + 1)]
-    contenders = {**ours(shape, batches), **theirs(shape, batches, given.hf_examples)}
-    measured = measure(contenders, rounds=given.rounds, peaks=("bf16",))
-    show(said(measured, batches, given), given.json)
+    contenders = {**ours(shape, batches, dtype), **theirs(shape, batches, given.hf_examples, PEERS[dtype])}
+    measured = measure(contenders, rounds=given.rounds, peaks=(dtype,))
+    show(said(measured, batches, given, dtype), given.json)
 
 
-def said(measured: Measured, batches: list[Batch], given: argparse.Namespace) -> dict[str, object]:
+def said(measured: Measured, batches: list[Batch], given: argparse.Namespace, dtype: str) -> dict[str, object]:
+    others = {"each by itself": "apart", **{name: name for name in PEERS[dtype]}}
     ratios = {
         f"{stage}, {name}": (f"{stage}: shared", f"{stage}: {other}")
         for stage in STAGES
-        for name, other in RATIOS.items()
+        for name, other in others.items()
     }
     shared = sum(len(Sequences.of(batch, share_prefixes=True).tokens) for batch in batches[1:])
     token_ratio = sum(len(batch.tokens) for batch in batches[1:]) / shared
@@ -73,7 +88,7 @@ def said(measured: Measured, batches: list[Batch], given: argparse.Namespace) ->
         "small": given.small,
     }
     facts |= {"questions_a_turn": given.examples, "packages": ("transformers",)}
-    return report("choice", measured, unit="questions/s", ratios=ratios, dtype="bf16", **facts)  # type: ignore[arg-type]
+    return report("choice", measured, unit="questions/s", ratios=ratios, dtype=dtype, **facts)  # type: ignore[arg-type]
 
 
 def made_up(shape: Shape, examples: int, seed: int) -> Batch:
@@ -92,13 +107,13 @@ def made_up(shape: Shape, examples: int, seed: int) -> Batch:
     return pack(sequences, random.integers(0, CHOICES, examples).tolist())
 
 
-def ours(shape: Shape, batches: list[Batch]) -> dict[str, Contender]:
+def ours(shape: Shape, batches: list[Batch], dtype: str) -> dict[str, Contender]:
     """Shared and apart take turns with one model."""
     head = HeadSettings(**{**HEAD, "combine": "choose", "outputs": 1})
     gpt = GPT(shape, head)  # type: ignore[arg-type]
-    answering = packed(gpt, "bf16")
+    answering = packed(gpt, dtype)
     at_hand = [batches[0]]
-    loop = ForetextLoop.of(FineTuning(gpt, 0.5), lambda update: at_hand[0], Engine.start("cpu", "bf16"))
+    loop = ForetextLoop.of(FineTuning(gpt, 0.5), lambda update: at_hand[0], Engine.start("cpu", dtype))
 
     def update(batch: Batch, share_prefixes: bool) -> None:
         at_hand[0] = batch
@@ -115,10 +130,10 @@ def ours(shape: Shape, batches: list[Batch]) -> dict[str, Contender]:
     return made
 
 
-def theirs(shape: Shape, batches: list[Batch], at_once: int) -> dict[str, Contender]:
+def theirs(shape: Shape, batches: list[Batch], at_once: int, peers: dict[str, bool]) -> dict[str, Contender]:
     choice = TransformersChoice(shape, "cpu")
     made: dict[str, Contender] = {}
-    for name, autocast in {"HF fp32": False, "HF autocast": True}.items():
+    for name, autocast in peers.items():
         options = {"autocast": autocast, "examples_at_once": at_once}
         made[f"training: {name}"] = turns(shape, batches, 3, partial(choice.update, **options))
         made[f"inference: {name}"] = turns(shape, batches, 1, partial(choice.scores, **options))

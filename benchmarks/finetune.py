@@ -1,27 +1,30 @@
 """How fast fine-tuning is on published tasks, beside what people do with transformers' OpenAIGPT.
 
     python benchmarks/finetune.py                               SST-2 and RTE, the paper's model: examples/s and ratios
-    python benchmarks/finetune.py --tasks RTE --batches 4
+    python benchmarks/finetune.py --tasks RTE --batches 4 --precision fp32
     python benchmarks/finetune.py --small                       a rehearsal with a toy model and little data
 
 FORETEXT_DATA names the folder with `tasks/` and `gpt1-bpe/` (the released vocabulary). Weights are random. All do the
 paper's update: 32 examples, L3 with λ = 0.5, dropout 0.1, clip, Adam. In a turn each does `--batches` of them:
 
-    foretext      the loop that `foretext finetune` runs, in bf16, on random batches
-    HF fp32       padded to the longest of the batch; the same random batches
-    HF autocast   the same in bf16 autocast
-    HF grouped    the same, the batches grouped by length: as Trainer does it, examples are sorted in lots of 50 batches
+    foretext              the loop that `foretext finetune` runs, on random batches
+    HF fp32               padded to the longest of the batch; the same random batches
+    HF autocast           the same in bf16 autocast
+    HF autocast, grouped  the same, the batches grouped by length: as Trainer does it, examples are sorted in lots of 50
+                          batches
+
+With `--precision fp32`, and where the processor does not compute in bf16, all are in fp32, without autocast.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from foretext_loop import SHAPES, Shape, finetuning
-from rounds import Contender, Work, measure, parser, report, show, training_flops
+from rounds import Contender, Work, add_precision, measure, parser, precision, report, show, training_flops
 from transformers_loop import TransformersLoop
 
 from foretext.batch import Batch
@@ -35,7 +38,11 @@ from foretext.training.engine import Engine
 TASKS = ("SST-2", "RTE")
 LOT = 50  # batches whose examples are sorted together: `mega_batch_mult` of transformers
 REHEARSAL = Shape(layers=2, width=32, heads=2)
-RATIOS = {"fp32": "HF fp32", "autocast": "HF autocast", "autocast, grouped": "HF grouped"}
+# Of transformers: whether under autocast, whether grouped by length.
+PEERS = {
+    "bf16": {"HF fp32": (False, False), "HF autocast": (True, False), "HF autocast, grouped": (True, True)},
+    "fp32": {"HF fp32": (False, False), "HF fp32, grouped": (False, True)},
+}
 
 
 def main() -> None:
@@ -43,18 +50,20 @@ def main() -> None:
     flags.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     flags.add_argument("--batches", type=int, default=8, help="batches of 32 examples in a turn (default: 8)")
     flags.add_argument("--small", action="store_true", help="rehearse with a toy model; the figures mean nothing")
+    add_precision(flags)
     given = flags.parse_args()
+    dtype = precision(given)
     shape = REHEARSAL if given.small else SHAPES["gpt1"]
-    engine = Engine.start("cpu", "bf16")
+    engine = Engine.start("cpu", dtype)
     contenders: dict[str, Contender] = {}
     ratios: dict[str, tuple[str, str]] = {}
     for task in given.tasks:
         examples = drawn(task, given.batches * BATCH * (given.rounds + 1), shape.context)
-        contenders |= of_task(task, shape, examples, given.batches, engine)
-        ratios |= {f"{task}, {name}": (f"{task}: foretext", f"{task}: {other}") for name, other in RATIOS.items()}
-    measured = measure(contenders, rounds=given.rounds, peaks=("bf16",))
+        contenders |= of_task(task, shape, examples, given.batches, engine, PEERS[dtype])
+        ratios |= {f"{task}, {name}": (f"{task}: foretext", f"{task}: {name}") for name in PEERS[dtype]}
+    measured = measure(contenders, rounds=given.rounds, peaks=(dtype,))
     facts = {"batches_a_turn": given.batches, "small": given.small, "packages": ("transformers",)}
-    show(report("finetune", measured, unit="examples/s", ratios=ratios, dtype="bf16", **facts), given.json)
+    show(report("finetune", measured, unit="examples/s", ratios=ratios, dtype=dtype, **facts), given.json)
 
 
 def drawn(task: str, count: int, context: int) -> list[Encoded]:
@@ -66,7 +75,14 @@ def drawn(task: str, count: int, context: int) -> list[Encoded]:
     return encode(chosen, data.schema, tokenizer, context)
 
 
-def of_task(task: str, shape: Shape, examples: Sequence[Encoded], batches: int, engine: Engine) -> dict[str, Contender]:
+def of_task(
+    task: str,
+    shape: Shape,
+    examples: Sequence[Encoded],
+    batches: int,
+    engine: Engine,
+    peers: Mapping[str, tuple[bool, bool]],
+) -> dict[str, Contender]:
     """Ours and the others on these examples; theirs share one model, so that all fit into memory."""
     random, grouped = cut(examples), cut(grouped_by_length(examples))
     ours = finetuning(shape, lambda update: random[update % len(random)], engine)
@@ -76,7 +92,9 @@ def of_task(task: str, shape: Shape, examples: Sequence[Encoded], batches: int, 
         ours.update(batches)
         return work(shape, random[turn * batches : (turn + 1) * batches])
 
-    def with_transformers(cut_up: list[Batch], autocast: bool) -> Callable[[int], Work]:
+    def with_transformers(autocast: bool, by_length: bool) -> Callable[[int], Work]:
+        cut_up = grouped if by_length else random
+
         def turn(number: int) -> Work:
             used = cut_up[number * batches : (number + 1) * batches]
             for batch in used:
@@ -87,9 +105,7 @@ def of_task(task: str, shape: Shape, examples: Sequence[Encoded], batches: int, 
 
     return {
         f"{task}: foretext": foretext,
-        f"{task}: HF fp32": with_transformers(random, False),
-        f"{task}: HF autocast": with_transformers(random, True),
-        f"{task}: HF grouped": with_transformers(grouped, True),
+        **{f"{task}: {name}": with_transformers(*ways) for name, ways in peers.items()},
     }
 
 

@@ -4,10 +4,10 @@
     python benchmarks/inference.py --preset tiny --rows 64 --rounds 1
 
 FORETEXT_DATA names the folder with `tasks/SST-2` and `gpt1-bpe`. The peer is transformers' OpenAIGPT with the same
-weights: in batches of 32 padded to the longest, as they come; the same sorted by length; both under bf16 autocast too.
-Before anything is timed, its probabilities and Foretext's in fp32 are compared. Foretext's contenders are what
-`foretext predict` calls, in each precision; nothing is remembered between rounds. Useful operations are those of a
-whole forward pass over the real tokens.
+weights: in batches of 32 padded to the longest, as they come; the same sorted by length; both under bf16 autocast too,
+where the processor computes in bf16. Before anything is timed, its probabilities and Foretext's in fp32 are compared.
+Foretext's contenders are what `foretext predict` calls, in each precision that the processor computes in; nothing is
+remembered between rounds. Useful operations are those of a whole forward pass over the real tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import torch
-from peers import classifier, data_folder, in_transformers, padded, sentences
+from peers import classifier, data_folder, in_transformers, padded, precisions, sentences
 from rounds import Contender, Work, forward_flops, measure, parser, report, show
 
 from foretext.model.settings import PRESETS
@@ -25,15 +25,7 @@ from foretext.tasks.encode import encode
 from foretext.tasks.examples import Example
 
 BATCH = 32  # the paper's, and what most scripts take
-RATIOS = {
-    "bf16 by HF fp32": ("foretext bf16", "HF fp32"),
-    "bf16 by HF fp32 sorted": ("foretext bf16", "HF fp32 sorted"),
-    "bf16 by HF autocast sorted": ("foretext bf16", "HF autocast sorted"),
-    "int8 by HF fp32": ("foretext int8", "HF fp32"),
-    "int8 by HF fp32 sorted": ("foretext int8", "HF fp32 sorted"),
-    "int8 by HF autocast sorted": ("foretext int8", "HF autocast sorted"),
-    "fp32 by HF fp32 sorted": ("foretext fp32", "HF fp32 sorted"),
-}
+COMPARED = ("HF fp32", "HF fp32 sorted", "HF autocast sorted")
 
 
 def main() -> None:
@@ -63,18 +55,20 @@ def main() -> None:
     contenders = {
         "HF fp32": turn(lambda: probabilities(peer, ids)),
         "HF fp32 sorted": turn(lambda: probabilities(peer, by_length)),
-        "HF autocast": turn(lambda: probabilities(peer, ids, autocast=True)),
-        "HF autocast sorted": turn(lambda: probabilities(peer, by_length, autocast=True)),
     }
-    for precision in ("fp32", "bf16", "int8"):
+    if "bf16" in precisions():
+        contenders["HF autocast"] = turn(lambda: probabilities(peer, ids, autocast=True))
+        contenders["HF autocast sorted"] = turn(lambda: probabilities(peer, by_length, autocast=True))
+    others = [name for name in COMPARED if name in contenders]
+    for precision in precisions():
         predictor = Predictor.of(saved, device="cpu", precision=precision, remembered=0)
         contenders[f"foretext {precision}"] = turn(lambda predictor=predictor: predictor.answer(encoded))
-    measured = measure(contenders, rounds=given.rounds, peaks=("bf16", "fp32"))
+    measured = measure(contenders, rounds=given.rounds, peaks=[name for name in precisions() if name != "int8"])
     found = report(
         "inference",
         measured,
         unit="examples/s",
-        ratios=RATIOS,
+        ratios={f"{name} by {other}": (f"foretext {name}", other) for name in precisions() for other in others},
         packages=("transformers",),
         dtype="as named",
         preset=given.preset,

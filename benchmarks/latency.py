@@ -5,7 +5,8 @@
 
 FORETEXT_DATA names the folder with `tasks/SST-2` and `gpt1-bpe`. The peer is transformers' OpenAIGPT with the same
 weights and its own tokenizer of the same vocabulary. Each sentence is another, is given alone and is not remembered;
-Foretext's contenders are `Predictor.predict`. A speed is one over the median time of the round's sentences.
+Foretext's contenders are `Predictor.predict`, in each precision that the processor computes in. A speed is one over the
+median time of the round's sentences.
 """
 
 from __future__ import annotations
@@ -18,13 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peers import classifier, data_folder, in_transformers, sentences
+from peers import classifier, data_folder, in_transformers, precisions, sentences
 from rounds import Contender, Work, measure, parser, report, show
 
 from foretext.model.settings import PRESETS
 from foretext.serving.predictor import Predictor
-
-PRECISIONS = ("fp32", "bf16", "int8")
 
 
 def main() -> None:
@@ -41,7 +40,7 @@ def main() -> None:
             return peer(**tokenizer([text], return_tensors="pt")).logits.softmax(-1).tolist()
 
     contenders = {"HF fp32": one_by_one(theirs, texts)}
-    for precision in PRECISIONS:
+    for precision in precisions():
         predictor = Predictor.of(saved, device="cpu", precision=precision, remembered=0)
         contenders[f"foretext {precision}"] = one_by_one(lambda text, model=predictor: model.predict([text]), texts)
     measured = measure(contenders, rounds=given.rounds)
@@ -50,7 +49,7 @@ def main() -> None:
         "latency",
         measured,
         unit="sentences/s, one by one",
-        ratios={f"{precision} by HF fp32": (f"foretext {precision}", "HF fp32") for precision in PRECISIONS},
+        ratios={f"{precision} by HF fp32": (f"foretext {precision}", "HF fp32") for precision in precisions()},
         packages=("transformers",),
         dtype="as named",
         preset=given.preset,

@@ -71,6 +71,25 @@ def parser(document: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def add_precision(flags: argparse.ArgumentParser) -> None:
+    """`--precision`, for what trains; `precision` says what auto comes to."""
+    flags.add_argument(
+        "--precision",
+        choices=["auto", "bf16", "fp32"],
+        default="auto",
+        help="of products (default: auto, bf16 where the processor computes in it)",
+    )
+
+
+def precision(given: argparse.Namespace) -> str:
+    """bf16 or fp32, as `--precision auto` of the program finds it on a CPU."""
+    import torch
+
+    from foretext.model.devices import find_precision
+
+    return find_precision(given.precision, torch.device("cpu"))
+
+
 def measure(
     contenders: Mapping[str, Contender], *, rounds: int, peaks: Sequence[str] = (), device: str = "cpu"
 ) -> Measured:
