@@ -147,7 +147,7 @@ def svg(figure: Figure) -> str:
     buffer = io.StringIO()
     with matplotlib.rc_context(_STYLE):
         without_date = {"Date": None, "Creator": None}
-        figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata=without_date)
+        figure.savefig(buffer, format="svg", transparent=True, metadata=without_date)
     return buffer.getvalue()
 
 

@@ -51,7 +51,7 @@ class DemoSettings(Settings):
     """Labelled examples of each task to score on."""
     vocabulary: int = Field(1_200, ge=100)
     """Pieces of the tokenizer."""
-    updates: int = Field(2_400, ge=1)
+    updates: int = Field(2_100, ge=1)
     """Length of pre-training."""
     batch: int = Field(8, ge=1)
     """Windows of 128 tokens in one update of pre-training."""
