@@ -1,6 +1,7 @@
-"""A decoder for answering alone: linear layers that hold bf16 or int8 weights, laid out as the processor likes them.
+"""A decoder for answering alone: linear layers of fp32, bf16 or int8 weights, laid out as the processor likes.
 
             weights                                activations          a product is summed in
+    fp32    as they are                            as they are          fp32
     bf16    rounded                                rounded              fp32
     int8    a byte, a scale an output channel      a byte, a scale a    whole numbers, exactly
                                                    token
@@ -16,6 +17,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -37,17 +39,18 @@ GELU_SLOPE, GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
 
 
 def packed(gpt: GPT, precision: str) -> GPT:
-    """`gpt` for answers in `precision`, fp32 (itself), bf16 or int8; on a CPU it shares embedding and head with `gpt`.
+    """`gpt` for answers in `precision`, fp32, bf16 or int8; on a CPU it shares embedding and head with `gpt`.
 
-    Accelerators, whose kernels take bf16 throughout, get a copy that is bf16 throughout.
+    fp32 is `gpt` itself where another layout of its weights gains nothing. Accelerators, whose kernels take bf16
+    throughout, get a copy that is bf16 throughout.
 
     Raises:
         SettingsError: the model or its device cannot compute so.
     """
-    if precision == "fp32":
-        return gpt
     if precision not in LINEAR:
-        raise UnknownName("precision", precision, ("fp32", *LINEAR))
+        raise UnknownName("precision", precision, tuple(LINEAR))
+    if precision == "fp32" and not _gains_in_fp32(gpt):
+        return gpt
     if gpt.settings.backbone != "transformer":
         raise SettingsError(f"{precision} is for Transformers, and this model is an LSTM; use --precision fp32")
     if precision == "int8":
@@ -63,6 +66,17 @@ def packed(gpt: GPT, precision: str) -> GPT:
     made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
     made.shares_by_example = True  # so that what is shared does not depend on the batch either
     return made
+
+
+def _gains_in_fp32(gpt: GPT) -> bool:
+    """With few tokens, products of plain fp32 weights run at half speed where a CPU's vectors are short (AVX2)."""
+    device, dtype = gpt.embedding.device, gpt.embedding.dtype
+    return (
+        gpt.settings.backbone == "transformer"
+        and (device.type, dtype) == ("cpu", torch.float32)
+        and torch.backends.cpu.get_cpu_capability() == "AVX2"
+        and _lays_out(torch.float32)
+    )
 
 
 def _check_int8(device: torch.device) -> None:
@@ -112,21 +126,21 @@ class PackedFeedForward(nn.Module):
         return self.contract(self.expand(states))  # type: ignore[no-any-return]
 
 
-class Bf16Linear(nn.Module):
-    """A linear layer with bf16 weights; takes any floats, gives fp32, or bf16 where GELU follows."""
+class FloatLinear(nn.Module):
+    """A linear layer with fp32 or bf16 weights; takes any floats, gives fp32, or `dtype` where GELU follows."""
 
-    def __init__(self, source: nn.Linear, *, gelu: bool = False) -> None:
+    def __init__(self, source: nn.Linear, *, dtype: torch.dtype, gelu: bool = False) -> None:
         super().__init__()
-        self.gelu = gelu
-        self.bias = source.bias.detach().bfloat16()
-        weight = source.weight.detach().bfloat16()
-        self.laid_out = _lays_out_bf16()
+        self.dtype, self.gelu = dtype, gelu
+        self.bias = source.bias.detach().to(dtype)
+        weight = source.weight.detach().to(dtype)
+        self.laid_out = _lays_out(dtype)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
 
     def forward(self, states: Tensor) -> Tensor:
         if len(states) == 1:  # a row alone would be summed in another order
             return self.forward(states.repeat(2, 1))[:1]
-        rows = states.to(torch.bfloat16)
+        rows = states.to(self.dtype)
         if self.laid_out:
             after, form = ("gelu", "tanh") if self.gelu else ("none", None)
             product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, after, [], form)
@@ -136,10 +150,10 @@ class Bf16Linear(nn.Module):
         return product if self.gelu else product.float()
 
 
-def _lays_out_bf16() -> bool:
-    """Whether oneDNN takes bf16 weights in its own layout: it refuses on processors that do not compute in bf16."""
+def _lays_out(dtype: torch.dtype) -> bool:
+    """Whether oneDNN takes weights in its own layout: it refuses bf16 on processors that do not compute in it."""
     available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return available and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return available and (dtype is torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
 
 class Int8Linear(nn.Module):
@@ -185,4 +199,8 @@ def gelu_(values: Tensor) -> Tensor:
     return values
 
 
-LINEAR: dict[str, Callable[..., nn.Module]] = {"bf16": Bf16Linear, "int8": Int8Linear}
+LINEAR: dict[str, Callable[..., nn.Module]] = {
+    "fp32": partial(FloatLinear, dtype=torch.float32),
+    "bf16": partial(FloatLinear, dtype=torch.bfloat16),
+    "int8": Int8Linear,
+}

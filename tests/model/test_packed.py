@@ -1,4 +1,4 @@
-"""Layers that hold bf16 or int8 weights: what they compute, that rows do not touch, who may use them."""
+"""Layers that hold fp32, bf16 or int8 weights: what they compute, that rows do not touch, who may use them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from torch.nn import Linear, functional
 from foretext.batch import pack
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT
-from foretext.model.packed import INT8_FEATURES, LINEAR, Bf16Linear, Int8Linear, gelu_, packed
+from foretext.model.packed import INT8_FEATURES, LINEAR, FloatLinear, Int8Linear, gelu_, packed
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
 
 has_int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
 needs_int8 = pytest.mark.skipif(not has_int8, reason="this processor has no VNNI")
-KINDS = ["bf16", pytest.param("int8", marks=needs_int8)]
+KINDS = ["fp32", "bf16", pytest.param("int8", marks=needs_int8)]
 SETTINGS = ModelSettings(vocabulary=50, context=40, layers=2, width=64, heads=4, initial_deviation=0.07)
 
 
@@ -39,15 +39,28 @@ def gelu(x):
     return 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
 
 
+@pytest.fixture
+def always_packed(monkeypatch):
+    """fp32 is packed too, whether this processor gains from it or not."""
+    monkeypatch.setattr("foretext.model.packed._gains_in_fp32", lambda gpt: True)
+
+
 @pytest.mark.parametrize("after_gelu", [False, True])
-def test_a_bf16_layer_is_the_product_of_rounded_numbers(linear, rows, after_gelu):
-    w, b, x = (value.detach().bfloat16().double() for value in (linear.weight, linear.bias, rows))
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "atol"),
+    [
+        (torch.float32, 1e-5, 1e-4),  # inputs to 100, sums of 96: eps times that
+        # The result is rounded to bf16's 8 bits once; GELU may see it rounded before, as torch's own layers do.
+        (torch.bfloat16, 2**-7, 1e-2),
+    ],
+)
+def test_a_layer_of_floats_is_the_product_of_rounded_numbers(linear, rows, after_gelu, dtype, rtol, atol):
+    w, b, x = (value.detach().to(dtype).double() for value in (linear.weight, linear.bias, rows))
     exact = x @ w.T + b
     exact = gelu(exact) if after_gelu else exact
     with torch.no_grad():
-        given = Bf16Linear(linear, gelu=after_gelu)(rows).double()
-    # The result is rounded to bf16's 8 bits once; GELU may see it rounded before, as torch's own layers do.
-    torch.testing.assert_close(given, exact, rtol=2**-7, atol=1e-2)
+        given = FloatLinear(linear, dtype=dtype, gelu=after_gelu)(rows).double()
+    torch.testing.assert_close(given, exact, rtol=rtol, atol=atol)
 
 
 @needs_int8
@@ -98,6 +111,7 @@ def test_a_row_is_the_same_to_the_bit_however_many_there_are(kind, after_gelu):
                 assert torch.equal(layer(rows[first : first + count]), whole[first : first + count]), count
 
 
+@pytest.mark.usefixtures("always_packed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sequence_has_the_same_states_to_the_bit_alone_and_in_any_company(kind):
     """Rounding would make steps of the smallest difference: over 4 layers it came to 1e-3 where lengths were padded."""
@@ -110,6 +124,7 @@ def test_a_sequence_has_the_same_states_to_the_bit_alone_and_in_any_company(kind
             assert torch.equal(gpt(Sequences.of(pack([[ids]]))).states, states), len(ids)
 
 
+@pytest.mark.usefixtures("always_packed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_sequences_that_begin_alike_have_the_states_they_have_by_themselves_up_to_rounding(kind):
     """Alone or joined to a tree; states are normalised, so that those of other tokens are about 1 apart."""
@@ -123,6 +138,7 @@ def test_sequences_that_begin_alike_have_the_states_they_have_by_themselves_up_t
     assert miss.abs().max() < 0.05
 
 
+@pytest.mark.usefixtures("always_packed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_of_a_question_have_the_same_scores_to_the_bit_alone_and_in_any_company(kind):
     gpt = packed(GPT(SETTINGS.model_copy(update={"layers": 4}), HeadSettings(combine="choose"), seed=1).eval(), kind)
@@ -141,6 +157,7 @@ def test_answers_of_a_question_have_the_same_scores_to_the_bit_alone_and_in_any_
             assert torch.equal(gpt.read(gpt.sequences(pack([example]))), scores)
 
 
+@pytest.mark.usefixtures("always_packed")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_packed_model_scores_close_to_the_one_it_comes_from_and_leaves_it_alone(kind):
     gpt = GPT(SETTINGS, HeadSettings(outputs=3), seed=1).eval()
@@ -149,13 +166,26 @@ def test_a_packed_model_scores_close_to_the_one_it_comes_from_and_leaves_it_alon
     with torch.no_grad():
         exact, quick = gpt.read(batch), packed(gpt, kind).read(batch)
     scale = exact.abs().max()
-    assert 0 < (exact - quick).abs().max() < 0.05 * scale  # 8 bits through two layers; swapped rows miss by `scale`
+    if kind == "fp32":
+        torch.testing.assert_close(quick, exact)  # the same numbers, summed in another order
+    else:
+        assert 0 < (exact - quick).abs().max() < 0.05 * scale  # 8 bits through two layers; swapped rows miss by `scale`
     assert all(torch.equal(before[name], value) for name, value in gpt.named_parameters())
 
 
-def test_in_fp32_a_model_is_itself():
+def test_in_fp32_a_model_is_itself_where_another_layout_gains_nothing(monkeypatch):
     gpt = GPT(SETTINGS)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     assert packed(gpt, "fp32") is gpt
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert (packed(gpt, "fp32") is gpt) != torch.backends.mkldnn.is_available()
+
+
+def test_only_fp32_transformers_on_a_cpu_gain_from_another_layout(monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    lstm = SETTINGS.model_copy(update={"backbone": "lstm", "lstm_units": 16})
+    for gpt in (GPT(lstm), GPT(SETTINGS).double(), GPT(SETTINGS).to("meta")):
+        assert packed(gpt, "fp32") is gpt
 
 
 def test_on_an_accelerator_a_model_is_bf16_throughout_and_int8_is_refused():
