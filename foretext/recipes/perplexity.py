@@ -19,6 +19,8 @@ class PerplexitySettings(Settings):
     """Name of an installed model, or the folder of a run."""
     inputs: tuple[str, ...] = Field(min_length=1)
     """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    update: int | None = Field(None, ge=0)
+    """The model as it stood after so many updates of pre-training, where the run kept that checkpoint."""
     field: str = "text"
     """Field of JSON lines, or column of Parquet, that holds the text."""
     strict: bool = False
@@ -58,19 +60,19 @@ def perplexity(settings: PerplexitySettings) -> Measured:
 
     Raises:
         DataError: an input is missing or wrong, or there is no text in any.
+        SettingsError: no checkpoint of `update` was kept.
     """
     import math
 
     from foretext.batch import pack
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
     from foretext.corpus import Problems, read_documents
     from foretext.errors import DataError
     from foretext.evaluation.perplexity import perplexity as measure
     from foretext.model.devices import find_device
     from foretext.progress import progress
+    from foretext.recipes.stages import load_stage
 
-    saved, problems = load_model(find_model(settings.model)), Problems()
+    saved, problems = load_stage(settings.model, settings.update), Problems()
     model, context = saved.gpt.to(find_device(settings.device)), saved.gpt.settings.context
     loss, tokens, words, documents = 0.0, 0, 0, 0
     read = read_documents(settings.inputs, field=settings.field, strict=settings.strict, problems=problems)

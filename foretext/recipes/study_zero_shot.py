@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from foretext.errors import SettingsError
 from foretext.recipes.labelled_data import LabelledData, LabelledDataSettings
+from foretext.recipes.stages import load_checkpoint
 from foretext.recipes.study import Studied, named_sources
 from foretext.recipes.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, papers_tasks_at_hand
 from foretext.settings import Settings
@@ -173,15 +175,8 @@ def _stages_of(folder: Path, curve: str) -> Iterator[Stage]:
     updates = int(pretraining.get("result", {}).get("updates", 0))
     for checkpoint in reversed(list(RunFolder(folder).checkpoints())):
         if checkpoint.update < updates and not description["head"]:
-
-            def at_checkpoint(checkpoint: Any = checkpoint) -> SavedModel:
-                from foretext.training.objectives import LanguageModelling
-
-                saved = load_model(folder)
-                RunFolder(folder).restore(checkpoint, LanguageModelling(saved.gpt))
-                return saved
-
-            yield Stage(curve, checkpoint.update, checkpoint.state["sha256"]["model"], at_checkpoint)
+            weights = checkpoint.state["sha256"]["model"]
+            yield Stage(curve, checkpoint.update, weights, partial(load_checkpoint, folder, checkpoint))
     yield Stage(curve, updates, description["weights_sha256"], lambda: load_model(folder))
 
 
