@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -54,7 +54,8 @@ Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # name -> x, y
 
 def loss_curves(series: Series, *, x: str = "update", y: str = "loss (nats a token)") -> Figure:
     """A line for each named series of (x, y) points; the legend says where each ends."""
-    with _axes(height=3.4) as (figure, axes):
+    with _axes(height=3.4, layout=None) as (figure, axes):
+        figure.subplots_adjust(left=0.11, right=0.98, bottom=0.15, top=0.93)  # a report has many of these
         axes.set_prop_cycle(color=CYCLE)
         for name, (places, values) in series.items():
             axes.plot(places, values, label=f"{name}, {values[-1]:.3f} at the end" if len(values) else name)
@@ -159,9 +160,11 @@ def on_dark(drawn: str) -> str:
 
 
 @contextmanager
-def _axes(*, height: float, width: float = WIDTH) -> Iterator[tuple[Figure, Axes]]:
+def _axes(
+    *, height: float, width: float = WIDTH, layout: Literal["constrained"] | None = "constrained"
+) -> Iterator[tuple[Figure, Axes]]:
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=layout)
         yield figure, figure.add_subplot()
 
 
