@@ -11,12 +11,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# Stands for every interpreter: notes how it was called, and makes a .venv whose Python is itself.
+# Stands for every interpreter: notes how it was called, makes a .venv whose Python is itself, and as pip does it leaves
+# what it built beside the sources.
 FAKE_PYTHON = """#!/bin/sh
 echo "$0 $*" >>"$CALLS"
 case "$*" in
 *"version(\\"torch\\")"*) exit 1 ;;
 "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+*"pip install"*./models/*)
+    for to in build small.egg-info; do mkdir -p models/small/$to && cp run models/small/$to; done ;;
 esac
 """
 BROKEN_SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
