@@ -52,39 +52,17 @@ def test_a_pre_trained_model_predicts_its_text_better_than_chance(language_model
 def test_perplexity_is_of_the_checkpoint_that_is_asked_for(language_model, classifier, tmp_path):
     (tmp_path / "new.txt").write_text("Ann saw a dog in the barn. Cleo saw a hen in the wood.")
     folders = sorted((language_model / "checkpoints").glob("update-*"))
-    last = int(folders[-1].name.removeprefix("update-"))
+    earlier, last = (int(folder.name.removeprefix("update-")) for folder in folders)
 
     def at(update, model=language_model):
         return perplexity(PerplexitySettings(model=str(model), inputs=(str(tmp_path),), update=update))
 
     assert at(last) == at(None)  # the run ends with it
-    kept = ", ".join(str(int(folder.name.removeprefix("update-"))) for folder in folders)
-    with pytest.raises(SettingsError, match=f"no checkpoint of update 7; kept are {kept}$"):
+    assert at(earlier).loss != at(last).loss
+    with pytest.raises(SettingsError, match=f"no checkpoint of update 7; kept are {earlier}, {last}$"):
         at(7)
     with pytest.raises(SettingsError, match="was fine-tuned"):
         at(last, classifier)
-
-
-def test_an_earlier_checkpoint_predicts_worse(language_model, tmp_path):
-    corpus = language_model.parent / "corpus"
-    pretrain(
-        PretrainSettings(
-            corpus=corpus,
-            out=tmp_path / "run",
-            updates=40,
-            batch=4,
-            learning_rate=1e-2,
-            warmup=5,
-            model=ModelShape(context=32, layers=1, width=32, heads=2, initial_deviation=0.1),
-            loop=LoopSettings(precision="fp32", device="cpu", validate_every=20, keep_checkpoints=2),
-        )
-    )
-    (tmp_path / "new.txt").write_text("Ann saw a dog in the barn. Cleo saw a hen in the wood.")
-    found = [
-        perplexity(PerplexitySettings(model=str(tmp_path / "run"), inputs=(str(tmp_path / "new.txt"),), update=update))
-        for update in (20, 40)
-    ]
-    assert found[0].perplexity > found[1].perplexity
 
 
 def test_generation_goes_on_from_the_prompt(language_model):
