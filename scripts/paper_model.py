@@ -10,7 +10,8 @@ script is run again; one that was stopped goes on where it was. `--updates` shor
 corpus, and the schedule with them; all else is the paper's but for bf16 products and compiled layers, which a run
 prints.
 
-    prepare        the books in pieces of the released vocabulary, mode `paper`
+    tokenizer      the released vocabulary, mode `paper`
+    prepare        the books in its pieces (before it --toy writes stories instead)
     pretrain       `gpt1`: 12 layers, width 768, context 512, dropout 0.1; keeps its checkpoints at 8 points
     perplexity-K   of `books-valid` at each of the 8, as JSON
     reproduce-T    the paper's tables 2 and 4: every task whose files are there, 3 seeds, the paper's figures beside
