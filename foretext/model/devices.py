@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from foretext.errors import SettingsError
 
@@ -47,6 +48,19 @@ def give_back_freed_memory() -> None:
 def _of_glibc(name: str) -> Any:
     """The function of that name, or None where the C library is another."""
     return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None
+
+
+def gains_by_onednn(like: Tensor) -> bool:
+    """Whether oneDNN multiplies such values, where they are, by a large matrix faster than torch does by itself.
+
+    It does in fp32 where a CPU's vectors are short (AVX2): few rows, or many outputs, halve the speed of MKL, which
+    torch takes (docs/log.md).
+    """
+    return (
+        (like.device.type, like.dtype) == ("cpu", torch.float32)
+        and torch.backends.cpu.get_cpu_capability() == "AVX2"
+        and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+    )
 
 
 def find_device(name: str) -> torch.device:

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
+from foretext.model.devices import gains_by_onednn
+
 SLICE_ENTRIES = 1 << 22  # logits at a time on a CPU: 16 MB in fp32, small enough for the allocator to use again
 SLICE_TOKENS = 256  # but so many tokens at least: with fewer the gradient of the matrix costs more (docs/log.md)
 BYTES_AN_ENTRY = 256  # elsewhere an entry for so many bytes of the device: its logits take some 4 % of the memory
@@ -62,8 +64,7 @@ class _WeightedCrossEntropy(torch.autograd.Function):
                 loss, gradient = step(logits, targets[part], weights[part])
                 total = total + loss
                 states_gradient[part] = gradient @ rows
-                product = (gradient.T @ lowered[part])[: len(matrix)]
-                matrix_gradient = product.to(matrix.dtype) if matrix_gradient is None else matrix_gradient.add_(product)
+                matrix_gradient = _added(matrix_gradient, gradient.T, lowered[part], matrix)
         context.save_for_backward(
             states_gradient, torch.zeros_like(matrix) if matrix_gradient is None else matrix_gradient
         )
@@ -74,6 +75,14 @@ class _WeightedCrossEntropy(torch.autograd.Function):
         states_gradient, matrix_gradient = context.saved_tensors
         # In place: nobody else has them, and autograd refuses a second backward pass over what was changed.
         return states_gradient.mul_(gradients[0]), matrix_gradient.mul_(gradients[0]), None, None, None
+
+
+def _added(total: Tensor | None, left: Tensor, right: Tensor, like: Tensor) -> Tensor:
+    """`left @ right` on top of `total`, in the type and with the rows of `like`; in place where there is a total."""
+    if total is not None and total.dtype == right.dtype and len(total) == len(left):
+        return total.addmm_(left, right)  # without an array for the product
+    product = (left @ right)[: len(like)]
+    return product.to(like.dtype) if total is None else total.add_(product)
 
 
 def _lowered(values: Tensor) -> Tensor:
@@ -90,7 +99,10 @@ def _output_rows(matrix: Tensor, states: Tensor) -> Tensor:
 
 def _logits(states: Tensor, rows: Tensor, real: int) -> Tensor:
     """Of a slice of tokens; those of rows beyond the `real` ones are −∞ and so count for nothing."""
-    logits = states @ rows.T
+    if gains_by_onednn(states):
+        logits: Tensor = torch.ops.mkldnn._linear_pointwise(states, rows, None, "none", [], None)
+    else:
+        logits = states @ rows.T
     if len(rows) > real:
         logits[:, real:] = -torch.inf
     return logits

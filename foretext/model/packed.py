@@ -26,6 +26,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from foretext.errors import SettingsError, UnknownName
+from foretext.model.devices import gains_by_onednn
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import Attention, Block, FeedForward, attend, picked
@@ -49,7 +50,7 @@ def packed(gpt: GPT, precision: str) -> GPT:
     """
     if precision not in LINEAR:
         raise UnknownName("precision", precision, tuple(LINEAR))
-    if precision == "fp32" and not _gains_in_fp32(gpt):
+    if precision == "fp32" and not (gpt.settings.backbone == "transformer" and gains_by_onednn(gpt.embedding)):
         return gpt
     if gpt.settings.backbone != "transformer":
         raise SettingsError(f"{precision} is for Transformers, and this model is an LSTM; use --precision fp32")
@@ -66,17 +67,6 @@ def packed(gpt: GPT, precision: str) -> GPT:
     made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
     made.shares_by_example = True  # so that what is shared does not depend on the batch either
     return made
-
-
-def _gains_in_fp32(gpt: GPT) -> bool:
-    """With few tokens, products of plain fp32 weights run at half speed where a CPU's vectors are short (AVX2)."""
-    device, dtype = gpt.embedding.device, gpt.embedding.dtype
-    return (
-        gpt.settings.backbone == "transformer"
-        and (device.type, dtype) == ("cpu", torch.float32)
-        and torch.backends.cpu.get_cpu_capability() == "AVX2"
-        and _lays_out(torch.float32)
-    )
 
 
 def _check_int8(device: torch.device) -> None:

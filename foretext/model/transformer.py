@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 WRITTEN_OUT_LENGTH = 256  # tokens; up to here attention written out beats torch's kernel on a CPU (docs/log.md)
+QUERIES_AT_ONCE = 128  # of attention written out; with fewer, its products get too small
 
 
 class Attention(nn.Module):
@@ -84,7 +85,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visibl
 
     `visible` `(rows, longest_row, longest_row)` says what each place sees where that is not all up to itself.
     torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
-    lengths.
+    lengths. They are written out for some queries at a time, since half of the square of all of them is the future.
     """
     longest = query.shape[-2]
     if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):
@@ -93,15 +94,25 @@ def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visibl
             query, key, value, mask, is_causal=mask is None, dropout_p=probability
         )
     queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (rows * heads, longest_row, …)
-    scale = 1 / math.sqrt(query.shape[-1])
-    if visible is None:
-        future = query.new_full((longest, longest), -torch.inf).triu_(1)
-        scores = torch.baddbmm(future.expand(len(queries), -1, -1), queries, keys.transpose(1, 2), alpha=scale)
+    parts = []
+    for first in range(0, longest, QUERIES_AT_ONCE):
+        last = min(longest, first + QUERIES_AT_ONCE)
+        seen = None if visible is None else visible[:, first:last, :last]
+        parts.append(_attend(queries[:, first:last], keys[:, :last], values[:, :last], probability, seen))
+    return (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]).view(query.shape)
+
+
+def _attend(queries: Tensor, keys: Tensor, values: Tensor, probability: float, visible: Tensor | None) -> Tensor:
+    """`attend` written out, `(rows * heads, length, …)`; the queries are those of the last keys."""
+    asking, asked = queries.shape[1], keys.shape[1]
+    scores = torch.bmm(queries / math.sqrt(queries.shape[2]), keys.transpose(1, 2))
+    raw = scores.detach()  # what is added is constant, so that no gradient has to pass by it
+    if visible is None:  # these queries see whatever comes before all of them
+        raw[:, :, asked - asking :] += queries.new_full((asking, asking), -torch.inf).triu_(1)
     else:
-        scores = torch.bmm(queries * scale, keys.transpose(1, 2))
-        unseen = query.new_zeros(visible.shape).masked_fill_(~visible, -torch.inf)
-        scores.view(*query.shape[:2], longest, longest).add_(unseen[:, None])
-    return torch.bmm(dropout(scores.softmax(-1), probability, True), values).view(query.shape)
+        unseen = queries.new_zeros(visible.shape).masked_fill_(~visible, -torch.inf)
+        raw.view(len(visible), -1, asking, asked).add_(unseen[:, None])
+    return torch.bmm(dropout(scores.softmax(-1), probability, True), values)
 
 
 class FeedForward(nn.Module):

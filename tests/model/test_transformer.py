@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
+from torch.nn.functional import scaled_dot_product_attention as kernel
 
 from foretext.batch import pack
 from foretext.errors import SettingsError
@@ -13,7 +15,7 @@ from foretext.model.dropout import dropout
 from foretext.model.gpt import BACKBONES, GPT, transfer
 from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings
-from foretext.model.transformer import attend
+from foretext.model.transformer import QUERIES_AT_ONCE, WRITTEN_OUT_LENGTH, attend
 
 SETTINGS = ModelSettings(vocabulary=20, context=12, layers=2, width=16, heads=4)
 
@@ -83,10 +85,16 @@ def gelu(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-def test_attention_written_out_is_the_kernels_attention():
-    query, key, value = torch.randn(3, 2, 4, 7, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    kernel = torch.nn.functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-    torch.testing.assert_close(attend(query, key, value, 0.0), kernel, rtol=0, atol=1e-14)
+@pytest.mark.parametrize("length", [7, QUERIES_AT_ONCE, QUERIES_AT_ONCE + 1, WRITTEN_OUT_LENGTH])
+def test_attention_written_out_is_the_kernels_attention(length):
+    drawn = torch.randn(3, 2, 4, length, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    results = []
+    for attention in (partial(attend, probability=0.0), partial(kernel, is_causal=True)):
+        parts = drawn.clone().requires_grad_()
+        mixed = attention(*parts)
+        mixed.square().sum().backward()
+        results.append((mixed.detach(), parts.grad))
+    torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-13)  # sums of up to 256 terms of size 1
 
 
 def test_the_paper_model_has_the_papers_number_of_parameters():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretext.batch import pack
-from foretext.model import tree
+from foretext.model import transformer, tree
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
@@ -135,7 +135,9 @@ def test_in_float64_throughout_gradients_agree_to_its_last_digits(eager):
     assert len(gradients[0]) == 1 + 2 * 12
 
 
-def test_attention_over_trees_written_out_is_the_kernels():
+@pytest.mark.parametrize("at_once", [transformer.QUERIES_AT_ONCE, 3])
+def test_attention_over_trees_written_out_is_the_kernels(monkeypatch, at_once):
+    monkeypatch.setattr(transformer, "QUERIES_AT_ONCE", at_once)
     visible = joined().visible
     rows, longest, _ = visible.shape
     query, key, value = torch.randn(
