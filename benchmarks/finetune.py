@@ -1,6 +1,6 @@
 """How fast fine-tuning is on published tasks, beside what people do with transformers' OpenAIGPT.
 
-    python benchmarks/finetune.py                               SST-2 and RTE, the paper's model: examples/s and ratios
+    python benchmarks/finetune.py                               SST-2 and RTE, the paper's model: tokens/s and ratios
     python benchmarks/finetune.py --tasks RTE --batches 4 --precision fp32
     python benchmarks/finetune.py --small                       a rehearsal with a toy model and little data
 
@@ -13,12 +13,15 @@ paper's update: 32 examples, L3 with λ = 0.5, dropout 0.1, clip, Adam. In a tur
     HF autocast, grouped  the same, the batches grouped by length: as Trainer does it, examples are sorted in lots of 50
                           batches
 
-With `--precision fp32`, and where the processor does not compute in bf16, all are in fp32, without autocast.
+Tokens are those of the examples, padding not counted: batches grouped by length are of short or of long texts as it
+falls, which examples/s would take for speed. With `--precision fp32`, and where the processor does not compute in
+bf16, all are in fp32, without autocast.
 """
 
 from __future__ import annotations
 
 import os
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -57,13 +60,15 @@ def main() -> None:
     engine = Engine.start("cpu", dtype)
     contenders: dict[str, Contender] = {}
     ratios: dict[str, tuple[str, str]] = {}
+    sizes: dict[str, str] = {}
     for task in given.tasks:
         examples = drawn(task, given.batches * BATCH * (given.rounds + 1), shape.context)
         contenders |= of_task(task, shape, examples, given.batches, engine, PEERS[dtype])
+        sizes[task] = f"{statistics.mean(len(example.sequences[0]) for example in examples):.1f} tokens an example"
         ratios |= {f"{task}, {name}": (f"{task}: foretext", f"{task}: {name}") for name in PEERS[dtype]}
     measured = measure(contenders, rounds=given.rounds, peaks=(dtype,))
-    facts = {"batches_a_turn": given.batches, "small": given.small, "packages": ("transformers",)}
-    show(report("finetune", measured, unit="examples/s", ratios=ratios, dtype=dtype, **facts), given.json)
+    facts = {"batches_a_turn": given.batches, "sizes": sizes, "small": given.small, "packages": ("transformers",)}
+    show(report("finetune", measured, unit="tokens/s", ratios=ratios, dtype=dtype, **facts), given.json)
 
 
 def drawn(task: str, count: int, context: int) -> list[Encoded]:
@@ -128,7 +133,7 @@ def work(shape: Shape, batches: Sequence[Batch]) -> Work:
     lengths = [int(length) for batch in batches for length in batch.lengths]
     logits = sum(lengths) - len(lengths)
     sizes = {"layers": shape.layers, "width": shape.width, "logits": logits, "rows": shape.rows}
-    return Work(len(lengths), flops=training_flops(lengths, **sizes))
+    return Work(sum(lengths), flops=training_flops(lengths, **sizes))
 
 
 if __name__ == "__main__":

@@ -106,12 +106,15 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, probability: float, v
     """`attend` written out, `(rows * heads, length, …)`; the queries are those of the last keys."""
     asking, asked = queries.shape[1], keys.shape[1]
     scores = torch.bmm(queries / math.sqrt(queries.shape[2]), keys.transpose(1, 2))
-    raw = scores.detach()  # what is added is constant, so that no gradient has to pass by it
-    if visible is None:  # these queries see whatever comes before all of them
-        raw[:, :, asked - asking :] += queries.new_full((asking, asking), -torch.inf).triu_(1)
+    if visible is None:
+        first = asked - asking  # whatever comes before all of these queries is seen by all of them
+        unseen = queries.new_full((1, 1, asking, asking), -torch.inf).triu_(1)
     else:
-        unseen = queries.new_zeros(visible.shape).masked_fill_(~visible, -torch.inf)
-        raw.view(len(visible), -1, asking, asked).add_(unseen[:, None])
+        first = int((~visible).any(1).any(0).byte().argmax())  # so is what comes before this
+        hidden = ~visible[:, None, :, first:]
+        unseen = queries.new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)
+    # What is added is constant, so that no gradient has to pass by it.
+    scores.detach().view(len(unseen), -1, asking, asked)[..., first:] += unseen
     return torch.bmm(dropout(scores.softmax(-1), probability, True), values)
 
 
