@@ -94,12 +94,14 @@ def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visibl
             query, key, value, mask, is_causal=mask is None, dropout_p=probability
         )
     queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (rows * heads, longest_row, …)
+    if longest <= QUERIES_AT_ONCE or torch.compiler.is_compiling():  # one program for all lengths
+        return _attend(queries, keys, values, probability, visible).view(query.shape)
     parts = []
     for first in range(0, longest, QUERIES_AT_ONCE):
         last = min(longest, first + QUERIES_AT_ONCE)
         seen = None if visible is None else visible[:, first:last, :last]
         parts.append(_attend(queries[:, first:last], keys[:, :last], values[:, :last], probability, seen))
-    return (torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]).view(query.shape)
+    return torch.cat(parts, dim=1).view(query.shape)
 
 
 def _attend(queries: Tensor, keys: Tensor, values: Tensor, probability: float, visible: Tensor | None) -> Tensor:
@@ -110,7 +112,8 @@ def _attend(queries: Tensor, keys: Tensor, values: Tensor, probability: float, v
         first = asked - asking  # whatever comes before all of these queries is seen by all of them
         unseen = queries.new_full((1, 1, asking, asking), -torch.inf).triu_(1)
     else:
-        first = int((~visible).any(1).any(0).byte().argmax())  # so is what comes before this
+        seen_by_all = visible.all(1).all(0)  # of each key; a compiled layer does without, since it cannot look
+        first = 0 if torch.compiler.is_compiling() else int(seen_by_all.byte().argmin())
         hidden = ~visible[:, None, :, first:]
         unseen = queries.new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)
     # What is added is constant, so that no gradient has to pass by it.
