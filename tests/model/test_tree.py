@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.functional import scaled_dot_product_attention as kernel
 
 from foretext.batch import pack
 from foretext.model import transformer, tree
@@ -140,11 +142,14 @@ def test_attention_over_trees_written_out_is_the_kernels(monkeypatch, at_once):
     monkeypatch.setattr(transformer, "QUERIES_AT_ONCE", at_once)
     visible = joined().visible
     rows, longest, _ = visible.shape
-    query, key, value = torch.randn(
-        3, rows, 2, longest, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
-    )
-    kernel = torch.nn.functional.scaled_dot_product_attention(query, key, value, visible[:, None])
-    torch.testing.assert_close(attend(query, key, value, 0.0, visible), kernel, rtol=0, atol=1e-14)
+    drawn = torch.randn(3, rows, 2, longest, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    results = []
+    for attention in (partial(attend, probability=0.0, visible=visible), partial(kernel, attn_mask=visible[:, None])):
+        parts = drawn.clone().requires_grad_()
+        mixed = attention(*parts)
+        mixed.square().sum().backward()
+        results.append((mixed.detach(), parts.grad))
+    torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-14)
 
 
 def batch_of(*sequences):
