@@ -14,7 +14,7 @@ from foretext.checkpoints.released_names import released_views
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.devices import find_precision
 from foretext.model.gpt import GPT
-from foretext.model.packed import INT8_FEATURES
+from foretext.model.packed import int8_product
 from foretext.model.settings import PRESETS, SPECIALS, HeadSettings, ModelSettings
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
@@ -23,8 +23,7 @@ from foretext.tokenizer import Tokenizer
 def precisions() -> list[str]:
     """In what this processor answers: fp32, and bf16 and int8 where it computes in them."""
     bf16 = find_precision("auto", torch.device("cpu")) == "bf16"
-    int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
-    return ["fp32", *["bf16"] * bf16, *["int8"] * int8]
+    return ["fp32", *["bf16"] * bf16, *["int8"] * (int8_product() is not None)]
 
 
 def data_folder() -> Path:

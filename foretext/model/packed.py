@@ -3,8 +3,11 @@
             weights                                activations          a product is summed in
     fp32    as they are                            as they are          fp32
     bf16    rounded                                rounded              fp32
-    int8    a byte, a scale an output channel      a byte, a scale a    whole numbers, exactly
-                                                   token
+    int8    a byte, a scale an output channel      8 or 7 bits, a       whole numbers, exactly
+                                                   scale a token
+
+Processors without instructions for int8 (VNNI, AMX) add two products of bytes in 16 bits. There activations have
+7 bits, of which no two products overflow.
 
 Embeddings, norms, attention, head and what is added up stay in fp32. Rounding makes steps of small differences, so
 nothing before it may depend on what else is in the batch: a product's row follows from that row alone, and attention
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable
 from functools import partial
 from itertools import groupby
@@ -31,10 +35,10 @@ from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import Attention, Block, FeedForward, attend, picked
 
-LARGEST = 127  # of a signed byte
-ZERO = 128  # the unsigned byte that stands for 0: the processor multiplies unsigned by signed bytes
+LARGEST = 127  # of a weight, a signed byte
+FBGEMM_PRODUCT = "linear_with_input_q_dq_qweight_dq_output_fp32"
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
-INT8_FEATURES = ("avx512_vnni", "avx_vnni", "amx_int8")  # without one of these a CPU's byte products overflow or crawl
+INT8_FEATURES = ("avx512_vnni", "avx_vnni", "amx_int8")  # each of them sums products of bytes in 32 bits
 GELU_ROWS = 64  # tokens at a time, whose values stay in the processor's cache
 GELU_SLOPE, GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
 
@@ -70,10 +74,9 @@ def packed(gpt: GPT, precision: str) -> GPT:
 
 
 def _check_int8(device: torch.device) -> None:
-    features = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-    if not any(features.get(feature) for feature in INT8_FEATURES):
-        where = "this processor has no instructions for it" if device.type == "cpu" else f"not for {device.type}"
-        raise SettingsError(f"int8 is for CPUs with VNNI; {where}; use --precision bf16 or fp32")
+    if device.type != "cpu" or int8_product() is None:
+        where = "torch has no product of bytes for this one" if device.type == "cpu" else f"not for {device.type}"
+        raise SettingsError(f"int8 is for x86 CPUs; {where}; use --precision bf16 or fp32")
 
 
 class PackedAttention(nn.Module):
@@ -149,36 +152,78 @@ def _lays_out(dtype: torch.dtype) -> bool:
 class Int8Linear(nn.Module):
     """A linear layer with int8 weights; fp32 in and out."""
 
-    def __init__(self, source: nn.Linear, *, gelu: bool = False) -> None:
+    def __init__(
+        self, source: nn.Linear, *, gelu: bool = False, product: type[EightBits | SevenBits] | None = None
+    ) -> None:
         super().__init__()
         self.gelu = gelu
         weight = source.weight.detach().float()
-        self.scale = (weight.abs().amax(1) / LARGEST).clamp_(min=SMALLEST)  # (outputs,)
-        self.zeros = torch.zeros(len(self.scale), dtype=torch.int32)
+        scale = (weight.abs().amax(1) / LARGEST).clamp_(min=SMALLEST)  # (outputs,)
         self.bias = source.bias.detach().float()
-        self.weight = torch.ops.onednn.qlinear_prepack((weight / self.scale[:, None]).round_().to(torch.int8), None)
+        chosen = product or int8_product()
+        assert chosen is not None  # `packed` has asked
+        self.product = chosen((weight / scale[:, None]).round_(), scale)
 
     def forward(self, states: Tensor) -> Tensor:
         scale = torch.maximum(states.amax(-1, keepdim=True), -states.amin(-1, keepdim=True))  # (tokens, 1)
-        scale = scale.div_(LARGEST).clamp_(min=SMALLEST)
-        signed = (states * scale.reciprocal()).round_().to(torch.int8)
-        product = torch.ops.onednn.qlinear_pointwise(
-            signed.view(torch.uint8).bitwise_xor_(ZERO),  # the same plus 128
-            1.0,
-            ZERO,
-            self.weight,
-            self.scale,
-            self.zeros,
-            None,
-            1.0,
-            0,
-            torch.float32,
-            "none",
-            [],
-            "",
-        )
-        product = product.mul_(scale).add_(self.bias)
+        scale = scale.div_(self.product.largest).clamp_(min=SMALLEST)
+        whole = (states * scale.reciprocal()).round_()
+        product = self.product(whole).mul_(scale).add_(self.bias)
         return gelu_(product) if self.gelu else product
+
+
+class EightBits:
+    """Products of whole numbers from -127 to 127 by oneDNN, where the processor has instructions for them."""
+
+    largest, bits = 127, 8
+    zero = 128  # the unsigned byte that stands for 0: the processor multiplies unsigned by signed bytes
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        self.scale, self.zeros = scale, torch.zeros(len(scale), dtype=torch.int32)
+        self.weight = torch.ops.onednn.qlinear_prepack(weight.to(torch.int8), None)
+
+    def __call__(self, whole: Tensor) -> Tensor:
+        """`(tokens, inputs)` to `(tokens, outputs)`, each output times its scale."""
+        unsigned = whole.to(torch.int8).view(torch.uint8).bitwise_xor_(self.zero)  # the same plus 128
+        scales = (1.0, self.zero, self.weight, self.scale, self.zeros, None, 1.0, 0)
+        return torch.ops.onednn.qlinear_pointwise(unsigned, *scales, torch.float32, "none", [], "")  # type: ignore[no-any-return]
+
+
+class SevenBits:
+    """Products of activations from -63 to 63 and weights from -127 to 127 by FBGEMM, on any x86 CPU with AVX2.
+
+    With `zero` added activations are at most 127, and 2 × 127 × 127 = 32,258 is a number of 16 bits.
+    """
+
+    largest, bits = 63, 7
+    zero = 64
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        engine = torch.backends.quantized.engine
+        with warnings.catch_warnings():
+            # torch will part with these tensors one day, and `int8_product` then finds no such product.
+            warnings.filterwarnings("ignore", message="torch.quantize_per_tensor", category=UserWarning)
+            zeros = torch.zeros(len(scale), dtype=torch.long)
+            whole = torch.quantize_per_channel(weight * scale[:, None], scale, zeros, 0, torch.qint8)
+        try:
+            torch.backends.quantized.engine = "fbgemm"
+            self.weight = torch.ops.quantized.linear_prepack(whole, None)
+        finally:
+            torch.backends.quantized.engine = engine
+
+    def __call__(self, whole: Tensor) -> Tensor:
+        """`(tokens, inputs)` to `(tokens, outputs)`, each output times its scale."""
+        return getattr(torch.ops.quantized, FBGEMM_PRODUCT)(whole, 1.0, self.zero, self.weight)  # type: ignore[no-any-return]
+
+
+def int8_product() -> type[EightBits | SevenBits] | None:
+    """How this processor multiplies bytes, or None where torch has nothing for it."""
+    features = torch.cpu.get_capabilities()
+    if any(features.get(name) for name in INT8_FEATURES):
+        return EightBits
+    has_fbgemm = "fbgemm" in torch.backends.quantized.supported_engines
+    known = hasattr(torch, "quantize_per_channel") and hasattr(torch.ops.quantized, FBGEMM_PRODUCT)
+    return SevenBits if has_fbgemm and known else None
 
 
 def gelu_(values: Tensor) -> Tensor:

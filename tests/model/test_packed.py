@@ -8,13 +8,16 @@ from torch.nn import Linear, functional
 
 from foretext.batch import pack
 from foretext.errors import SettingsError
+from foretext.model import packed as packed_layers
 from foretext.model.gpt import GPT
-from foretext.model.packed import INT8_FEATURES, LINEAR, FloatLinear, Int8Linear, gelu_, packed
+from foretext.model.packed import LINEAR, EightBits, FloatLinear, Int8Linear, SevenBits, gelu_, int8_product, packed
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
 
-has_int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
-needs_int8 = pytest.mark.skipif(not has_int8, reason="this processor has no VNNI")
+needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
+needs_vnni = pytest.mark.skipif(int8_product() is not EightBits, reason="this processor has no VNNI")
+needs_fbgemm = pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="no FBGEMM")
+PRODUCTS = [pytest.param(EightBits, marks=needs_vnni), pytest.param(SevenBits, marks=needs_fbgemm)]
 # Elsewhere fp32 answers come from the model itself, and oneDNN's kernels promise nothing of a row by itself.
 needs_avx2 = pytest.mark.skipif(
     torch.backends.cpu.get_cpu_capability() != "AVX2", reason="fp32 is packed on AVX2 alone"
@@ -61,35 +64,47 @@ def test_a_layer_of_floats_is_the_product_of_rounded_numbers(linear, rows, after
     torch.testing.assert_close(given, exact, rtol=rtol, atol=atol)
 
 
-@needs_int8
+@pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("after_gelu", [False, True])
-def test_an_int8_layer_is_the_product_of_whole_numbers_times_their_scales(linear, rows, after_gelu):
+def test_an_int8_layer_is_the_product_of_whole_numbers_times_their_scales(linear, rows, after_gelu, product):
     weight_scale = linear.weight.detach().abs().amax(1) / 127
-    row_scale = rows.abs().amax(1, keepdim=True) / 127
+    row_scale = rows.abs().amax(1, keepdim=True) / {EightBits: 127, SevenBits: 63}[product]
     whole = (rows * row_scale.reciprocal()).round().long() @ (linear.weight / weight_scale[:, None]).round().long().T
     exact = whole.double() * row_scale * weight_scale + linear.bias.detach()
     exact = gelu(exact) if after_gelu else exact
     with torch.no_grad():
-        given = Int8Linear(linear, gelu=after_gelu)(rows).double()
+        given = Int8Linear(linear, gelu=after_gelu, product=product)(rows).double()
     torch.testing.assert_close(given, exact, rtol=1e-5, atol=1e-5)  # scales and sums are float32
 
 
-@needs_int8
-def test_an_int8_layer_is_off_by_no_more_than_half_a_step_an_input():
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_products_of_the_largest_bytes_do_not_overflow(product):
+    """In 16 bits two of them would, were they of 8 bits; 3,072 of them, as the widest product of the paper's model."""
+    weight = torch.full((5, 3_072), 127.0)
+    weight[1], weight[2, ::2], weight[3, :7] = -127, -127, 0
+    whole = torch.full((4, 3_072), float(product.largest))
+    whole[1], whole[2, ::2], whole[3, 5:] = -product.largest, -product.largest, 0
+    assert torch.equal(product(weight, torch.ones(5))(whole), whole @ weight.T)  # below 2^24, so exact in fp32 too
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_an_int8_layer_is_off_by_no_more_than_half_a_step_an_input(product):
     """Each of 96 products misses by half a step of either factor at most, each in units of its largest."""
     torch.manual_seed(1)
     layer, rows = Linear(96, 8), torch.randn(5, 96)
     with torch.no_grad():
-        miss = (Int8Linear(layer)(rows) - layer(rows)).abs()
+        miss = (Int8Linear(layer, product=product)(rows) - layer(rows)).abs()
         largest = rows.abs().amax(1, keepdim=True) * layer.weight.abs().amax(1)
-    assert (miss <= 96 * largest * (1 / 127 + 1 / 127**2)).all()
+    half_weight, half_row = 1 / 2 / 127, 1 / 2 / product.largest
+    assert (miss <= 96 * largest * (half_weight + half_row + half_weight * half_row)).all()
     assert miss.max() > 0
 
 
-@needs_int8
-def test_a_row_of_zeros_gives_the_bias(linear):
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_row_of_zeros_gives_the_bias(linear, product):
     with torch.no_grad():
-        torch.testing.assert_close(Int8Linear(linear)(torch.zeros(3, 96)), linear.bias.expand(3, -1))
+        given = Int8Linear(linear, product=product)(torch.zeros(3, 96))
+    torch.testing.assert_close(given, linear.bias.expand(3, -1))
 
 
 def test_gelu_in_place_is_torchs():
@@ -195,7 +210,17 @@ def test_an_lstm_is_not_packed():
         packed(GPT(SETTINGS.model_copy(update={"backbone": "lstm", "lstm_units": 16})), "bf16")
 
 
-def test_int8_is_refused_where_the_processor_has_no_instructions_for_it(monkeypatch):
+@needs_fbgemm
+def test_without_instructions_for_bytes_an_activation_has_seven_bits(monkeypatch):
+    engine = torch.backends.quantized.engine
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    with pytest.raises(SettingsError, match="VNNI"):
+    made = packed(GPT(SETTINGS), "int8")
+    assert {type(layer.product) for layer in made.modules() if isinstance(layer, Int8Linear)} == {SevenBits}
+    assert torch.backends.quantized.engine == engine
+
+
+def test_int8_is_refused_where_torch_has_no_product_of_bytes(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    monkeypatch.setattr(packed_layers, "FBGEMM_PRODUCT", "a product that torch has parted with")
+    with pytest.raises(SettingsError, match="no product of bytes"):
         packed(GPT(SETTINGS), "int8")

@@ -7,16 +7,13 @@ import json
 import shutil
 
 import pytest
-import torch
 
 from foretext.errors import SettingsError
-from foretext.model.packed import INT8_FEATURES
+from foretext.model.packed import int8_product
 from foretext.recipes.evaluate import EvaluateSettings, evaluate
 from foretext.recipes.predict import PredictSettings, predict
 
-pytestmark = pytest.mark.skipif(
-    not any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES), reason="no VNNI here"
-)
+pytestmark = pytest.mark.skipif(int8_product() is None, reason="no int8 here")
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def test_evaluate_compares_int8_with_fp32_and_lets_predict_use_it(run, labelled,
     slow = answers(run, data, tmp_path / "slow.csv", precision="fp32")
     same = sum(one == other for one, other in zip(quick, slow, strict=True)) / len(quick)
     assert found.int8.agreement == same
-    assert any(f"int8 gives {100 * same:.1f} % of the answers of fp32 (24 examples)" in line for line in found.lines())
+    assert any(f"int8 gives {100 * same:.1f} % of the answers of fp32 (24 examples;" in line for line in found.lines())
 
 
 def test_check_compares_first_and_keeps_the_report(run, labelled, tmp_path):
@@ -60,6 +57,22 @@ def test_a_report_about_other_weights_does_not_count(run, labelled, tmp_path):
     (run / "int8.json").write_text(json.dumps(report))
     with pytest.raises(SettingsError, match="not known for this model"):
         answers(run, labelled / "test.csv", tmp_path / "out.csv", precision="int8")
+
+
+@pytest.mark.parametrize("other", [{"activation_bits": 1}, {}])
+def test_a_report_from_a_processor_of_another_kind_does_not_count(run, labelled, tmp_path, monkeypatch, other):
+    """One without a word on bits is from when there was int8 for 8 bits alone."""
+    data = labelled / "test.csv"
+    evaluate(EvaluateSettings(model=str(run), data=data, device="cpu", precision="int8"))
+    answers(run, data, tmp_path / "one.csv", precision="int8")
+    report = json.loads((run / "int8.json").read_text())
+    bits = report.pop("activation_bits")
+    (run / "int8.json").write_text(json.dumps({**report, **other}))
+    if other or bits != 8:
+        with pytest.raises(SettingsError, match="not known for this processor"):
+            answers(run, data, tmp_path / "two.csv", precision="int8")
+    else:
+        answers(run, data, tmp_path / "two.csv", precision="int8")
 
 
 def test_check_without_int8_is_a_mistake(run, labelled, tmp_path):

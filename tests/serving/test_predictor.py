@@ -11,7 +11,7 @@ import torch
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
-from foretext.model.packed import INT8_FEATURES
+from foretext.model.packed import int8_product
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.serving.predictor import Predictor, outputs
 from foretext.tasks.examples import Encoded
@@ -19,8 +19,7 @@ from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 
 SCHEMA = TaskSchema(kind="classification", text=("text",), label="label", classes=("a", "b", "c"))
-has_int8 = any(torch.cpu.get_capabilities().get(feature) for feature in INT8_FEATURES)
-PRECISIONS = ["fp32", "bf16", pytest.param("int8", marks=pytest.mark.skipif(not has_int8, reason="no VNNI here"))]
+PRECISIONS = ["fp32", "bf16", pytest.param("int8", marks=pytest.mark.skipif(not int8_product(), reason="no int8 here"))]
 # A batch's size changes fp32 by a few units in the last of seven digits, as torch chooses among kernels. In bf16 and
 # int8 the states are the same to the bit, and only the head is fp32.
 TOLERANCE = 1e-6
