@@ -30,14 +30,11 @@ def perplexity(model: GPT, batches: Iterable[Batch]) -> Perplexity:
     """The mean over all predicted tokens of `batches`; the softmax runs over the vocabulary alone (recipe point 9)."""
     device = model.embedding.device
     total, count = 0.0, 0
-    was_training = model.training
-    model.eval()
-    with torch.no_grad():
+    with model.evaluating(), torch.no_grad():
         for batch in batches:
             sequences = Sequences.of(batch, device)
             values = next_token_log_probabilities(model, sequences)
             total, count = total - float(values.double().sum()), count + len(values)
-    model.train(was_training)
     return Perplexity(total / max(1, count), count)
 
 

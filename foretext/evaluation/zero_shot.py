@@ -95,17 +95,16 @@ def log_likelihoods(
     Neither depends on what else is in a batch.
     """
     results: list[tuple[Array, Array]] = [(np.empty(0), np.empty(0))] * len(questions)
-    was_training = model.training
-    model.eval()
-    for indices, batch in length_sorted([question.encoded for question in questions], tokens_per_batch):
-        starts = np.concatenate([questions[index].starts for index in indices])
-        totals, counts = _totals(model, model.sequences(batch), starts)
-        ends = np.cumsum([len(questions[index].starts) for index in indices])[:-1]
-        for index, pair in zip(indices, zip(np.split(totals, ends), np.split(counts, ends), strict=True), strict=True):
-            results[index] = pair
-        if bar is not None:
-            bar.advance(len(indices))
-    model.train(was_training)
+    with model.evaluating():
+        for indices, batch in length_sorted([question.encoded for question in questions], tokens_per_batch):
+            starts = np.concatenate([questions[index].starts for index in indices])
+            totals, counts = _totals(model, model.sequences(batch), starts)
+            ends = np.cumsum([len(questions[index].starts) for index in indices])[:-1]
+            pairs = zip(np.split(totals, ends), np.split(counts, ends), strict=True)
+            for index, pair in zip(indices, pairs, strict=True):
+                results[index] = pair
+            if bar is not None:
+                bar.advance(len(indices))
     return results
 
 

@@ -7,7 +7,8 @@ Source: Radford et al. 2018, section 3; recipe points 7, 8, 9 and 15.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,18 @@ class GPT(nn.Module):
             else:
                 states = layer(*given)
         return Hidden(states if len(self.blocks) else picked(states, at), matrix)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Without dropout, and afterwards as before; a model that answers already costs no walk through its layers."""
+        was_training = self.training
+        if was_training:
+            self.eval()
+        try:
+            yield
+        finally:
+            if was_training:
+                self.train()
 
     def compile_layers(self, *, graphs: bool = False) -> None:
         """Has torch.compile make one program for all layers, used in training; with `graphs` run as a CUDA graph."""

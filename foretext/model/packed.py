@@ -168,7 +168,7 @@ class Int8Linear(nn.Module):
         scale = torch.maximum(states.amax(-1, keepdim=True), -states.amin(-1, keepdim=True))  # (tokens, 1)
         scale = scale.div_(self.product.largest).clamp_(min=SMALLEST)
         whole = (states * scale.reciprocal()).round_()
-        product = self.product(whole).mul_(scale).add_(self.bias)
+        product = torch.addcmul(self.bias, self.product(whole), scale)
         return gelu_(product) if self.gelu else product
 
 

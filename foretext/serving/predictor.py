@@ -158,9 +158,7 @@ def outputs(
     """The numbers behind each answer: a score a class or answer, or the value; batches are sorted by length inside."""
     assert gpt.head is not None, "a model without a head gives no answers"
     found: list[Array] = [np.empty(0)] * len(encoded)
-    was_training = gpt.training
-    gpt.eval()
-    with torch.inference_mode():
+    with gpt.evaluating(), torch.inference_mode():
         for indices, batch in length_sorted(encoded, tokens_per_batch):
             scores = gpt.read(gpt.sequences(batch))
             values = gpt.head.values(scores) if schema.graded else scores
@@ -169,7 +167,6 @@ def outputs(
                 found[index] = output
             if bar is not None:
                 bar.advance(len(indices))
-    gpt.train(was_training)
     return found
 
 

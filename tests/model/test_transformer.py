@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -41,6 +42,15 @@ def test_point_11_a_sequence_is_the_same_alone_and_among_others(either, states):
     alone = states(either, [4, 5, 6])
     among = states(either, [1, 2, 3, 4, 5, 6, 7], [4, 5, 6], [9])
     torch.testing.assert_close(among[7:10], alone, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluating_is_without_dropout_and_leaves_a_model_as_it_was_whatever_happens(model, training):
+    model.train(training)
+    with suppress(KeyboardInterrupt), model.evaluating():
+        assert not any(module.training for module in model.modules())
+        raise KeyboardInterrupt
+    assert all(module.training is training for module in model.modules())
 
 
 @pytest.mark.parametrize("layers", [0, 1, 2])
