@@ -31,6 +31,7 @@ from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_s
 from foretext.tasks.schema import TaskSchema
 
 Array = npt.NDArray[np.float64]
+CPU_TOKENS_PER_BATCH = 2_048  # more, and a CPU waits for memory: int8 answers a fifth slower with 8,192 (docs/log.md)
 CHUNK = 4_096  # examples sorted by length together while streaming
 REMEMBERED = 16_384  # answers kept for examples that come again: some 20 MB where these are sentences
 Key = tuple[tuple[int, ...], ...]  # all that the model reads of an example
@@ -98,7 +99,7 @@ class Predictor:
         """
         return list(self.stream(examples))
 
-    def stream(self, examples: Iterable[Any], *, tokens_per_batch: int = TOKENS_PER_BATCH) -> Iterator[Prediction]:
+    def stream(self, examples: Iterable[Any], *, tokens_per_batch: int = 0) -> Iterator[Prediction]:
         """The same, with bounded memory however many examples come."""
         source = iter(examples)
         while chunk := [as_example(value, self.schema) for value in islice(source, CHUNK)]:
@@ -110,7 +111,7 @@ class Predictor:
         return self.answer(encode(examples, self.schema, self.saved.tokenizer, self.gpt.settings.context))
 
     def answer(
-        self, encoded: Sequence[Encoded], *, tokens_per_batch: int = TOKENS_PER_BATCH, bar: Progress | None = None
+        self, encoded: Sequence[Encoded], *, tokens_per_batch: int = 0, bar: Progress | None = None
     ) -> Predictions:
         """Predictions for examples that are ids already."""
         keys = [_key(item) for item in encoded]
@@ -140,7 +141,7 @@ def answer(
     schema: TaskSchema,
     encoded: Sequence[Encoded],
     *,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
+    tokens_per_batch: int = 0,
     bar: Progress | None = None,
 ) -> Predictions:
     """What `gpt` says of the examples, in their order."""
@@ -152,14 +153,18 @@ def outputs(
     schema: TaskSchema,
     encoded: Sequence[Encoded],
     *,
-    tokens_per_batch: int = TOKENS_PER_BATCH,
+    tokens_per_batch: int = 0,
     bar: Progress | None = None,
 ) -> list[Array]:
-    """The numbers behind each answer: a score a class or answer, or the value; batches are sorted by length inside."""
+    """The numbers behind each answer: a score a class or answer, or the value; batches are sorted by length inside.
+
+    With `tokens_per_batch` 0 they have the size that suits the device.
+    """
     assert gpt.head is not None, "a model without a head gives no answers"
+    most = CPU_TOKENS_PER_BATCH if gpt.embedding.device.type == "cpu" else TOKENS_PER_BATCH
     found: list[Array] = [np.empty(0)] * len(encoded)
     with gpt.evaluating(), torch.inference_mode():
-        for indices, batch in length_sorted(encoded, tokens_per_batch):
+        for indices, batch in length_sorted(encoded, tokens_per_batch or most):
             scores = gpt.read(gpt.sequences(batch))
             values = gpt.head.values(scores) if schema.graded else scores
             counts = [len(encoded[index].sequences) for index in indices] if schema.kind == "choice" else None

@@ -16,7 +16,7 @@ from foretext.tasks.examples import Encoded
 
 BATCH = 32  # Radford et al. 2018, section 4.1
 FAMILY_IDS = 8  # examples whose first ids are these lie side by side, so that the model reads what they share once
-TOKENS_PER_BATCH = 8_192  # for prediction: some 400 sentences, or 16 sequences of the paper's context
+TOKENS_PER_BATCH = 8_192  # where nothing is learned: some 400 sentences, or 16 sequences of the paper's context
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def examples(count: int, lengths: tuple[int, int] = (3, 60)) -> list[Encoded]:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("tokens_per_batch", [1, 97, 400])
+@pytest.mark.parametrize("tokens_per_batch", [0, 1, 97, 400])
 def test_answers_do_not_depend_on_the_batch(saved, precision, tokens_per_batch):
     predictor = Predictor.of(saved, device="cpu", precision=precision, remembered=0)
     given = examples(40)
