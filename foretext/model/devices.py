@@ -63,6 +63,12 @@ def gains_by_onednn(like: Tensor) -> bool:
     )
 
 
+def lowered_type(values: Tensor) -> torch.dtype:
+    """The type in which products take `values`: autocast's where it is on, else their own."""
+    kind = values.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else values.dtype
+
+
 def find_device(name: str) -> torch.device:
     """The device called `name`; auto takes CUDA, then Apple's, then the CPU.
 

@@ -1,7 +1,8 @@
 """The one embedding matrix under dropout, and sums of its rows, with a gradient that passes over the matrix once.
 
 Written as separate operations, autograd makes an array as large as the matrix for each of them, and adds them up. In
-fine-tuning that counts: its batches have few tokens, and the matrix is a quarter of the paper's model.
+fine-tuning that counts: its batches have few tokens, and the matrix is a quarter of the paper's model. On a CPU the
+matrix goes through it some rows at a time, which stay in the cache, and comes out in the type that products take.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from foretext.model.dropout import drawn, dropout, scale
+from foretext.model.devices import lowered_type
+from foretext.model.dropout import dropout, scale, survivors
+
+ENTRIES_AT_ONCE = 1 << 19  # of the matrix: 2 MB in fp32
 
 
 def embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
     """The matrix with dropout, and for each of `tokens` the sum of its row and of that of its place, `(tokens, width)`.
 
-    Both see the same mask (recipe point 8).
+    Both see the same mask (recipe point 8). On a CPU in training the matrix comes in autocast's type, where that is on.
     """
     if matrix.device.type == "cpu" and matrix.requires_grad and torch.is_grad_enabled():
         return _Embedded.apply(matrix, tokens, places, probability)  # type: ignore[no-any-return, no-untyped-call]
@@ -31,17 +35,43 @@ class _Embedded(torch.autograd.Function):
     def forward(
         context: Any, matrix: Tensor, tokens: Tensor, places: Tensor, probability: float
     ) -> tuple[Tensor, Tensor]:
-        dropped = drawn(matrix, probability) if probability else None
-        if dropped is not None:
-            matrix = (matrix * scale(probability)).masked_fill_(dropped, 0.0)  # as `dropout` does it
-        context.save_for_backward(tokens, places, dropped)
         context.scale = scale(probability)
-        return matrix, matrix.index_select(0, tokens) + matrix.index_select(0, places)
+        dropped, kept = _dropped(matrix, probability) if probability else (matrix.to(lowered_type(matrix)), None)
+        context.save_for_backward(tokens, places, kept)
+        of_tokens, of_places = (
+            _masked(matrix.index_select(0, rows) * context.scale, kept, rows) for rows in (tokens, places)
+        )
+        return dropped, of_tokens + of_places
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        tokens, places, dropped = context.saved_tensors
+        tokens, places, kept = context.saved_tensors
         of_matrix, of_states = gradients
-        gradient, of_states = of_matrix * context.scale, of_states * context.scale
-        gradient.index_add_(0, tokens, of_states).index_add_(0, places, of_states)
-        return gradient if dropped is None else gradient.masked_fill_(dropped, 0.0), None, None, None
+        gradient = torch.empty_like(of_matrix, dtype=of_states.dtype)
+        for part in _parts(gradient):
+            _masked(gradient[part].copy_(of_matrix[part]).mul_(context.scale), kept, part)
+        for rows in (tokens, places):
+            gradient.index_add_(0, rows, _masked(of_states * context.scale, kept, rows))
+        return gradient, None, None, None
+
+
+def _dropped(matrix: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """The matrix with dropout, in the type that products take, and which of its entries are kept (1 or 0)."""
+    dropped = torch.empty_like(matrix, dtype=lowered_type(matrix))
+    kept = torch.empty_like(matrix, dtype=torch.int8)
+    for part in _parts(matrix):
+        drawn = survivors(matrix[part].shape, probability)
+        kept[part] = drawn
+        dropped[part] = (matrix[part] * scale(probability)).mul_(drawn.to(matrix.dtype))
+    return dropped, kept
+
+
+def _parts(matrix: Tensor) -> list[slice]:
+    """Its rows, some at a time: a multiple of 4, so that masks are those of the whole drawn at once."""
+    rows = max(4, ENTRIES_AT_ONCE // matrix.shape[1] & ~3)
+    return [slice(first, first + rows) for first in range(0, len(matrix), rows)]
+
+
+def _masked(values: Tensor, kept: Tensor | None, rows: Tensor | slice) -> Tensor:
+    """`values`, those of `rows` of the matrix, with 0 for entries that are not `kept`; in place."""
+    return values if kept is None else values.mul_(kept[rows].to(values.dtype))

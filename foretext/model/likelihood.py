@@ -14,14 +14,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from foretext.model.devices import gains_by_onednn
+from foretext.model.devices import gains_by_onednn, lowered_type
 
 SLICE_ENTRIES = 1 << 22  # logits at a time on a CPU: 16 MB in fp32, small enough for the allocator to use again
 SLICE_TOKENS = 256  # but so many tokens at least: with fewer the gradient of the matrix costs more (docs/log.md)
+GROUP_ENTRIES = 1 << 26  # of slices in halves on a CPU whose gradient is multiplied at once: 128 MB
 BYTES_AN_ENTRY = 256  # elsewhere an entry for so many bytes of the device: its logits take some 4 % of the memory
 PADDED_ROWS = 64  # elsewhere the matrix gets rows up to a multiple of this, which its fast products ask for
 
-Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def token_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> Tensor:
@@ -59,12 +60,16 @@ class _WeightedCrossEntropy(torch.autograd.Function):
         states_gradient, matrix_gradient = torch.empty_like(states), None
         lowered, rows = _lowered(states), _output_rows(matrix, states)
         with torch.autocast(states.device.type, enabled=False):  # what autocast would do is done: once, not each slice
-            for part in _slices(states, matrix):
-                logits = _logits(lowered[part], rows, len(matrix))
-                loss, gradient = step(logits, targets[part], weights[part])
-                total = total + loss
-                states_gradient[part] = gradient @ rows
-                matrix_gradient = _added(matrix_gradient, gradient.T, lowered[part], matrix)
+            for whole, parts in _groups(lowered, rows):
+                # Of a group the logits, then their gradient.
+                held = lowered.new_empty(whole.stop - whole.start, len(rows)) if len(parts) > 1 else None
+                for part in parts:
+                    place = None if held is None else held[part.start - whole.start : part.stop - whole.start]
+                    logits = _logits(lowered[part], rows, len(matrix), place)
+                    total = total + step(logits, targets[part], weights[part])
+                gradient = logits if held is None else held
+                states_gradient[whole] = gradient @ rows
+                matrix_gradient = _added(matrix_gradient, gradient.T, lowered[whole], matrix)
         context.save_for_backward(
             states_gradient, torch.zeros_like(matrix) if matrix_gradient is None else matrix_gradient
         )
@@ -86,9 +91,7 @@ def _added(total: Tensor | None, left: Tensor, right: Tensor, like: Tensor) -> T
 
 
 def _lowered(values: Tensor) -> Tensor:
-    """`values` as products take them: in autocast's type where it is on."""
-    kind = values.device.type
-    return values.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else values
+    return values.to(lowered_type(values))
 
 
 def _output_rows(matrix: Tensor, states: Tensor) -> Tensor:
@@ -97,22 +100,34 @@ def _output_rows(matrix: Tensor, states: Tensor) -> Tensor:
     return functional.pad(_lowered(matrix), (0, 0, 0, extra)) if extra else _lowered(matrix)
 
 
-def _logits(states: Tensor, rows: Tensor, real: int) -> Tensor:
+def _logits(states: Tensor, rows: Tensor, real: int, out: Tensor | None = None) -> Tensor:
     """Of a slice of tokens; those of rows beyond the `real` ones are −∞ and so count for nothing."""
     if gains_by_onednn(states):
         logits: Tensor = torch.ops.mkldnn._linear_pointwise(states, rows, None, "none", [], None)
     else:
-        logits = states @ rows.T
+        logits = torch.mm(states, rows.T, out=out)
     if len(rows) > real:
         logits[:, real:] = -torch.inf
     return logits
+
+
+def _groups(states: Tensor, rows: Tensor) -> list[tuple[slice, list[slice]]]:
+    """Slices, some together whose gradient is multiplied at once: of halves on a CPU several, elsewhere each alone.
+
+    A product is added up in fp32, sums of products of halves are not, and few products of many tokens are faster.
+    """
+    slices = _slices(states, rows)
+    together = states.device.type == "cpu" and states.dtype.itemsize < 4
+    count = max(1, GROUP_ENTRIES // (len(rows) * (slices[0].stop - slices[0].start))) if together and slices else 1
+    groups = [slices[first : first + count] for first in range(0, len(slices), count)]
+    return [(slice(group[0].start, group[-1].stop), group) for group in groups]
 
 
 def _slices(states: Tensor, matrix: Tensor) -> list[slice]:
     """Slices of nearly equal size over the tokens."""
     most = max(SLICE_TOKENS, _slice_entries(states.device) // len(matrix))
     size = max(1, -(-len(states) // max(1, -(-len(states) // most))))
-    return [slice(first, first + size) for first in range(0, len(states), size)]
+    return [slice(first, min(first + size, len(states))) for first in range(0, len(states), size)]
 
 
 def _slice_entries(device: torch.device) -> int:
@@ -127,12 +142,14 @@ def _device_bytes(device: torch.device) -> int:
     return int(torch.cuda.get_device_properties(device).total_memory)
 
 
-def _loss_and_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The weighted loss of a slice, and its gradient for the logits, in their type: weight × (softmax − target)."""
+def _loss_and_gradient(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """The weighted loss of a slice; its gradient for the logits takes their place: weight × (softmax − target)."""
     losses, exponentials, totals = _cross_entropy(logits, targets)
     gradient = exponentials.mul_((weights / totals)[:, None])
     gradient.scatter_add_(1, targets[:, None], -weights[:, None].to(gradient.dtype))
-    return (losses * weights).sum(), gradient.to(logits.dtype)
+    if gradient is not logits:
+        logits.copy_(gradient)
+    return (losses * weights).sum()
 
 
 @cache

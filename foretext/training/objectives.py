@@ -96,7 +96,8 @@ def language_model_loss(
     save `counted`.
     """
     among = counts.sequences if counted is None else counts.examples
-    weights = 1.0 / ((sequences.lengths - 1).to(hidden.matrix.dtype) * among)
+    exact = torch.promote_types(hidden.matrix.dtype, torch.float32)  # the matrix may be in halves
+    weights = 1.0 / ((sequences.lengths - 1).to(exact) * among)
     if counted is not None:
         weights = torch.zeros_like(weights).index_copy(0, counted, weights.index_select(0, counted))
     places, weights = sequences.predicted(weights)
