@@ -13,7 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from foretext.batch import Batch
-from foretext.model.devices import find_device, find_precision, give_back_freed_memory, prepare_cpu
+from foretext.model.devices import (
+    ENOUGH_FREE,
+    find_device,
+    find_precision,
+    give_back_freed_memory,
+    prepare_cpu,
+)
 from foretext.model.sequences import Sequences
 from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
@@ -105,8 +111,11 @@ class Engine:
             torch.get_device_module(self.device).empty_cache()
 
     def tidy(self) -> None:
-        """Gives back what a CPU's allocator has kept, so that what fits no new tensor does not add up."""
-        if self.keeps_memory:
+        """Gives back what a CPU's allocator has kept once memory is no longer plenty: what fits no new tensor adds up.
+
+        Not before: each page given back costs a fault when it is wanted again, on a virtual machine two.
+        """
+        if self.keeps_memory and free_memory() < ENOUGH_FREE:
             give_back_freed_memory()
 
     def sum_over_processes(self, values: Tensor) -> Tensor:
