@@ -29,7 +29,8 @@ def survivors(shape: torch.Size, probability: float) -> Tensor:
 
     Numbers, since torch multiplies by numbers several times as fast as it fills where a mask says so.
     """
-    return _random_bits(shape).ge_(round(probability * _STEPS) - _STEPS // 2)
+    kept: Tensor = _random_bits(shape).ge_(round(probability * _STEPS) - _STEPS // 2)
+    return kept
 
 
 def scale(probability: float) -> float:

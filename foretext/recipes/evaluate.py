@@ -38,7 +38,7 @@ class EvaluateSettings(Settings):
     """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
     int8: bytes, on CPUs, with a report of what that changes beside fp32, kept in the run."""
     tokens_per_batch: int = Field(0, ge=0)
-    """How many tokens go through the model at once; the answers do not depend on it. 0: 2,048 on a CPU, else 8,192."""
+    """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
     seed: int = Field(0, ge=0)
     """Decides the bootstrap's resamples."""
     file: FileSettings = FileSettings()

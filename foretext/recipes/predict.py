@@ -54,7 +54,7 @@ class PredictSettings(Settings):
     check: Path | None = None
     """With --precision int8: labelled examples to compare int8 with fp32 on first; the report is kept in the run."""
     tokens_per_batch: int = Field(0, ge=0)
-    """How many tokens go through the model at once; the answers do not depend on it. 0: 2,048 on a CPU, else 8,192."""
+    """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
     file: FileSettings = FileSettings()
 
 

@@ -31,7 +31,7 @@ from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_s
 from foretext.tasks.schema import TaskSchema
 
 Array = npt.NDArray[np.float64]
-CPU_TOKENS_PER_BATCH = 2_048  # more, and a CPU waits for memory: int8 answers a fifth slower with 8,192 (docs/log.md)
+CPU_TOKENS_PER_BATCH = 1_024  # more, and a CPU waits for memory: int8 answers a quarter slower with 2,048 (docs/log.md)
 CHUNK = 4_096  # examples sorted by length together while streaming
 REMEMBERED = 16_384  # answers kept for examples that come again: some 20 MB where these are sentences
 Key = tuple[tuple[int, ...], ...]  # all that the model reads of an example

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
+from foretext.model import embedding
 from foretext.model.dropout import dropout
 from foretext.model.embedding import embedded
 
@@ -46,3 +47,36 @@ def test_gradients_of_two_passes_add_up():
         (matrix.sum() + states.sum()).backward()
     rows = torch.bincount(torch.cat([TOKENS, PLACES]), minlength=8)
     torch.testing.assert_close(leaf.grad, 2.0 * (1 + rows[:, None].double()).expand(8, 6))
+
+
+def test_rows_taken_some_at_a_time_have_the_same_mask(monkeypatch):
+    """5 values a row, so that the random words of 4 entries each would not end with a part of any number of rows."""
+    found = []
+    for entries in (1, 20, 45, 1 << 20):
+        monkeypatch.setattr(embedding, "ENTRIES_AT_ONCE", entries)
+        torch.manual_seed(0)
+        leaf = torch.ones(30, 5, dtype=torch.float64).requires_grad_()
+        matrix, states = in_one_pass(leaf, 0.3)
+        (matrix.pow(2).sum() + states.pow(2).sum()).backward()
+        found.append((matrix.detach(), states.detach(), leaf.grad))
+    assert 0.5 < float((found[0][0] > 0).double().mean()) < 0.9
+    for other in found[1:]:
+        assert all(map(torch.equal, found[0], other))
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3])
+def test_under_autocast_the_matrix_is_rounded_once_and_states_and_gradient_are_not(probability):
+    found = []
+    for autocast in (False, True):
+        torch.manual_seed(0)
+        leaf = torch.randn(8, 6).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            matrix, states = in_one_pass(leaf, probability)
+        slopes = torch.arange(48.0).view(8, 6)  # exact in bf16
+        torch.autograd.backward([matrix, states], [slopes.to(matrix.dtype), torch.ones_like(states)])
+        found.append((matrix, states, leaf.grad))
+    exact, lowered = found
+    assert lowered[0].dtype == torch.bfloat16
+    assert torch.equal(lowered[0], exact[0].bfloat16())
+    assert torch.equal(lowered[1], exact[1])
+    assert torch.equal(lowered[2], exact[2])

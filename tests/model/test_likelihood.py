@@ -61,6 +61,33 @@ def test_under_autocast_products_are_in_bf16_and_gradients_in_the_type_of_what_t
         torch.testing.assert_close(found, wanted, rtol=0, atol=2**-7 * float(wanted.abs().max()))  # 8 bits, a few times
 
 
+@pytest.mark.parametrize("group_entries", [1, 33, 1 << 20])
+def test_gradients_of_slices_multiplied_together_are_those_of_each_alone(monkeypatch, group_entries):
+    """In bf16 with the matrix in bf16 too, as training under autocast has it; groups of 1, 3 and all 7 tokens."""
+    states, matrix, targets, weights = values(torch.float32)
+    rounded = [values.detach().bfloat16().float().requires_grad_() for values in (states, matrix)]
+    expected = torch.autograd.grad(plain(*rounded, targets, weights), rounded)
+    monkeypatch.setattr(likelihood, "SLICE_ENTRIES", 11)
+    monkeypatch.setattr(likelihood, "SLICE_TOKENS", 1)
+    monkeypatch.setattr(likelihood, "GROUP_ENTRIES", group_entries)
+    given = states, matrix.detach().bfloat16().requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = likelihood.weighted_cross_entropy(*given, targets, weights)
+    for found, wanted, value in zip(torch.autograd.grad(loss, given), expected, given, strict=True):
+        assert found.dtype == value.dtype
+        torch.testing.assert_close(found.float(), wanted, rtol=0, atol=2**-7 * float(wanted.abs().max()))
+
+
+def test_groups_hold_every_token_once_and_are_single_slices_in_fp32(monkeypatch):
+    monkeypatch.setattr(likelihood, "SLICE_ENTRIES", 22)
+    monkeypatch.setattr(likelihood, "SLICE_TOKENS", 1)
+    monkeypatch.setattr(likelihood, "GROUP_ENTRIES", 44)
+    rows = torch.zeros(11, 5)
+    groups = likelihood._groups(torch.zeros(7, 5, dtype=torch.bfloat16), rows)
+    assert groups == [(slice(0, 4), [slice(0, 2), slice(2, 4)]), (slice(4, 7), [slice(4, 6), slice(6, 7)])]
+    assert [len(parts) for _, parts in likelihood._groups(torch.zeros(7, 5), rows)] == [1, 1, 1, 1]
+
+
 def test_token_log_probabilities_are_logarithms_of_a_softmax(monkeypatch):
     monkeypatch.setattr(likelihood, "SLICE_ENTRIES", 22)
     monkeypatch.setattr(likelihood, "SLICE_TOKENS", 1)

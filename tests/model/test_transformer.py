@@ -207,6 +207,15 @@ def test_dropout_keeps_the_expectation_and_drops_the_share_it_was_given():
     assert dropout(dropped, 0.1, False) is dropped
 
 
+@pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.bfloat16])
+def test_dropout_passes_gradients_where_it_passes_values_and_scales_both_alike(precision):
+    values = torch.ones(1_001, dtype=precision, requires_grad=True)
+    dropped = dropout(values, 0.1, True)
+    dropped.sum().backward()
+    assert 0 < int((dropped == 0).sum()) < 300
+    assert torch.equal(values.grad, dropped.detach())  # of ones, both are the mask times the scale
+
+
 @pytest.mark.parametrize(("layers", "taken"), [(-1, []), (0, ["embedding"]), (1, ["embedding", "blocks.0"]),
                                                (None, ["embedding", "blocks.0", "blocks.1"])])  # fmt: skip
 def test_point_15_layer_transfer_takes_the_embeddings_and_the_lowest_blocks(layers, taken):

@@ -11,10 +11,11 @@ import torch
 
 from foretext.batch import Batch, pack
 from foretext.errors import ForetextError
+from foretext.model.devices import ENOUGH_FREE
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import ModelSettings
-from foretext.training import loop, memory
+from foretext.training import engine, loop, memory
 from foretext.training.objectives import Counts, LanguageModelling
 
 SHAPE = ModelSettings(vocabulary=30, context=32, layers=3, width=16, heads=2)  # dropout is on
@@ -152,3 +153,12 @@ def test_an_engine_brings_all_of_a_batch_to_its_device(trainer):
             assert (brought.device.type, brought.shape) == ("meta", value.shape)
         else:
             assert brought == value
+
+
+@pytest.mark.parametrize(("keeps", "free", "given"), [(True, 0, 0), (True, -1, 1), (False, -1, 0)])
+def test_kept_memory_is_given_back_once_it_is_no_longer_plenty(monkeypatch, keeps, free, given):
+    calls = []
+    monkeypatch.setattr(engine, "free_memory", lambda: ENOUGH_FREE + free)
+    monkeypatch.setattr(engine, "give_back_freed_memory", lambda: calls.append(1))
+    engine.Engine(fabric=None, device=torch.device("cpu"), precision="fp32", keeps_memory=keeps).tidy()
+    assert len(calls) == given
