@@ -29,8 +29,7 @@ def survivors(shape: torch.Size, probability: float) -> Tensor:
 
     Numbers, since torch multiplies by numbers several times as fast as it fills where a mask says so.
     """
-    kept: Tensor = _random_bits(shape).ge_(round(probability * _STEPS) - _STEPS // 2)
-    return kept
+    return _random_bits(shape).ge_(round(probability * _STEPS) - _STEPS // 2)
 
 
 def scale(probability: float) -> float:
@@ -44,7 +43,8 @@ class _Dropout(torch.autograd.Function):
         kept, context.scale = survivors(values.shape, probability), scale(probability)
         if values.requires_grad:
             context.save_for_backward(kept.to(torch.int8))
-        return (values * context.scale).mul_(kept.to(values.dtype))
+        scaled: Tensor = values * context.scale
+        return scaled.mul_(kept.to(values.dtype))
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
