@@ -7,7 +7,7 @@
 Lengths are made up after RACE: documents of some 300 tokens, questions of 12, four answers of 6. Ids and weights are
 random. Training does whole updates of L3 with dropout 0.1, which the answers share where their document is
 (`finetune --shared-prefixes always`). Inference of ours is that of `foretext predict`; HF is
-`OpenAIGPTDoubleHeadsModel`, in fp32 and, unless all are in fp32, in bf16 autocast.
+`OpenAIGPTDoubleHeadsModel` in a process of its own, in fp32 and, unless all are in fp32, in bf16 autocast.
 
 The token ratio says how many times the tokens are that each sequence by itself has; the share of it that the times
 show is printed for training and inference.
@@ -28,6 +28,7 @@ from rounds import (
     Measured,
     Work,
     add_precision,
+    apart,
     forward_flops,
     measure,
     parser,
@@ -63,7 +64,7 @@ def main() -> None:
     dtype = precision(given)
     shape = REHEARSAL if given.small else SHAPES["gpt1"]
     batches = [made_up(shape, given.examples, seed) for seed in range(given.rounds + 1)]
-    contenders = {**ours(shape, batches, dtype), **theirs(shape, batches, given.hf_examples, PEERS[dtype])}
+    contenders = {**ours(shape, batches, dtype), **apart(theirs, shape, batches, given.hf_examples, PEERS[dtype])}
     measured = measure(contenders, rounds=given.rounds, peaks=(dtype,))
     show(said(measured, batches, given, dtype), given.json)
 

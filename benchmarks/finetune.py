@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from foretext_loop import SHAPES, Shape, finetuning
-from rounds import Contender, Work, add_precision, measure, parser, precision, report, show, training_flops
+from rounds import Contender, Work, add_precision, apart, measure, parser, precision, report, show, training_flops
 from transformers_loop import TransformersLoop
 
 from foretext.batch import Batch
@@ -63,7 +63,8 @@ def main() -> None:
     sizes: dict[str, str] = {}
     for task in given.tasks:
         examples = drawn(task, given.batches * BATCH * (given.rounds + 1), shape.context)
-        contenders |= of_task(task, shape, examples, given.batches, engine, PEERS[dtype])
+        contenders |= {f"{task}: foretext": ours(shape, examples, given.batches, engine)}
+        contenders |= apart(theirs, task, shape, examples, given.batches, PEERS[dtype])
         sizes[task] = f"{statistics.mean(len(example.sequences[0]) for example in examples):.1f} tokens an example"
         ratios |= {f"{task}, {name}": (f"{task}: foretext", f"{task}: {name}") for name in PEERS[dtype]}
     measured = measure(contenders, rounds=given.rounds, peaks=(dtype,))
@@ -80,38 +81,36 @@ def drawn(task: str, count: int, context: int) -> list[Encoded]:
     return encode(chosen, data.schema, tokenizer, context)
 
 
-def of_task(
-    task: str,
-    shape: Shape,
-    examples: Sequence[Encoded],
-    batches: int,
-    engine: Engine,
-    peers: Mapping[str, tuple[bool, bool]],
+def ours(shape: Shape, examples: Sequence[Encoded], batches: int, engine: Engine) -> Contender:
+    random = cut(examples)
+    loop = finetuning(shape, lambda update: random[update % len(random)], engine)
+
+    def turn(number: int) -> Work:
+        loop.update(batches)
+        return work(shape, random[number * batches : (number + 1) * batches])
+
+    return turn
+
+
+def theirs(
+    task: str, shape: Shape, examples: Sequence[Encoded], batches: int, peers: Mapping[str, tuple[bool, bool]]
 ) -> dict[str, Contender]:
-    """Ours and the others on these examples; theirs share one model, so that all fit into memory."""
+    """Those of transformers, which share one model, so that all fit into memory."""
     random, grouped = cut(examples), cut(grouped_by_length(examples))
-    ours = finetuning(shape, lambda update: random[update % len(random)], engine)
-    theirs = TransformersLoop(shape, "cpu")
+    loop = TransformersLoop(shape, "cpu")
 
-    def foretext(turn: int) -> Work:
-        ours.update(batches)
-        return work(shape, random[turn * batches : (turn + 1) * batches])
-
-    def with_transformers(autocast: bool, by_length: bool) -> Callable[[int], Work]:
+    def contender(autocast: bool, by_length: bool) -> Contender:
         cut_up = grouped if by_length else random
 
         def turn(number: int) -> Work:
             used = cut_up[number * batches : (number + 1) * batches]
             for batch in used:
-                theirs.update(batch, autocast)
+                loop.update(batch, autocast)
             return work(shape, used)
 
         return turn
 
-    return {
-        f"{task}: foretext": foretext,
-        **{f"{task}: {name}": with_transformers(*ways) for name, ways in peers.items()},
-    }
+    return {f"{task}: {name}": contender(*ways) for name, ways in peers.items()}
 
 
 def grouped_by_length(examples: Sequence[Encoded]) -> list[Encoded]:

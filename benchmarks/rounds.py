@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -25,6 +26,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -110,6 +112,36 @@ def measure(
     speeds = {name: [rate[0] for rate in rates[name]] for name in contenders}
     flops = {name: [rate[1] for rate in rates[name]] for name in contenders if all(rate[1] for rate in rates[name])}
     return Measured(speeds, flops, {dtype: [rate[1] for rate in rates[f"peak {dtype}"]] for dtype in peaks})
+
+
+def apart(build: Callable[..., Mapping[str, Contender]], *arguments: Any) -> dict[str, Contender]:
+    """The contenders that `build(*arguments)` makes, in a process of their own, which ends with this one.
+
+    There memory is allocated as they are used to: Foretext's training tells glibc to keep what is freed, and everything
+    in its process gains by that, or pays for it.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=_serve, args=(there, build, arguments), daemon=True).start()
+    there.close()  # so that the end of that process is noticed here
+    return {name: _asked(here, name) for name in here.recv()}
+
+
+def _asked(connection: Any, name: str) -> Contender:
+    def turn(number: int) -> Work:
+        connection.send((name, number))
+        return connection.recv()  # type: ignore[no-any-return]
+
+    return turn
+
+
+def _serve(connection: Any, build: Callable[..., Mapping[str, Contender]], arguments: Sequence[Any]) -> None:
+    contenders = build(*arguments)
+    connection.send(list(contenders))
+    with suppress(EOFError, KeyboardInterrupt):  # the other side has ended
+        while True:
+            name, number = connection.recv()
+            connection.send(contenders[name](number))
 
 
 def _product(dtype: str, device: str) -> Contender:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +24,29 @@ def rounds() -> ModuleType:
     sys.modules["rounds"] = module  # where its dataclasses look for their annotations
     spec.loader.exec_module(module)
     return module
+
+
+def in_this_process(scale: int) -> dict[str, object]:
+    """For `apart`, which finds it by its name: how often it was asked, and where."""
+    turns: list[int] = []
+
+    def answer(turn: int) -> tuple[int, int, int]:
+        turns.append(turn)
+        return scale * turn, len(turns), os.getpid()
+
+    return {"one": answer, "other": answer}
+
+
+def test_contenders_apart_share_a_process_that_is_not_this_one(
+    rounds: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(rounds.__file__ or "").parent))  # where that process looks for the frame
+    contenders = rounds.apart(in_this_process, 10)
+    assert list(contenders) == ["one", "other"]
+    answers = [contenders["one"](3), contenders["other"](4)]
+    assert [answer[:2] for answer in answers] == [(30, 1), (40, 2)]
+    (process,) = {answer[2] for answer in answers}
+    assert process != os.getpid()
 
 
 def test_every_contender_has_a_turn_each_round_and_each_round_starts_with_another(rounds: ModuleType) -> None:
