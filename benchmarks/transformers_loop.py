@@ -32,9 +32,18 @@ class TransformersLoop:
         self.parameters = [*self.body.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, fused=True)
 
-    def update(self, batch: Batch, autocast: bool = True) -> Tensor:
-        """One update of L3 = L2 + λ·L1; returns its loss, which nothing has waited for."""
+    def update(self, batch: Batch, autocast: bool = True, examples_at_once: int = 0) -> Tensor:
+        """One update of L3 = L2 + λ·L1; returns its loss, which nothing has waited for.
+
+        With `examples_at_once` the gradient is added up over parts of the batch, where it takes too much memory whole.
+        """
         self.body.train()
+        parts = batch.split(examples_at_once or batch.example_count)
+        losses = [self._gradient(part, autocast, part.example_count / batch.example_count) for part in parts]
+        step(self.optimizer, self.parameters)
+        return torch.stack(losses).sum()
+
+    def _gradient(self, batch: Batch, autocast: bool, share: float) -> Tensor:
         ids, ends, real = padded(batch, self.device)
         labels = torch.as_tensor(batch.labels).to(self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=autocast):
@@ -43,9 +52,8 @@ class TransformersLoop:
             logits = states[:, :-1] @ self.body.tokens_embed.weight.T
             wanted = ids[:, 1:].masked_fill(~real[:, 1:], IGNORED)
             text = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
-            loss = functional.cross_entropy(self.head(read), labels) + TEXT_WEIGHT * text
+            loss = (functional.cross_entropy(self.head(read), labels) + TEXT_WEIGHT * text) * share
         loss.backward()
-        step(self.optimizer, self.parameters)
         return loss.detach()  # type: ignore[no-any-return]
 
     def scores(self, batch: Batch) -> Tensor:

@@ -27,8 +27,8 @@ def prepare_cpu(free: int) -> bool:
 
     glibc by itself gives large blocks back to the system at once, and every new one then costs a fault for each page:
     an eighth of an update of fine-tuning (docs/log.md). Kept, blocks that fit no later tensor add up to a higher peak,
-    so it is done where there is enough, and `give_back_freed_memory` is to be called now and then. FORETEXT_KEEP_MEMORY
-    (1 or 0) decides otherwise.
+    so it is done where there is enough, and `give_back_freed_memory` is to be called when there no longer is.
+    FORETEXT_KEEP_MEMORY (1 or 0) decides otherwise.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PRODUCTS_KEPT))
     wanted = os.environ.get("FORETEXT_KEEP_MEMORY")
