@@ -1,7 +1,8 @@
 """How likely the model finds tokens: the output layer and its cross-entropy, a slice of tokens at a time.
 
-The logits of a batch are its largest array by far: (tokens, vocabulary). They are never whole in memory. Where
-gradients are wanted they are made in the same pass, while the slice of logits is at hand: nothing is computed twice.
+The logits of a batch are its largest array by far: (tokens, vocabulary). At most `GROUP_ENTRIES` of them are held at a
+time. Where gradients are wanted they are made in the same pass, while the logits are at hand, so that nothing is
+computed twice.
 """
 
 from __future__ import annotations
