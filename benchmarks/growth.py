@@ -208,11 +208,13 @@ def updating(batch: int = 4, **sizes: int) -> Work:
     """One update of pre-training, after one that is not timed; 4 layers × 256 and windows of 128 unless it is said."""
     from foretext_loop import Shape, pretraining
 
+    from foretext.model.devices import give_back_freed_memory
     from foretext.training.engine import Engine
 
     shape = replace(Shape(layers=4, width=256, heads=4, context=128, vocabulary=PIECES), **sizes)  # type: ignore[arg-type]
     loop = pretraining(shape, batch, Engine.start("cpu"))
     loop.update()
+    give_back_freed_memory()  # or what that update had would not count in the next
     return loop.update
 
 
@@ -224,6 +226,7 @@ def answering(answers: float, _: Path) -> Work:
     from foretext_loop import HEAD, ForetextLoop, Shape
 
     from foretext.batch import pack
+    from foretext.model.devices import give_back_freed_memory
     from foretext.model.gpt import GPT
     from foretext.training.engine import Engine
     from foretext.training.objectives import FineTuning
@@ -239,6 +242,7 @@ def answering(answers: float, _: Path) -> Work:
     objective = FineTuning(GPT(shape, head), 0.5)  # type: ignore[arg-type]
     loop = ForetextLoop.of(objective, lambda update: batch, Engine.start("cpu"))
     loop.update()
+    give_back_freed_memory()
     return loop.update
 
 
