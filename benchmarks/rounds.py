@@ -129,8 +129,11 @@ def apart(build: Callable[..., Mapping[str, Contender]], *arguments: Any) -> dic
 
 def _asked(connection: Any, name: str) -> Contender:
     def turn(number: int) -> Work:
-        connection.send((name, number))
-        return connection.recv()  # type: ignore[no-any-return]
+        try:
+            connection.send((name, number))
+            return connection.recv()  # type: ignore[no-any-return]
+        except (EOFError, OSError):
+            sys.exit(f"the process of {name} has ended in turn {number}; perhaps memory was short")
 
     return turn
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -47,6 +48,9 @@ def test_contenders_apart_share_a_process_that_is_not_this_one(
     assert [answer[:2] for answer in answers] == [(30, 1), (40, 2)]
     (process,) = {answer[2] for answer in answers}
     assert process != os.getpid()
+    os.kill(process, signal.SIGKILL)  # as a system does that is short of memory
+    with pytest.raises(SystemExit, match=r"process of one has ended in turn 5; perhaps memory"):
+        contenders["one"](5)
 
 
 def test_every_contender_has_a_turn_each_round_and_each_round_starts_with_another(rounds: ModuleType) -> None:
