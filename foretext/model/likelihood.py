@@ -1,7 +1,7 @@
 """How likely the model finds tokens: the output layer and its cross-entropy, a slice of tokens at a time.
 
-The logits of a batch are its largest array by far: (tokens, vocabulary). At most `GROUP_ENTRIES` of them are held at a
-time. Where gradients are wanted they are made in the same pass, while the logits are at hand, so that nothing is
+The logits of a batch are its largest array by far: (tokens, vocabulary). So many of them are held at a time as the
+limits below allow. Where gradients are wanted they are made in the same pass, while the logits are at hand: nothing is
 computed twice.
 """
 
