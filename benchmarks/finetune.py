@@ -32,10 +32,10 @@ from rounds import Contender, Work, add_precision, apart, measure, parser, preci
 from transformers_loop import TransformersLoop
 
 from foretext.batch import Batch
-from foretext.recipes.labelled_data import LabelledDataSettings, read_labelled_data
 from foretext.tasks.batching import BATCH, packed
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
+from foretext.tasks.labelled import LabelledDataSettings, read_labelled_data
 from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
 

@@ -248,9 +248,9 @@ def answering(answers: float, _: Path) -> Work:
 
 def streaming(rows: float, folder: Path) -> Work:
     from foretext.tasks.encode import encode_stream
-    from foretext.tasks.problems import Problems
+    from foretext.tasks.files.problems import Problems
+    from foretext.tasks.files.tables import open_table
     from foretext.tasks.reading import read_examples, unlabelled
-    from foretext.tasks.tables import open_table
 
     schema = read_examples(labelled(100, folder), kind="classification").schema
     file, tokenizer = labelled(int(rows), folder), learned(text(0.2))

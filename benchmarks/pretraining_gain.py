@@ -65,8 +65,9 @@ def run(arguments: argparse.Namespace, task: str, arm: str, seed: int) -> None:
 
 
 def finetuned(arguments: argparse.Namespace, task: str, arm: str, seed: int, rows: int) -> dict[str, Any]:
-    from foretext.recipes.finetune import FinetuneSettings, finetune
-    from foretext.recipes.labelled_data import LabelledDataSettings
+    from foretext.recipes.finetune import finetune
+    from foretext.recipes.settings.finetune import FinetuneSettings
+    from foretext.tasks.labelled import LabelledDataSettings
 
     with tempfile.TemporaryDirectory() as folder:
         result = finetune(
@@ -102,7 +103,7 @@ def finetuned(arguments: argparse.Namespace, task: str, arm: str, seed: int, row
 def tfidf(task: str, rows: int, seed: int) -> dict[str, Any]:
     from foretext.evaluation.baselines import tfidf_baseline
     from foretext.evaluation.scoring import score_examples
-    from foretext.recipes.labelled_data import LabelledDataSettings, read_labelled_data
+    from foretext.tasks.labelled import LabelledDataSettings, read_labelled_data
 
     data = read_labelled_data(LabelledDataSettings(task=task, train_rows=rows), seed=seed)
     predictions = tfidf_baseline(data.train, data.valid, data.schema.kind)

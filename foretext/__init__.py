@@ -24,7 +24,7 @@ _HOMES = {
     "foretext.checkpoints.hub": ("from_pretrained", "push_to_hub", "save_pretrained"),
     "foretext.training.settings": ("LoopSettings", "OptimizerSettings"),
     "foretext.serving.predictor": ("Predictor", "load"),
-    "foretext.recipes.labelled_data": ("LabelledDataSettings",),
+    "foretext.tasks.labelled": ("LabelledDataSettings",),
     "foretext.recipes.pretrain": ("PretrainSettings", "pretrain"),
     "foretext.recipes.finetune": ("FinetuneSettings", "finetune"),
     "foretext.recipes.evaluate": ("EvaluateSettings", "evaluate"),
@@ -42,15 +42,20 @@ if TYPE_CHECKING:
     from foretext.errors import ForetextError, UsageError
     from foretext.model.gpt import GPT
     from foretext.model.settings import ModelSettings, ModelShape
-    from foretext.recipes.evaluate import EvaluateSettings, evaluate
-    from foretext.recipes.export_model import ExportModelSettings, export_model
-    from foretext.recipes.finetune import FinetuneSettings, finetune
-    from foretext.recipes.import_model import ImportModelSettings, import_model
-    from foretext.recipes.labelled_data import LabelledDataSettings
-    from foretext.recipes.pretrain import PretrainSettings, pretrain
+    from foretext.recipes.evaluate import evaluate
+    from foretext.recipes.export_model import export_model
+    from foretext.recipes.finetune import finetune
+    from foretext.recipes.import_model import import_model
+    from foretext.recipes.pretrain import pretrain
+    from foretext.recipes.settings.evaluate import EvaluateSettings
+    from foretext.recipes.settings.export_model import ExportModelSettings
+    from foretext.recipes.settings.finetune import FinetuneSettings
+    from foretext.recipes.settings.import_model import ImportModelSettings
+    from foretext.recipes.settings.pretrain import PretrainSettings
     from foretext.serving.predictor import Predictor, load
     from foretext.tasks.catalogue import TASKS
     from foretext.tasks.examples import Example
+    from foretext.tasks.labelled import LabelledDataSettings
     from foretext.tasks.schema import TaskSchema
     from foretext.tokenizer import Tokenizer
     from foretext.training.settings import LoopSettings, OptimizerSettings

@@ -1,7 +1,7 @@
 """The command line: a table of commands, and what happens when one succeeds, fails or is interrupted.
 
 A command is one recipe. Its flags come from the recipe's settings, its result says how it looks (`lines`, `to_json`).
-Recipes are found by their names, so that `foretext --help` loads none of them.
+Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads what the work needs.
 
 Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
 143 terminated.
@@ -25,8 +25,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from cyclopts import App
 
     from foretext.flags import Given
@@ -41,9 +39,11 @@ class Command:
     """One command: what it does, how it is typed, and which of its settings need no flag.
 
     The command `learn-tokenizer` is the function `learn_tokenizer(LearnTokenizerSettings)` in
-    `foretext.recipes.learn_tokenizer`; `package` is where else to look, `verb` another name of the function, for a
-    command like `import` that Python has a use for. A name of two words, `study layers`, is `study_layers` in the same
-    way, and its first word one of the `GROUPS`.
+    `foretext.recipes.learn_tokenizer`, its settings stand in `foretext.recipes.settings.learn_tokenizer`, so that they
+    are known without what the work needs. `package` is where else to look, `verb` another name of the function, for a
+    command like `import` that Python has a use for. A name of two words, `study layers`, is `study_layers` in
+    `foretext.recipes.studies.layers`, its settings stand in `foretext.recipes.settings.study`, and its first word is
+    one of the `GROUPS`.
     """
 
     name: str
@@ -56,11 +56,16 @@ class Command:
     @property
     def settings(self) -> type[Settings]:
         words = self._verb.split("_")
-        return cast("type[Settings]", getattr(self._module, f"{''.join(map(str.capitalize, words))}Settings"))
+        home = import_module(f"{self.package}.settings.{self.words[0] if self.words[1:] else self._verb}")
+        return cast("type[Settings]", getattr(home, f"{''.join(map(str.capitalize, words))}Settings"))
 
     @property
     def function(self) -> Callable[[Any], Result | None]:
-        return cast("Callable[[Any], Result | None]", getattr(self._module, self._verb))
+        place = self._verb
+        if self.words[1:]:
+            place = f"{GROUPS[self.words[0]].folder}.{self.words[1].replace('-', '_')}"
+        home = import_module(f"{self.package}.{place}")
+        return cast("Callable[[Any], Result | None]", getattr(home, self._verb))
 
     @property
     def _verb(self) -> str:
@@ -69,10 +74,6 @@ class Command:
     @property
     def words(self) -> list[str]:
         return self.name.split()
-
-    @property
-    def _module(self) -> ModuleType:
-        return import_module(f"{self.package}.{self._verb}")
 
 
 COMMANDS = (
@@ -199,8 +200,17 @@ COMMANDS = (
     Command("models", "List the models that can be called by name.", "foretext models --json"),
 )
 
-GROUPS = {  # first words of commands of two, and what they share
-    "study": "Repeat a study of the paper with a model and tasks: table, figure and report.",
+
+@dataclass(frozen=True)
+class CommandGroup:
+    """What commands of two words share that begin with the same one."""
+
+    help: str
+    folder: str  # of their recipes
+
+
+GROUPS = {
+    "study": CommandGroup("Repeat a study of the paper with a model and tasks: table, figure and report.", "studies"),
 }
 
 
@@ -300,7 +310,7 @@ def _application(words: list[str]) -> App:
         help_epilogue="foretext COMMAND --help lists the flags of a command, with an example.",
         suppress_keyboard_interrupt=False,
     )
-    groups = {name: _group(name, help) for name, help in GROUPS.items()}
+    groups = {name: _group(name, group.help) for name, group in GROUPS.items()}
     for group in groups.values():
         app.command(group)
     for command in COMMANDS:

@@ -67,13 +67,19 @@ def brew(settings: BrewSettings) -> Brewed:
 @pytest.fixture(autouse=True)
 def _only_brew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of commands with the made-up one alone; no FORETEXT_ variables from outside."""
-    module = ModuleType("kitchen.brew")
-    module.__dict__.update(BrewSettings=BrewSettings, brew=brew)
-    monkeypatch.setitem(sys.modules, "kitchen.brew", module)
+    add_module(monkeypatch, "kitchen.brew", brew=brew)
+    add_module(monkeypatch, "kitchen.settings.brew", BrewSettings=BrewSettings)
     command = cli.Command("brew", "Brew tea.", "foretext brew a", ("files",), package="kitchen")
     monkeypatch.setattr(cli, "COMMANDS", (command,))
     for name in [name for name in os.environ if name.startswith("FORETEXT_")]:
         monkeypatch.delenv(name)
+
+
+def add_module(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> None:
+    """A module of that name for the time of a test."""
+    module = ModuleType(name)
+    module.__dict__.update(content)
+    monkeypatch.setitem(sys.modules, name, module)
 
 
 REAL_COMMANDS = cli.COMMANDS
@@ -142,12 +148,11 @@ def test_flags_reach_the_recipe_and_its_result_is_printed(capsys: pytest.Capture
 def test_a_command_of_two_words_is_found_below_its_group(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = ModuleType("kitchen.tea_green")
-    module.__dict__.update(TeaGreenSettings=BrewSettings, tea_green=brew)
-    monkeypatch.setitem(sys.modules, "kitchen.tea_green", module)
+    add_module(monkeypatch, "kitchen.teas.green", tea_green=brew)
+    add_module(monkeypatch, "kitchen.settings.tea", TeaGreenSettings=BrewSettings)
     green = cli.Command("tea green", "Brew green tea.", "foretext tea green a", ("files",), package="kitchen")
     monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, green))
-    monkeypatch.setattr(cli, "GROUPS", {"tea": "Brew one of the teas."})
+    monkeypatch.setattr(cli, "GROUPS", {"tea": cli.CommandGroup("Brew one of the teas.", "teas")})
     assert cli.main(["tea", "green", "a", "--spoons", "4"]) == 0
     assert capsys.readouterr().out == "4 spoons\na\n"
     assert cli.main(["tea", "--help"]) == 0

@@ -1,6 +1,6 @@
 """Models by name: installed data-only distributions announce themselves; anything else is a folder.
 
-One name more stands for the paper's own model, which is fetched when it is first asked for.
+One name more stands for the paper's own model, which `find.py` has fetched when it is first asked for.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import os
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-
-from foretext.errors import ModelError, UnknownName
 
 ENTRY_POINTS = "foretext.models"  # group in which a distribution names its package: mini = "foretext_mini"
 OPENAI_GPT = "openai-gpt"  # the weights released with the paper
@@ -30,28 +28,3 @@ def installed_models() -> dict[str, Path]:
         if specification is not None and specification.submodule_search_locations:
             found[entry.name] = Path(next(iter(specification.submodule_search_locations)))
     return found
-
-
-def find_model(name: str | Path) -> Path:
-    """The folder of the model called `name`: an installed model's name, or a folder.
-
-    `openai-gpt`, if there is none yet, is fetched from the Hub and imported: the only name that uses the network.
-
-    Raises:
-        UnknownName: it is neither.
-        ModelError: it is a file.
-        Unreachable: `openai-gpt` cannot be fetched.
-    """
-    installed = installed_models()
-    folder = Path(name)
-    if str(name) in installed and not folder.is_dir():
-        return installed[str(name)]
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise ModelError(f"{folder} is a file; give the folder that holds model.json")
-    if str(name) == OPENAI_GPT:
-        from foretext.checkpoints.hub import import_openai_gpt
-
-        return import_openai_gpt(cache_folder() / OPENAI_GPT)
-    raise UnknownName("model", str(name), {*installed, OPENAI_GPT}, "The folder of a run is a model, too.")

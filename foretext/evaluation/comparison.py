@@ -9,10 +9,10 @@ from typing import Any
 from foretext.evaluation.intervals import Difference, Estimate, paired_difference
 from foretext.evaluation.scoring import as_numbers
 from foretext.evaluation.statistics import statistic
-from foretext.evaluation.tables import text_table
 from foretext.tasks.examples import Label
 from foretext.tasks.metrics import METRICS
 from foretext.tasks.predictions import Predictions
+from foretext.text_table import text_table
 
 SYSTEMS = {"tfidf": "TF-IDF", "scratch": "from scratch", "pretrained": "pre-trained"}  # field -> what people read
 

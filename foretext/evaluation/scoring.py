@@ -15,11 +15,11 @@ from foretext.evaluation.chance import chance_of_answers, chance_of_classes, cha
 from foretext.evaluation.confusion import Confusion
 from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
 from foretext.evaluation.statistics import Numbers, statistic
-from foretext.evaluation.tables import text_table
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.metrics import METRICS, metrics_for
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
+from foretext.text_table import text_table
 
 
 @dataclass(frozen=True)

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import logging
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import Field
+import torch
 
-from foretext.settings import Settings
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ProcessPoolExecutor
-
-    from foretext.evaluation.comparison import TaskRow
-    from foretext.evaluation.report import Report
-    from foretext.progress import Progress
-    from foretext.recipes.pretrain import Pretrained
-    from foretext.storyworld.tasks import StoryTask
-    from foretext.tasks.examples import Example
-    from foretext.tasks.predictions import Predictions
-    from foretext.tasks.schema import TaskSchema
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.evaluation.baselines import tfidf_baseline
+from foretext.evaluation.comparison import HEADER, TaskRow, comparison_lines
+from foretext.evaluation.figures import loss_curves, scratch_against_pretrained
+from foretext.evaluation.report import Report, write_report
+from foretext.evaluation.scoring import score_examples
+from foretext.evaluation.showing import sample, shown
+from foretext.files import write_json
+from foretext.processes import cores, pool
+from foretext.progress import Progress, progress
+from foretext.recipes.finetune import finetune
+from foretext.recipes.learn_tokenizer import learn_tokenizer
+from foretext.recipes.prepare import prepare
+from foretext.recipes.pretrain import Pretrained, pretrain
+from foretext.recipes.settings.demo import DemoSettings
+from foretext.recipes.settings.finetune import LANGUAGE_MODEL_WEIGHT, FinetuneSettings
+from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
+from foretext.recipes.settings.prepare import PrepareSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.recipes.settings.storyworld import StoryworldSettings
+from foretext.recipes.storyworld import storyworld
+from foretext.serving.predictor import Predictor
+from foretext.settings import resolve
+from foretext.storyworld.tasks import TASKS, StoryTask
+from foretext.tasks.examples import Example, check_kind
+from foretext.tasks.labelled import LabelledDataSettings
+from foretext.tasks.predictions import Predictions
+from foretext.tasks.reading import read_examples, read_labelled
+from foretext.tasks.schema import TaskSchema
+from foretext.training.settings import LoopSettings, PointSettings
 
 ARMS = {"scratch": -1, "pretrained": None}  # layers to transfer
 PROCESSES = 4  # most models that are fine-tuned at once, each on one core: so small a model gains little by a second
@@ -40,31 +61,6 @@ SPECIAL_TOKENS_FROM = ". - ."  # a story ends, something is said about it, and w
 log = logging.getLogger(__name__)
 
 
-class DemoSettings(Settings):
-    """How large the demonstration is; the defaults take a few minutes on two cores."""
-
-    out: Path = Path("foretext-demo")
-    """Folder for everything it makes; run again, it goes on where it was."""
-    stories: int = Field(20_000, ge=100)
-    """Stories to pre-train on."""
-    train: int = Field(500, ge=16)
-    """Labelled examples of each task to fine-tune on."""
-    test: int = Field(300, ge=16)
-    """Labelled examples of each task to score on."""
-    vocabulary: int = Field(1_200, ge=100)
-    """Pieces of the tokenizer."""
-    updates: int = Field(1_500, ge=1)
-    """Length of pre-training."""
-    batch: int = Field(8, ge=1)
-    """Windows of 128 tokens in one update of pre-training."""
-    epochs: int = Field(4, ge=1)
-    """Passes over the labelled examples, with and without pre-training."""
-    seed: int = Field(0, ge=0)
-    """Decides everything."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
-
-
 @dataclass(frozen=True)
 class Demonstrated:
     """The table, and where the page is."""
@@ -74,8 +70,6 @@ class Demonstrated:
     seconds: float
 
     def lines(self) -> list[str]:
-        from foretext.evaluation.comparison import comparison_lines
-
         run = self.folder / "runs" / "ending-pretrained"
         return [
             *comparison_lines(self.rows),
@@ -122,14 +116,6 @@ def demo(settings: DemoSettings) -> Demonstrated:
     Raises:
         SettingsError: `out` holds something else, or a demonstration with other settings.
     """
-    import time
-
-    from foretext.checkpoints.run_folder import RunFolder
-    from foretext.evaluation.report import write_report
-    from foretext.files import write_json
-    from foretext.progress import progress
-    from foretext.storyworld.tasks import TASKS
-
     started = time.perf_counter()
     identity = {"command": "demo", "settings": settings.model_dump(mode="json", exclude={"out", "device"})}
     RunFolder.start(settings.out, identity, resume=True)
@@ -152,8 +138,6 @@ def demo(settings: DemoSettings) -> Demonstrated:
 
 
 def _write_data(settings: DemoSettings) -> Path:
-    from foretext.recipes.storyworld import StoryworldSettings, storyworld
-
     data = settings.out / "data"
     if data.exists():  # it appears whole or not at all
         return data
@@ -166,11 +150,6 @@ def _write_data(settings: DemoSettings) -> Path:
 
 
 def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
-    from foretext.recipes.learn_tokenizer import LearnTokenizerSettings, learn_tokenizer
-    from foretext.recipes.prepare import PrepareSettings, prepare
-    from foretext.recipes.pretrain import PretrainSettings, pretrain
-    from foretext.settings import resolve
-
     stories, tokenizer, corpus = data / "corpus", settings.out / "tokenizer", settings.out / "corpus"
     if not (tokenizer / "tokenizer.json").exists():
         learn_tokenizer(LearnTokenizerSettings(inputs=(str(stories),), size=settings.vocabulary, out=tokenizer))
@@ -194,8 +173,6 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
 @contextmanager
 def _processes() -> Iterator[ProcessPoolExecutor]:
     """Processes that fine-tune; they load what they need while this one, on one core at first, writes stories."""
-    from foretext.processes import cores, pool
-
     count = min(cores(), PROCESSES)
     with pool(count, verb="demo", start=_ready) as executor:
         for _ in range(count):
@@ -204,10 +181,6 @@ def _processes() -> Iterator[ProcessPoolExecutor]:
 
 
 def _ready() -> None:
-    from importlib import import_module
-
-    import torch
-
     torch.set_num_threads(1)
     for name in LOADED_BEFORE:
         import_module(name)
@@ -219,13 +192,6 @@ def _nothing() -> None:
 
 def _finetune(settings: DemoSettings, task: StoryTask, data: Path, arm: str) -> _Run:
     """Fine-tunes in a process of its own, without bars; what it would have said comes back with it."""
-    import os
-
-    from foretext.recipes.finetune import LANGUAGE_MODEL_WEIGHT, FinetuneSettings, finetune
-    from foretext.recipes.labelled_data import LabelledDataSettings
-    from foretext.tasks.examples import check_kind
-    from foretext.training.settings import LoopSettings, PointSettings
-
     os.environ["FORETEXT_PROGRESS"] = "off"
     out = settings.out / "runs" / f"{task.name}-{arm}"
     with _said() as lines:
@@ -275,13 +241,6 @@ def _compare(
     settings: DemoSettings, task: StoryTask, data: Path, runs: Mapping[str, Future[_Run]], bar: Progress
 ) -> _Compared:
     """A task scored on its test file: word counts, the model from scratch, the pre-trained model."""
-    from foretext.evaluation.baselines import tfidf_baseline
-    from foretext.evaluation.comparison import TaskRow
-    from foretext.evaluation.scoring import score_examples
-    from foretext.serving.predictor import Predictor
-    from foretext.tasks.examples import check_kind
-    from foretext.tasks.reading import read_examples, read_labelled
-
     kind = check_kind(task.kind)
     train = read_examples(task.file(data, "train"), kind=kind)
     test = read_labelled(task.file(data, "test"), train.schema)
@@ -302,12 +261,6 @@ def _compare(
 
 def _report(settings: DemoSettings, pretrained: Pretrained, compared: Sequence[_Compared]) -> Report:
     """The page: the table, the plot, the curve of pre-training, ten examples of each task."""
-    from foretext.checkpoints.run_folder import RunFolder
-    from foretext.evaluation.comparison import HEADER
-    from foretext.evaluation.figures import loss_curves, scratch_against_pretrained
-    from foretext.evaluation.report import Report
-    from foretext.evaluation.showing import sample, shown
-
     rows = [item.row for item in compared]
     report = Report("What pre-training is worth", "A tiny decoder on made-up stories; scores are times 100")
     scores = report.section("Scores")

@@ -4,44 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import Field
-
-from foretext.model.settings import AnswerPrecision
-from foretext.recipes.labelled_data import FileSettings
-from foretext.settings import Settings
-
-if TYPE_CHECKING:
-    from foretext.evaluation.scoring import Evaluation
-    from foretext.recipes.int8_report import Int8Report
-
-
-class EvaluateSettings(Settings):
-    """What to score, and on what."""
-
-    model: str
-    """Folder of a fine-tuned run."""
-    data: Path
-    """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""
-    text: tuple[str, ...] = ()
-    """Columns of the texts, if they are called otherwise than in training."""
-    choices: tuple[str, ...] = ()
-    """Columns of the answers, if they are called otherwise than in training."""
-    label: str | None = None
-    """Column of the label, if it is called otherwise than in training."""
-    report: Path | None = None
-    """Also write a report to this HTML file: confusions, calibration, gravest mistakes."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
-    precision: AnswerPrecision = "auto"
-    """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
-    int8: bytes, on CPUs, with a report of what that changes beside fp32, kept in the run."""
-    tokens_per_batch: int = Field(0, ge=0)
-    """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
-    seed: int = Field(0, ge=0)
-    """Decides the bootstrap's resamples."""
-    file: FileSettings = FileSettings()
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import load_model
+from foretext.evaluation.pages import evaluation_report
+from foretext.evaluation.report import write_report
+from foretext.evaluation.scoring import Evaluation, score_examples
+from foretext.progress import progress
+from foretext.recipes.settings.evaluate import EvaluateSettings
+from foretext.serving.int8_report import Int8Report, compare
+from foretext.serving.predictor import Predictor
+from foretext.tasks.encode import encode
+from foretext.tasks.reading import read_labelled
 
 
 @dataclass(frozen=True)
@@ -81,14 +56,6 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         ModelError: the model is missing, damaged, or has no task.
         DataError: the examples cannot be used; all bad rows are named together.
     """
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
-    from foretext.evaluation.scoring import score_examples
-    from foretext.progress import progress
-    from foretext.serving.predictor import Predictor
-    from foretext.tasks.encode import encode
-    from foretext.tasks.reading import read_labelled
-
     saved = load_model(find_model(settings.model))
     predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
     schema = predictor.schema
@@ -106,13 +73,8 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
     evaluation = score_examples(reading.examples, predictions, schema=schema, seed=settings.seed)
     int8 = None
     if predictor.precision == "int8":
-        from foretext.recipes.int8_report import compare
-
         int8 = compare(saved, predictor, reading.examples, settings.data)
     if settings.report is not None:
-        from foretext.evaluation.pages import evaluation_report
-        from foretext.evaluation.report import write_report
-
         page = evaluation_report(
             evaluation,
             reading.examples,

@@ -6,19 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foretext.recipes.import_model import Format
-from foretext.settings import Settings
-
-
-class ExportModelSettings(Settings):
-    """Which model goes where."""
-
-    format: Format
-    """openai: as the paper's authors released theirs. hf: a folder that transformers loads."""
-    model: str
-    """Name of an installed model, or the folder of a run."""
-    folder: Path
-    """Folder to write; it must be new or empty."""
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.openai_release import write_openai_release
+from foretext.checkpoints.released_names import left_out
+from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.transformers_folder import write_transformers
+from foretext.files import refuse_used_folder
+from foretext.recipes.settings.export_model import ExportModelSettings
 
 
 @dataclass(frozen=True)
@@ -55,13 +49,6 @@ def export_model(settings: ExportModelSettings) -> Exported:
         ModelError: the model is damaged, or the layout cannot express it.
         SettingsError: the folder is in use.
     """
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.openai_release import write_openai_release
-    from foretext.checkpoints.released_names import left_out
-    from foretext.checkpoints.saved_model import load_model
-    from foretext.checkpoints.transformers_folder import write_transformers
-    from foretext.files import refuse_used_folder
-
     refuse_used_folder(settings.folder)
     saved = load_model(find_model(settings.model))
     write = write_openai_release if settings.format == "openai" else write_transformers

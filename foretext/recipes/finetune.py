@@ -3,79 +3,44 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field
+import numpy as np
 
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import SettingsError
-from foretext.recipes.labelled_data import LabelledData, LabelledDataSettings, read_labelled_data
-from foretext.settings import Settings
-from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
+from foretext.evaluation.pages import training_report
+from foretext.evaluation.report import write_report
+from foretext.evaluation.scoring import Evaluation, score_examples
+from foretext.files import write_text
+from foretext.model.gpt import GPT, transfer
+from foretext.model.settings import HeadSettings
+from foretext.progress import progress
+from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
+from foretext.serving.predictor import answer
+from foretext.settings import to_toml
+from foretext.tasks.batching import EpochBatches
+from foretext.tasks.encode import encode
+from foretext.tasks.examples import Encoded
+from foretext.tasks.labelled import LabelledData, read_labelled_data
+from foretext.tasks.overview import overview
+from foretext.training.engine import Engine
+from foretext.training.loop import Plan, Trainer
+from foretext.training.objectives import FineTuning
+from foretext.training.optimizer import Adam
+from foretext.training.schedules import warmup_linear
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from foretext.checkpoints.saved_model import SavedModel
-    from foretext.evaluation.scoring import Evaluation
-    from foretext.model.gpt import GPT
-    from foretext.model.settings import HeadSettings
-    from foretext.tasks.examples import Encoded
-
-PAPER_LEARNING_RATE = 6.25e-5  # section 4.1, at the paper's width
-PAPER_WIDTH = 768
-LANGUAGE_MODEL_WEIGHT = 0.5  # λ, section 4.1
 GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
 MOST_GRADES = 20  # steps of 1 up to this many
 
 log = logging.getLogger(__name__)
-
-
-class FinetuningSettings(Settings):
-    """How to fine-tune, whatever model on whatever examples; the defaults are the paper's."""
-
-    epochs: float = Field(3.0, gt=0)
-    """Passes over the training examples."""
-    batch: int = Field(32, ge=1)
-    """Examples in one update; the last partial batch of an epoch is left out."""
-    learning_rate: float | None = Field(None, gt=0)
-    """Peak of the learning rate. Not given: the paper's 6.25e-5 at its width of 768, more for narrower models, in
-    inverse proportion to the square of the width."""
-    warmup: float = Field(0.002, ge=0, lt=1)
-    """Share of the updates over which the learning rate rises, before it falls in a straight line."""
-    language_model_weight: float = Field(LANGUAGE_MODEL_WEIGHT, ge=0)
-    """The weight λ of the auxiliary language-model loss; 0 leaves it out."""
-    dropout: float = Field(0.1, ge=0, lt=1)
-    """Dropout on embeddings, attention weights and residual sums."""
-    classifier_dropout: float = Field(0.1, ge=0, lt=1)
-    """Dropout on the state that the task head reads."""
-    scores: Literal["grades", "value"] | None = None
-    """How scores are learned: grades, a soft choice among whole grades, or value, by least squares. Not given: grades
-    for similarity, value for regression."""
-    keep: Literal["best", "last"] = "best"
-    """Which epoch's weights to keep, by the validation score."""
-    points: PointSettings = PointSettings()
-    optimizer: OptimizerSettings = OptimizerSettings()
-    loop: LoopSettings = LoopSettings()
-
-
-class FinetuneSettings(FinetuningSettings):
-    """Fine-tuning of a model on labelled examples."""
-
-    model: str
-    """Name of an installed model, or the folder of a pre-training run."""
-    out: Path
-    """Folder of the run; the best model is saved there."""
-    labelled: LabelledDataSettings = LabelledDataSettings()
-    resume: bool = False
-    """Go on with the run in --out from its newest checkpoint."""
-    transfer_layers: int | None = Field(None, ge=-1)
-    """How much of the model to start from: -1 nothing (from scratch), 0 the embeddings, k the embeddings and k blocks.
-    Not given: all of it."""
-    seed: int = Field(0, ge=0)
-    """Decides new weights, the order of the examples and dropout."""
 
 
 @dataclass(frozen=True)
@@ -111,30 +76,12 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
         DataError: the examples cannot be used; all bad rows are named before anything trains.
         SettingsError: settings contradict each other, or `out` holds another run.
     """
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
-
     source = load_model(find_model(settings.model))
     return finetune_from(source, read_labelled_data(settings.labelled, seed=settings.seed), settings)
 
 
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
-    from foretext.checkpoints.run_folder import RunFolder
-    from foretext.checkpoints.saved_model import SavedModel, save_model
-    from foretext.evaluation.pages import training_report
-    from foretext.evaluation.report import write_report
-    from foretext.files import write_text
-    from foretext.recipes.departures import departure_lines, departure_rows, departures, run_values
-    from foretext.settings import to_toml
-    from foretext.tasks.batching import EpochBatches
-    from foretext.tasks.overview import overview
-    from foretext.training.engine import Engine
-    from foretext.training.loop import Plan, Trainer
-    from foretext.training.objectives import FineTuning
-    from foretext.training.optimizer import Adam
-    from foretext.training.schedules import warmup_linear
-
     train, valid = _encode(source, data)
     for line in overview(data.train, train, data.valid, valid).lines():
         log.info(line)
@@ -203,9 +150,6 @@ def default_learning_rate(width: int) -> float:
 
 
 def _encode(source: SavedModel, data: LabelledData) -> tuple[list[Encoded], list[Encoded]]:
-    from foretext.progress import progress
-    from foretext.tasks.encode import encode
-
     context = source.gpt.settings.context
     with progress("reading", len(data.train) + len(data.valid), unit="examples") as bar:
         train = encode(data.train, data.schema, source.tokenizer, context, bar=bar)
@@ -215,8 +159,6 @@ def _encode(source: SavedModel, data: LabelledData) -> tuple[list[Encoded], list
 
 def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> GPT:
     """The source's model with a new head, new special tokens, and as many of its layers as asked for."""
-    from foretext.model.gpt import GPT, transfer
-
     dropouts = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), settings.dropout)
     on = {"embedding_dropout_on": settings.points.embedding_dropout_on}
     shape = source.gpt.settings.model_copy(update={**dropouts, **on})
@@ -244,10 +186,6 @@ def _special_tokens_from(source: SavedModel, text: str) -> list[int]:
 
 def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSettings:
     """The head that fits the task's labels."""
-    import numpy as np
-
-    from foretext.model.settings import HeadSettings
-
     schema = data.schema
     common = {"combine": schema.combine, "dropout": settings.classifier_dropout, "reads": settings.points.head_reads}
     if not schema.graded:
@@ -264,9 +202,6 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
 
 
 def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:
-    from foretext.evaluation.scoring import score_examples
-    from foretext.serving.predictor import answer
-
     return score_examples(data.valid, answer(model, data.schema, valid), schema=data.schema, **options)
 
 

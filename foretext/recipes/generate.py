@@ -5,30 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import Field
-
-from foretext.settings import Settings
-
-
-class GenerateSettings(Settings):
-    """How to draw text from a model."""
-
-    model: str
-    """Name of an installed model, or the folder of a run."""
-    prompt: str
-    """Text to go on from."""
-    tokens: int = Field(80, ge=1)
-    """How many tokens to draw."""
-    temperature: float = Field(1.0, ge=0)
-    """Below 1 plays safer, above 1 wilder; 0 always takes the likeliest token."""
-    top_k: int = Field(0, ge=0)
-    """Draw only from so many likeliest tokens; 0 means from all."""
-    top_p: float = Field(1.0, gt=0, le=1)
-    """Draw only from the likeliest tokens that together have this probability."""
-    seed: int = Field(0, ge=0)
-    """The same seed gives the same text."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import load_model
+from foretext.model.devices import find_device
+from foretext.model.generation import generate as draw
+from foretext.recipes.settings.generate import GenerateSettings
 
 
 @dataclass(frozen=True)
@@ -52,11 +33,6 @@ def generate(settings: GenerateSettings) -> Generated:
         UnknownName: there is no such model.
         SettingsError: the prompt holds no token.
     """
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
-    from foretext.model.devices import find_device
-    from foretext.model.generation import generate as draw
-
     saved = load_model(find_model(settings.model))
     prompt = saved.tokenizer.encode(settings.prompt)
     ids = draw(

@@ -5,34 +5,17 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field
-
+from foretext.checkpoints.hub import fetch
+from foretext.checkpoints.openai_release import read_openai_release
+from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import SettingsError
-from foretext.settings import Settings
-
-if TYPE_CHECKING:
-    from foretext.checkpoints.saved_model import SavedModel
-
-Format = Literal["openai", "hf"]
+from foretext.files import atomic_folder, refuse_used_folder
+from foretext.recipes.settings.import_model import ImportModelSettings
 
 log = logging.getLogger(__name__)
-
-
-class ImportModelSettings(Settings):
-    """Where a model is and where it goes."""
-
-    format: Format
-    """openai: the folder that the paper's authors released. hf: transformers' OpenAIGPT."""
-    source: str
-    """A folder; with hf also a name on the Hugging Face Hub, which is then fetched."""
-    out: Path
-    """Folder of the model; it must be new or empty."""
-    heads: int | None = Field(None, ge=1)
-    """Attention heads, which a release does not tell. Not given: one for every 64 of the width, as in the paper."""
-    seed: int = Field(0, ge=0)
-    """Decides the three special tokens, which neither layout has."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +51,6 @@ def import_model(settings: ImportModelSettings) -> Imported:
         SettingsError: `out` is in use, or `heads` does not fit.
         Unreachable: the model is on the Hub, and that cannot be reached.
     """
-    from foretext.checkpoints.saved_model import save_model
-    from foretext.files import atomic_folder, refuse_used_folder
-
     refuse_used_folder(settings.out)
     saved = _read(settings)
     with atomic_folder(settings.out) as made:
@@ -89,10 +69,6 @@ def import_model(settings: ImportModelSettings) -> Imported:
 
 
 def _read(settings: ImportModelSettings) -> SavedModel:
-    from foretext.checkpoints.hub import fetch
-    from foretext.checkpoints.openai_release import read_openai_release
-    from foretext.checkpoints.transformers_folder import read_transformers
-
     folder = Path(settings.source)
     if settings.format == "openai":
         return read_openai_release(folder, heads=settings.heads, seed=settings.seed)

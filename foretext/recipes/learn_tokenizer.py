@@ -5,38 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field
+from foretext.corpus import Problems
+from foretext.corpus.problems import refuse
+from foretext.corpus.readers import read_sources
+from foretext.corpus.sources import find_sources
+from foretext.errors import SettingsError
+from foretext.progress import progress
+from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
+from foretext.tokenizer import Tokenizer, count_words
 
-from foretext.settings import Settings
-
-if TYPE_CHECKING:
-    from foretext.corpus import Problems
-    from foretext.tokenizer import Tokenizer
-
-PAPER_SIZE = 40_478  # 40,000 merges, 238 characters twice, <unk> and the line break
 _MEGABYTE = 1e6
-
-
-class LearnTokenizerSettings(Settings):
-    """What to read, and how large a vocabulary to learn from it."""
-
-    inputs: tuple[str, ...] = Field(min_length=1)
-    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
-    out: Path
-    """Folder to write tokenizer.json into."""
-    size: int = Field(PAPER_SIZE, ge=4)
-    """Pieces of the vocabulary, the special tokens not counted; the paper has 40,478."""
-    field: str = "text"
-    """Field of JSON lines, or column of Parquet, that holds the text."""
-    mode: Literal["paper", "hf", "bytes"] = "paper"
-    """How text is read: paper (English words in lower case, as in the paper), hf (as transformers' class does it), or
-    bytes (any language, case and white space kept, nothing unknown)."""
-    max_megabytes: float | None = Field(None, gt=0)
-    """Read no more than this many million characters, from the start of the inputs."""
-    strict: bool = False
-    """Make the first bad byte or bad record an error instead of counting it."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +63,6 @@ def learn_tokenizer(settings: LearnTokenizerSettings) -> Learned:
         SettingsError: `out` holds a tokenizer already, or `size` is too small for the characters of the texts.
         DiskFull: there is no space left.
     """
-    from foretext.corpus import Problems
-    from foretext.progress import progress
-    from foretext.tokenizer import Tokenizer, count_words
-
     _refuse_another(settings.out)
     problems = Problems()
     reading = _Reading(settings, problems)
@@ -120,11 +96,6 @@ class _Reading:
         self._shown = 0.0
 
     def texts(self) -> Iterator[str]:
-        from foretext.corpus.problems import refuse
-        from foretext.corpus.readers import read_sources
-        from foretext.corpus.sources import find_sources
-        from foretext.progress import progress
-
         settings = self.settings
         report = refuse if settings.strict else self.problems.add
         sources = find_sources(settings.inputs, report)
@@ -159,8 +130,6 @@ def _total_megabytes(sizes: Iterable[int | None]) -> float | None:
 
 
 def _refuse_another(out: Path) -> None:
-    from foretext.errors import SettingsError
-
     if (out / "tokenizer.json").exists():
         raise SettingsError(
             f"{out} holds a tokenizer already, and models may depend on it; remove it or give another --out"

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from foretext.settings import Settings
-
-
-class ModelsSettings(Settings):
-    """Nothing to set."""
+from foretext.checkpoints.names import installed_models
+from foretext.checkpoints.saved_model import describe
+from foretext.recipes.settings.models import ModelsSettings
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,6 @@ def models(settings: ModelsSettings) -> Models:
     Raises:
         ModelError: an installed model is damaged.
     """
-    from foretext.checkpoints.names import installed_models
-    from foretext.checkpoints.saved_model import describe
-
     found = {}
     for name, folder in sorted(installed_models().items()):
         about = describe(folder)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import Field
-
-from foretext.settings import Settings
+from foretext.batch import pack
+from foretext.checkpoints.at_update import load_at_update
+from foretext.corpus import Problems, read_documents
+from foretext.errors import DataError
+from foretext.evaluation.perplexity import perplexity as measure
+from foretext.model.devices import find_device
+from foretext.progress import progress
+from foretext.recipes.settings.perplexity import PerplexitySettings
 
 BATCH = 16  # windows at a time
-
-
-class PerplexitySettings(Settings):
-    """Which model, on which text."""
-
-    model: str
-    """Name of an installed model, or the folder of a run."""
-    inputs: tuple[str, ...] = Field(min_length=1)
-    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
-    update: int | None = Field(None, ge=0)
-    """The model as it stood after so many updates of pre-training, where the run kept that checkpoint."""
-    field: str = "text"
-    """Field of JSON lines, or column of Parquet, that holds the text."""
-    strict: bool = False
-    """Make the first bad byte or bad record an error instead of counting it."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +51,7 @@ def perplexity(settings: PerplexitySettings) -> Measured:
         DataError: an input is missing or wrong, or there is no text in any.
         SettingsError: no checkpoint of `update` was kept.
     """
-    import math
-
-    from foretext.batch import pack
-    from foretext.corpus import Problems, read_documents
-    from foretext.errors import DataError
-    from foretext.evaluation.perplexity import perplexity as measure
-    from foretext.model.devices import find_device
-    from foretext.progress import progress
-    from foretext.recipes.stages import load_stage
-
-    saved, problems = load_stage(settings.model, settings.update), Problems()
+    saved, problems = load_at_update(settings.model, settings.update), Problems()
     model, context = saved.gpt.to(find_device(settings.device)), saved.gpt.settings.context
     loss, tokens, words, documents = 0.0, 0, 0, 0
     read = read_documents(settings.inputs, field=settings.field, strict=settings.strict, problems=problems)

@@ -6,56 +6,25 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import Field
-
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import load_model
 from foretext.errors import DataError, SettingsError
-from foretext.model.settings import AnswerPrecision
-from foretext.recipes.labelled_data import FileSettings
-from foretext.settings import Settings
-from foretext.tasks.delimited import Row
+from foretext.progress import Progress, progress
+from foretext.recipes.settings.predict import PredictSettings
+from foretext.serving.int8_report import compare, require
+from foretext.serving.predictor import Prediction, Predictor
 from foretext.tasks.examples import Example
-from foretext.tasks.problems import Problems
-from foretext.tasks.reading import unlabelled
-from foretext.tasks.tables import STANDARD, Format, open_table
-from foretext.tasks.writing import write_rows
-
-if TYPE_CHECKING:
-    from foretext.progress import Progress
-    from foretext.serving.predictor import Prediction, Predictor
+from foretext.tasks.files.delimited import Row
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import STANDARD, open_table
+from foretext.tasks.files.writing import write_rows
+from foretext.tasks.reading import read_labelled, unlabelled
 
 log = logging.getLogger(__name__)
 
 DIGITS = 6  # of a probability in a file: what float32 can tell
-
-
-class PredictSettings(Settings):
-    """Which model answers what, and where the answers go."""
-
-    model: str
-    """Folder of a fine-tuned run."""
-    data: str
-    """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
-    out: str = "-"
-    """File to write, its format by its ending; - is standard output."""
-    out_format: Format | None = None
-    """csv, tsv, jsonl or parquet. Not given: by the ending of --out; on standard output that of the input."""
-    text: tuple[str, ...] = ()
-    """Columns of the texts, if they are called otherwise than in training."""
-    choices: tuple[str, ...] = ()
-    """Columns of the answers, if they are called otherwise than in training."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
-    precision: AnswerPrecision = "auto"
-    """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
-    int8: bytes, on CPUs, after `evaluate --precision int8` or --check has shown what that changes."""
-    check: Path | None = None
-    """With --precision int8: labelled examples to compare int8 with fp32 on first; the report is kept in the run."""
-    tokens_per_batch: int = Field(0, ge=0)
-    """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
-    file: FileSettings = FileSettings()
 
 
 @dataclass(frozen=True)
@@ -81,8 +50,6 @@ def predict(settings: PredictSettings) -> Predicted:
         ModelError: the model is missing, damaged, or has no task.
         DataError: a row cannot be used, or a column of the input would be overwritten; nothing is written then.
     """
-    from foretext.progress import progress
-
     predictor = _predictor(settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
@@ -101,24 +68,15 @@ def _predictor(settings: PredictSettings) -> Predictor:
     Raises:
         SettingsError: int8 without such a comparison, or a comparison without int8.
     """
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
-    from foretext.serving.predictor import Predictor
-
     if settings.check is not None and settings.precision != "int8":
         raise SettingsError("--check compares int8 with fp32; add --precision int8")
     saved = load_model(find_model(settings.model))
     predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
     if settings.check is not None:
-        from foretext.recipes.int8_report import compare
-        from foretext.tasks.reading import read_labelled
-
         examples = read_labelled(settings.check, predictor.schema, options=settings.file.options()).examples
         for line in compare(saved, predictor, examples, settings.check).lines():
             log.info("%s", line)
     elif settings.precision == "int8":
-        from foretext.recipes.int8_report import require
-
         require(saved)
     return predictor
 

@@ -3,85 +3,40 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
-from pydantic import Field
-
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.corpus import Corpus, Windows, sequential_windows
 from foretext.errors import SettingsError
-from foretext.model import settings as model_settings
-from foretext.model.settings import ModelSettings, ModelShape
-from foretext.settings import Settings
-from foretext.training.settings import LoopSettings, OptimizerSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from foretext.checkpoints.saved_model import SavedModel
-    from foretext.corpus import Corpus
-    from foretext.evaluation.prompts import EncodedTask
-    from foretext.model.gpt import GPT
-    from foretext.tokenizer import Tokenizer
+from foretext.evaluation.pages import training_report
+from foretext.evaluation.perplexity import perplexity
+from foretext.evaluation.prompts import EncodedTask, encode_zero_shot
+from foretext.evaluation.report import write_report
+from foretext.evaluation.zero_shot import score_zero_shot
+from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
+from foretext.files import write_text
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.settings import to_toml
+from foretext.tokenizer import Tokenizer
+from foretext.training.engine import Engine
+from foretext.training.loop import Plan, Trainer
+from foretext.training.objectives import LanguageModelling
+from foretext.training.optimizer import Adam
+from foretext.training.schedules import warmup_cosine
 
 SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
 log = logging.getLogger(__name__)
-
-
-class PretrainSettings(Settings):
-    """Pre-training; the defaults are the paper's."""
-
-    # Smaller models take a higher rate and, having seen each token less than once, no dropout: departures, printed.
-    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
-        "gpt1": model_settings.PRESETS["gpt1"],
-        **{
-            name: {
-                **model_settings.PRESETS[name],
-                "learning_rate": rate,
-                "warmup": 200,
-                "epochs": 1.0,
-                "embedding_dropout": 0.0,
-                "attention_dropout": 0.0,
-                "residual_dropout": 0.0,
-            }
-            for name, rate in {"small": 1e-3, "mini": 1e-3, "tiny": 2e-3}.items()
-        },
-    }
-
-    corpus: Path
-    """Folder that `foretext prepare` made."""
-    out: Path
-    """Folder of the run; the finished model is saved there."""
-    start: str | None = None
-    """A model to go on from, by name or folder, instead of new weights: on your own text, say. The corpus must have
-    been prepared with its tokenizer, and --preset or the sizes must be its own."""
-    resume: bool = False
-    """Go on with the run in --out from its newest checkpoint."""
-    updates: int = Field(0, ge=0)
-    """Length of the run; 0 means as many as --epochs asks for."""
-    epochs: float = Field(100.0, gt=0)
-    """Passes over the corpus, when --updates is 0."""
-    batch: int = Field(64, ge=1)
-    """Windows in one update."""
-    learning_rate: float = Field(2.5e-4, gt=0)
-    """Peak of the learning rate."""
-    warmup: int = Field(2_000, ge=0)
-    """Updates over which the learning rate rises, before it falls along a cosine."""
-    validation_tokens: int = Field(200_000, ge=1)
-    """Most tokens of the validation set that one validation reads."""
-    probe: tuple[str, ...] = ()
-    """Also answer these tasks without training, by the paper's zero-shot heuristics, at each validation: names of
-    published ones (CoLA, SST-2, DPR, …), TOML files with the settings of a labelled file, or a folder of tasks."""
-    probe_rows: int = Field(500, ge=0)
-    """Most examples of a task that one probe reads; 0 means all."""
-    seed: int = Field(0, ge=0)
-    """Decides weights, windows and dropout."""
-    model: ModelShape = ModelShape()
-    optimizer: OptimizerSettings = OptimizerSettings()
-    loop: LoopSettings = LoopSettings()
 
 
 @dataclass(frozen=True)
@@ -117,22 +72,6 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         SettingsError: settings contradict each other, the model to start from does not fit them, or `out` holds
             another run.
     """
-    from foretext.checkpoints.run_folder import RunFolder
-    from foretext.checkpoints.saved_model import SavedModel, save_model
-    from foretext.corpus import Corpus, Windows
-    from foretext.evaluation.pages import training_report
-    from foretext.evaluation.report import write_report
-    from foretext.files import write_text
-    from foretext.model.gpt import GPT
-    from foretext.recipes.departures import departure_lines, departure_rows, departures, run_values
-    from foretext.settings import to_toml
-    from foretext.tokenizer import Tokenizer
-    from foretext.training.engine import Engine
-    from foretext.training.loop import Plan, Trainer
-    from foretext.training.objectives import LanguageModelling
-    from foretext.training.optimizer import Adam
-    from foretext.training.schedules import warmup_cosine
-
     corpus = Corpus.open(settings.corpus)
     tokenizer = Tokenizer.load(settings.corpus)
     corpus.check_tokenizer(tokenizer.fingerprint)
@@ -210,10 +149,6 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
 def _validate(
     model: GPT, corpus: Corpus, probes: Mapping[str, EncodedTask], settings: PretrainSettings
 ) -> dict[str, float]:
-    from foretext.corpus import sequential_windows
-    from foretext.evaluation.perplexity import perplexity
-    from foretext.evaluation.zero_shot import score_zero_shot
-
     windows = sequential_windows(
         corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
     )
@@ -226,9 +161,6 @@ def _validate(
 
 def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, EncodedTask]:
     """The tasks to probe with, read once."""
-    from foretext.evaluation.prompts import encode_zero_shot
-    from foretext.recipes.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
-
     rows = ZeroShotSettings(score_rows=settings.probe_rows, threshold_rows=settings.probe_rows or 2_000)
     tasks = find_zero_shot_tasks(probed(settings.probe), rows)
     for name, task in tasks.items():
@@ -240,8 +172,6 @@ def _source(settings: PretrainSettings, corpus: Corpus) -> SavedModel | None:
     """The model to go on from, where its vocabulary is the corpus's and its shape the settings'."""
     if settings.start is None:
         return None
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
 
     source = load_model(find_model(settings.start))
     corpus.check_tokenizer(source.tokenizer.fingerprint)

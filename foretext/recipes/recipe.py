@@ -6,18 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from foretext.recipes.departures import STAGES, Departure, departures, paper_values, run_values, shown
-from foretext.recipes.points import POINTS, Point
-from foretext.settings import Settings
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import describe
+from foretext.recipes.paper.departures import STAGES, Departure, departures, paper_values, run_values, shown
+from foretext.recipes.paper.points import POINTS, Point
+from foretext.recipes.settings.recipe import RecipeSettings
+from foretext.text_table import wrapped_table
+from foretext.tokenizer import Tokenizer
 
 WIDTHS = {"point": 5, "name": 14, "paper": 23, "released code": 29, "this run": 32, "departs": 7}  # 120 with gaps
-
-
-class RecipeSettings(Settings):
-    """Whose recipe to show."""
-
-    run: str | None = None
-    """Name of a model, or the folder of a finished run. Not given: the defaults, which are the paper's."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,6 @@ class Recipe:
     departures: list[Departure]
 
     def lines(self) -> list[str]:
-        from foretext.evaluation.tables import wrapped_table
-
         rows = [_row(point, self.values, self.departures) for point in POINTS]
         counted = f"{len(self.departures)} settings depart from the paper" if self.departures else "nothing departs"
         return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", counted]
@@ -51,9 +46,6 @@ def recipe(settings: RecipeSettings) -> Recipe:
     """
     if settings.run is None:
         return Recipe(paper_values(), [])
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import describe
-    from foretext.tokenizer import Tokenizer
 
     folder = find_model(settings.run)
     about = describe(folder)

@@ -6,52 +6,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from pydantic import Field
-
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, SettingsError
-from foretext.recipes.finetune import FinetuningSettings
-from foretext.recipes.labelled_data import published_root
-from foretext.recipes.reproduction_data import ReproductionData, reproduction_data
-from foretext.settings import Settings
+from foretext.files import write_json
+from foretext.progress import progress
+from foretext.recipes.paper.departures import Departure, departure_lines
+from foretext.recipes.paper.reproduction_data import ReproductionData, reproduction_data
+from foretext.recipes.paper.reproduction_rows import HEADER, Row, figure_rows
+from foretext.recipes.paper.scores import FIGURES, figures_of, glue_tasks
+from foretext.recipes.settings.finetune import FinetuningSettings
+from foretext.recipes.settings.reproduce import ReproduceSettings
+from foretext.recipes.studies.trials import Trial, trial
 from foretext.tasks.catalogue import find_task
-
-if TYPE_CHECKING:
-    from foretext.checkpoints.saved_model import SavedModel
-    from foretext.recipes.departures import Departure
-    from foretext.recipes.reproduction_rows import Row
-    from foretext.recipes.trials import Trial
+from foretext.tasks.labelled import published_root
+from foretext.text_table import text_table
 
 GLUE = "GLUE"  # stands for all tasks that count in GLUE's average
-
-
-class ReproduceSettings(Settings):
-    """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
-
-    task: str | None = None
-    """A published task, or GLUE for its nine tasks and their average."""
-    table: Literal[2, 3, 4] | None = None
-    """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
-    similarity."""
-    model: str = "openai-gpt"
-    """Name of a model, or the folder of a pre-training run."""
-    seeds: int = Field(5, ge=1)
-    """How often each task is fine-tuned, under the seeds 0, 1, …; the paper's figures are of one run each."""
-    out: Path = Path("reproduction")
-    """Folder for the results; run again, what is there is not done again."""
-    data: Path | None = None
-    """Folder to look in, for NAME/ and tasks/NAME/. Not given: that of FORETEXT_DATA."""
-    train_rows: int = Field(0, ge=0)
-    """Train on so many examples, the same for every seed; 0 means all."""
-    score_rows: int = Field(0, ge=0)
-    """Score on so many examples of each set; 0 means all."""
-    transfer_layers: int | None = Field(None, ge=-1)
-    """How much of the model to start from: -1 nothing, 0 the embeddings, k the embeddings and k blocks. Not given: all
-    of it."""
-    keep_runs: bool = False
-    """Keep the fine-tuned models, for `foretext submit` and `predict`; without it only their scores are kept."""
-    finetuning: FinetuningSettings = FinetuningSettings()
 
 
 @dataclass(frozen=True)
@@ -69,10 +42,6 @@ class Reproduced:
     file: Path
 
     def lines(self) -> list[str]:
-        from foretext.evaluation.tables import text_table
-        from foretext.recipes.departures import departure_lines
-        from foretext.recipes.reproduction_rows import HEADER
-
         return [
             f"{self.model}, {self.seeds} seeds; scores x 100, ours as median and range over seeds",
             "",
@@ -103,12 +72,6 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
         DataError: of no task there is enough data; the message says which files are wanted, from where.
         UnknownName: there is no such task or model.
     """
-    from foretext.checkpoints.names import find_model
-    from foretext.checkpoints.saved_model import load_model
-    from foretext.files import write_json
-    from foretext.progress import progress
-    from foretext.recipes.reproduction_rows import figure_rows
-
     title, names = _asked_for(settings)
     prepared, missing = _prepare(names, settings)
     model = load_model(find_model(settings.model))
@@ -137,8 +100,6 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
 
 def _asked_for(settings: ReproduceSettings) -> tuple[str, list[str]]:
     """What it is called, and the tasks."""
-    from foretext.evaluation.paper_scores import FIGURES, glue_tasks
-
     if (settings.task is None) == (settings.table is None):
         raise SettingsError("give a task (`foretext reproduce RTE`), GLUE, or a table (--table 2, 3 or 4), not several")
     if settings.table is not None:
@@ -151,8 +112,6 @@ def _asked_for(settings: ReproduceSettings) -> tuple[str, list[str]]:
 
 def _parts(name: str) -> list[str]:
     """The parts of a task's test data that its figures speak of."""
-    from foretext.evaluation.paper_scores import figures_of
-
     return list(dict.fromkeys(part for figure in figures_of(name) for part in figure.parts)) or [""]
 
 
@@ -181,8 +140,6 @@ def _prepare(names: Sequence[str], settings: ReproduceSettings) -> tuple[dict[st
 
 
 def _trial(model: SavedModel, at_hand: ReproductionData, seed: int, settings: ReproduceSettings) -> Trial:
-    from foretext.recipes.trials import trial
-
     how = {name: getattr(settings.finetuning, name) for name in FinetuningSettings.model_fields}
     return trial(
         model,
@@ -198,8 +155,6 @@ def _trial(model: SavedModel, at_hand: ReproductionData, seed: int, settings: Re
 
 def _departures(trials: Iterable[Trial]) -> list[Departure]:
     """What departs from the paper in any of these, each once."""
-    from foretext.recipes.departures import Departure
-
     return list(dict.fromkeys(Departure(**departed) for done in trials for departed in done.departures))
 
 

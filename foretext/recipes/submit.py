@@ -6,18 +6,18 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from foretext.errors import DataError, SettingsError
-from foretext.recipes.labelled_data import published_root
-from foretext.settings import Settings
+from foretext.files import atomic_file, write_text
+from foretext.progress import progress
+from foretext.recipes.settings.submit import SubmitSettings
+from foretext.serving.predictor import Predictor
 from foretext.tasks.catalogue import TASKS, find_task
-
-if TYPE_CHECKING:
-    from foretext.serving.predictor import Predictor
-    from foretext.tasks.examples import Example, Label
-    from foretext.tasks.schema import TaskSchema
-    from foretext.tasks.task import Task
+from foretext.tasks.examples import Example, Label
+from foretext.tasks.labelled import published_root
+from foretext.tasks.schema import TaskSchema
+from foretext.tasks.task import Task
 
 STORY_CLOZE = "answer.txt"
 _ENTAILMENT = ("contradiction", "entailment", "neutral")
@@ -37,21 +37,6 @@ GLUE: dict[str, tuple[str, ...]] = {  # each file of a submission, and the words
 LOWEST, HIGHEST = 0.0, 5.0  # scores of STS-B that GLUE's server takes
 DIGITS = 6  # of a score in a file: what float32 can tell
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file in an archive, so that equal answers are equal bytes
-
-
-class SubmitSettings(Settings):
-    """Which run answers what, and where the answers go."""
-
-    task: str
-    """A published task with a hidden test set: one of GLUE's, or StoryCloze."""
-    run: str
-    """Folder of the run that was fine-tuned on it."""
-    out: Path
-    """Folder for the answers. What other runs wrote there stays, and all of it goes into one archive."""
-    data: Path | None = None
-    """The task's folder, or one that holds it. Not given: that of FORETEXT_DATA."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +80,6 @@ def submit(settings: SubmitSettings) -> Submitted:
         DataError: the test file is not there, or its rows are not numbered as the judges want them.
         ModelError: the run is no fine-tuned model.
     """
-    from foretext.serving.predictor import Predictor
-
     task = find_task(settings.task)
     wanted = _wanted(task)
     root = published_root(settings.data, task)
@@ -137,9 +120,6 @@ def _in_words(kind: str, texts: Sequence[str], classes: Sequence[str]) -> str:
 
 
 def _write(predictor: Predictor, examples: Sequence[Example], file: Path) -> Answers:
-    from foretext.files import write_text
-    from foretext.progress import progress
-
     ids = _story_ids(examples, file) if file.name == STORY_CLOZE else _numbers(examples, file)
     labels: list[Label] = []
     with progress(f"answering {file.name}", len(examples), unit="examples") as bar:
@@ -182,8 +162,6 @@ def _story_ids(examples: Sequence[Example], file: Path) -> list[str]:
 
 def _archive(folder: Path, *, glue: bool) -> tuple[Path, list[str]]:
     """A zip of all answers in the folder, and the names of GLUE's files that it lacks."""
-    from foretext.files import atomic_file
-
     names = list(GLUE) if glue else [STORY_CLOZE]
     path = folder / ("glue.zip" if glue else "story_cloze.zip")
     there = [name for name in names if (folder / name).exists()]

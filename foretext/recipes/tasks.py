@@ -5,26 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from foretext.recipes.labelled_data import DATA_FOLDER
-from foretext.settings import Settings
+from foretext.recipes.settings.tasks import TasksSettings
 from foretext.tasks.catalogue import TASKS, find_task
+from foretext.tasks.labelled import DATA_FOLDER
 from foretext.tasks.published.splits import is_part
-
-if TYPE_CHECKING:
-    from foretext.tasks.task import Task
+from foretext.tasks.task import Task
+from foretext.text_table import text_table
 
 SPLITS = ("train", "valid", "test")  # those the list shows; parts of them stand in the view of one task
-
-
-class TasksSettings(Settings):
-    """All tasks, or one of them in full."""
-
-    name: str | None = None
-    """A task to show in full. Not given: all of them in a list."""
-    data: Path | None = None
-    """Folder to look in, for NAME/ and tasks/NAME/. Not given: that of FORETEXT_DATA."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +28,6 @@ class Tasks:
     def lines(self) -> list[str]:
         if self.one:
             return _in_full(self.tasks[0], self.root)
-        from foretext.evaluation.tables import text_table
 
         header = ["task", "paper", "kind", "metric", *SPLITS, "files looked for"]
         rows = [_row(task, self.root) for task in self.tasks]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from foretext.checkpoints.names import find_model
+from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, ModelError
 from foretext.model.devices import find_device, find_precision

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from foretext.errors import DataError, SettingsError, UnknownName
-from foretext.tasks.columns import Columns
 from foretext.tasks.examples import AnswerRule, Example, Kind
+from foretext.tasks.files.columns import Columns
 from foretext.tasks.labels import natural_order
 from foretext.tasks.metrics import metrics_for
 from foretext.tasks.schema import TaskSchema

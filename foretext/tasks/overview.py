@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from foretext.tasks.examples import Encoded, Example
-from foretext.tasks.problems import counted
+from foretext.tasks.files.problems import counted
 
 LISTED = 20  # classes that are listed by name
 BARS = 5  # ranges that scores are counted in

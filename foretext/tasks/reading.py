@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from foretext.errors import DataError, SettingsError
-from foretext.tasks.cells import CellError, answers_of, texts_of
-from foretext.tasks.columns import Columns, find_columns
-from foretext.tasks.delimited import Quoting, Row
 from foretext.tasks.examples import AnswerRule, Example, Kind
+from foretext.tasks.files.cells import CellError, answers_of, texts_of
+from foretext.tasks.files.columns import Columns, find_columns
+from foretext.tasks.files.delimited import Quoting, Row
+from foretext.tasks.files.problems import Problems, counted
+from foretext.tasks.files.tables import Format, Table, TableOptions, open_table, source_of
 from foretext.tasks.labels import Meaning, are_scores, find_answer_rule, is_missing
 from foretext.tasks.learning import learn_schema
-from foretext.tasks.problems import Problems, counted
 from foretext.tasks.schema import TaskSchema
-from foretext.tasks.tables import Format, Table, TableOptions, open_table, source_of
 
 LabelType = Literal["auto", "class", "score"]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.examples import Example
-from foretext.tasks.problems import counted
+from foretext.tasks.files.problems import counted
 
 SHARE = 0.1
 STRATA = 10  # groups of like scores, each split in the same proportion

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from foretext.errors import DataError
-from foretext.tasks.columns import Columns
 from foretext.tasks.examples import Example, Kind
+from foretext.tasks.files.columns import Columns
 from foretext.tasks.learning import learn_schema
 from foretext.tasks.published.splits import Files, Reader, Split, find_split
 from foretext.tasks.schema import TaskSchema

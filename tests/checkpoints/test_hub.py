@@ -14,8 +14,8 @@ import torch
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 import foretext
+from foretext.checkpoints.find import find_model, installed_models
 from foretext.checkpoints.hub import OPENAI_GPT_REPOSITORY, from_pretrained, push_to_hub, save_pretrained
-from foretext.checkpoints.names import find_model, installed_models
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import ModelError, UnknownName, Unreachable
@@ -221,7 +221,7 @@ def test_offline_a_command_says_so_in_one_line_and_leaves_with_1(tmp_path, comma
 
 def test_importing_the_package_and_finding_a_folder_loads_no_hub_library(tmp_path):
     program = (
-        "import sys, foretext; from foretext.checkpoints.names import find_model; find_model(sys.argv[1]);"
+        "import sys, foretext; from foretext.checkpoints.find import find_model; find_model(sys.argv[1]);"
         "sys.exit('loaded' if 'huggingface_hub' in sys.modules else 0)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from foretext.batch import pack
-from foretext.checkpoints.names import find_model
+from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import FingerprintMismatch, ModelError, UnknownName
 from foretext.model.gpt import GPT

@@ -22,8 +22,8 @@ import pytest
 from foretext.corpus import Corpus, documents, prepare, preparer, shards
 from foretext.corpus.units import split_of, units
 from foretext.errors import DataError, DiskFull, FingerprintMismatch, ForetextError, UnknownName
-from foretext.recipes.prepare import PrepareSettings
 from foretext.recipes.prepare import prepare as prepare_command
+from foretext.recipes.settings.prepare import PrepareSettings
 from foretext.tokenizer import Tokenizer
 
 Story = Callable[[int], str]

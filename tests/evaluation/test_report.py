@@ -12,10 +12,10 @@ from foretext.evaluation.pages import evaluation_report, training_report
 from foretext.evaluation.report import Report, ShownExample, write_report
 from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown, worst
-from foretext.evaluation.tables import wrapped_table
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
+from foretext.text_table import wrapped_table
 
 ROW = TaskRow(
     task="ending",

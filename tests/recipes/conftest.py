@@ -11,9 +11,11 @@ import pytest
 
 from foretext.corpus import prepare
 from foretext.model.settings import ModelShape
-from foretext.recipes.finetune import FinetuneSettings, finetune
-from foretext.recipes.labelled_data import LabelledDataSettings
-from foretext.recipes.pretrain import PretrainSettings, pretrain
+from foretext.recipes.finetune import finetune
+from foretext.recipes.pretrain import pretrain
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.tasks.labelled import LabelledDataSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.settings import LoopSettings
 

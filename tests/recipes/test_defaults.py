@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from foretext.recipes.finetune import FinetuneSettings
-from foretext.recipes.pretrain import PretrainSettings
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import resolve
 
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from foretext.errors import SettingsError
-from foretext.recipes.demo import ARMS, DemoSettings, demo
+from foretext.recipes.demo import ARMS, demo
+from foretext.recipes.settings.demo import DemoSettings
 from foretext.storyworld.tasks import TASKS
 
 pytestmark = pytest.mark.slow  # a dozen fine-tunings in processes of their own

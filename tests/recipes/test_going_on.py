@@ -9,7 +9,8 @@ import pytest
 from foretext.checkpoints.saved_model import load_model
 from foretext.errors import SettingsError
 from foretext.model.settings import ModelShape
-from foretext.recipes.pretrain import PretrainSettings, pretrain
+from foretext.recipes.pretrain import pretrain
+from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.training.settings import LoopSettings
 
 SHAPE = ModelShape(context=32, layers=1, width=32, heads=2, initial_deviation=0.1)
@@ -59,11 +60,12 @@ def test_a_model_for_a_task_is_refused(language_model, classifier, tmp_path):
 
 
 def test_a_corpus_may_be_prepared_with_the_tokenizer_of_an_installed_model(language_model, tmp_path, monkeypatch):
-    from foretext.checkpoints import names
+    from foretext.checkpoints import find
     from foretext.corpus import Corpus
-    from foretext.recipes.prepare import PrepareSettings, prepare
+    from foretext.recipes.prepare import prepare
+    from foretext.recipes.settings.prepare import PrepareSettings
 
-    monkeypatch.setattr(names, "installed_models", lambda: {"small-one": language_model})
+    monkeypatch.setattr(find, "installed_models", lambda: {"small-one": language_model})
     (tmp_path / "notes.txt").write_text("Ann saw a dog in the barn.")
     prepare(PrepareSettings(inputs=(str(tmp_path / "notes.txt"),), tokenizer="small-one", out=tmp_path / "corpus"))
     Corpus.open(tmp_path / "corpus").check_tokenizer(load_model(language_model).tokenizer.fingerprint)

@@ -10,9 +10,11 @@ import pytest
 
 from foretext.errors import SettingsError
 from foretext.model.packed import int8_product
-from foretext.recipes import int8_report
-from foretext.recipes.evaluate import EvaluateSettings, evaluate
-from foretext.recipes.predict import PredictSettings, predict
+from foretext.recipes.evaluate import evaluate
+from foretext.recipes.predict import predict
+from foretext.recipes.settings.evaluate import EvaluateSettings
+from foretext.recipes.settings.predict import PredictSettings
+from foretext.serving import int8_report
 
 pytestmark = pytest.mark.skipif(int8_product() is None, reason="no int8 here")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from foretext.errors import DataError, SettingsError
-from foretext.recipes.learn_tokenizer import LearnTokenizerSettings, learn_tokenizer
+from foretext.recipes.learn_tokenizer import learn_tokenizer
+from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
 from foretext.tokenizer import Tokenizer
 
 TEXT = "The cat sat on the mat.\nThe dog sat on the cat.\n"

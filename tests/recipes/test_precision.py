@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from foretext.model.devices import find_precision
-from foretext.recipes.finetune import FinetuneSettings, finetune
-from foretext.recipes.labelled_data import LabelledDataSettings
+from foretext.recipes.finetune import finetune
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings
 
 Runs = dict[str, list[tuple[list[float], float]]]

@@ -17,14 +17,20 @@ from foretext.errors import DataError, FingerprintMismatch, ModelError, Settings
 from foretext.model import sequences
 from foretext.model.settings import ModelShape
 from foretext.model.tree import grow
-from foretext.recipes.evaluate import EvaluateSettings, evaluate
-from foretext.recipes.finetune import FinetuneSettings, default_learning_rate, finetune
-from foretext.recipes.generate import GenerateSettings, generate
-from foretext.recipes.labelled_data import LabelledDataSettings
-from foretext.recipes.perplexity import PerplexitySettings, perplexity
-from foretext.recipes.predict import PredictSettings, predict
-from foretext.recipes.pretrain import PretrainSettings, pretrain
+from foretext.recipes.evaluate import evaluate
+from foretext.recipes.finetune import default_learning_rate, finetune
+from foretext.recipes.generate import generate
+from foretext.recipes.perplexity import perplexity
+from foretext.recipes.predict import predict
+from foretext.recipes.pretrain import pretrain
+from foretext.recipes.settings.evaluate import EvaluateSettings
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.generate import GenerateSettings
+from foretext.recipes.settings.perplexity import PerplexitySettings
+from foretext.recipes.settings.predict import PredictSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.serving.predictor import Predictor
+from foretext.tasks.labelled import LabelledDataSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.settings import LoopSettings
 

@@ -11,7 +11,8 @@ from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import DataError, SettingsError
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings
-from foretext.recipes.submit import GLUE, SubmitSettings, submit
+from foretext.recipes.settings.submit import SubmitSettings
+from foretext.recipes.submit import GLUE, submit
 from foretext.serving.predictor import Predictor
 from foretext.tasks.catalogue import TASKS, find_task
 from foretext.tasks.schema import TaskSchema

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from foretext.errors import UnknownName
-from foretext.recipes.tasks import TasksSettings, tasks
+from foretext.recipes.settings.tasks import TasksSettings
+from foretext.recipes.tasks import tasks
 from foretext.tasks.catalogue import TASKS
 
 

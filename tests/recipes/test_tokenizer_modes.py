@@ -11,15 +11,22 @@ import pytest
 from foretext.checkpoints.saved_model import load_model
 from foretext.corpus import Corpus
 from foretext.model.settings import ModelShape
-from foretext.recipes.evaluate import EvaluateSettings, evaluate
-from foretext.recipes.finetune import FinetuneSettings, finetune
-from foretext.recipes.generate import GenerateSettings, generate
-from foretext.recipes.labelled_data import LabelledDataSettings
-from foretext.recipes.learn_tokenizer import LearnTokenizerSettings, learn_tokenizer
-from foretext.recipes.perplexity import PerplexitySettings, perplexity
-from foretext.recipes.prepare import PrepareSettings, prepare
-from foretext.recipes.pretrain import PretrainSettings, pretrain
+from foretext.recipes.evaluate import evaluate
+from foretext.recipes.finetune import finetune
+from foretext.recipes.generate import generate
+from foretext.recipes.learn_tokenizer import learn_tokenizer
+from foretext.recipes.perplexity import perplexity
+from foretext.recipes.prepare import prepare
+from foretext.recipes.pretrain import pretrain
+from foretext.recipes.settings.evaluate import EvaluateSettings
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.generate import GenerateSettings
+from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
+from foretext.recipes.settings.perplexity import PerplexitySettings
+from foretext.recipes.settings.prepare import PrepareSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.serving.predictor import Predictor
+from foretext.tasks.labelled import LabelledDataSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.settings import LoopSettings
 
@@ -84,16 +91,16 @@ def test_a_model_of_bytes_that_draws_half_a_character_is_shown_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from foretext.checkpoints.saved_model import SavedModel, save_model
-    from foretext.model import generation
     from foretext.model.gpt import GPT
     from foretext.model.settings import ModelSettings
+    from foretext.recipes import generate as recipe
 
     tokenizer = Tokenizer.learn_from_texts(["Ann saw a cat."], 256, mode="bytes")
     save_model(
         tmp_path / "model",
         SavedModel(GPT(ModelSettings(vocabulary=256, context=8, layers=1, width=8, heads=1)), tokenizer),
     )
-    monkeypatch.setattr(generation, "generate", lambda *_, **__: [*tokenizer.encode("\ud800"), 0xC3])
+    monkeypatch.setattr(recipe, "draw", lambda *_, **__: [*tokenizer.encode("\ud800"), 0xC3])
     shown = generate(GenerateSettings(model=str(tmp_path / "model"), prompt="Ann")).lines()[0]
     assert shown == "Ann\ufffd\ufffd"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from foretext.errors import DataError
-from foretext.recipes.storyworld import StoryworldSettings, storyworld
+from foretext.recipes.settings.storyworld import StoryworldSettings
+from foretext.recipes.storyworld import storyworld
 from foretext.storyworld.tasks import TASKS
 
 SIZE = {"stories": 60, "train": 20, "test": 10}

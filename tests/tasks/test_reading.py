@@ -11,10 +11,10 @@ import pytest
 
 from foretext.errors import DataError, ForetextError, SettingsError, UnknownName
 from foretext.tasks.examples import Example, Kind
-from foretext.tasks.problems import Problems
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import open_table
+from foretext.tasks.files.writing import write_rows
 from foretext.tasks.reading import read_examples, read_labelled, unlabelled
-from foretext.tasks.tables import open_table
-from foretext.tasks.writing import write_rows
 
 Write = Callable[[str, str | bytes], Path]
 

@@ -10,7 +10,7 @@ from typing import get_args
 import pytest
 
 from foretext.errors import ModelError, UnknownName
-from foretext.recipes.learn_tokenizer import LearnTokenizerSettings
+from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
 from foretext.tokenizer import Tokenizer
 from foretext.tokenizer.modes import MODES
 from foretext.tokenizer.storage import read_vocabulary, write_vocabulary

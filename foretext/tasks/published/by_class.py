@@ -12,7 +12,7 @@ from pathlib import Path
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
-from foretext.tasks.problems import text_problem
+from foretext.tasks.files.problems import text_problem
 from foretext.tasks.published.splits import Files, Split, find_split
 
 HTML_BREAK = "<br />"  # IMDB's reviews have it for a line break

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foretext.errors import DataError
-from foretext.tasks.cells import CellError, answers_of, texts_of
-from foretext.tasks.delimited import Row
 from foretext.tasks.examples import AnswerRule, Example, Label
+from foretext.tasks.files.cells import CellError, answers_of, texts_of
+from foretext.tasks.files.delimited import Row
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import ENDINGS, Format, Table, TableOptions, open_table
 from foretext.tasks.labels import answer_index, class_name, is_missing, score
-from foretext.tasks.problems import Problems
 from foretext.tasks.published.splits import Files, Split, find_split
-from foretext.tasks.tables import ENDINGS, Format, Table, TableOptions, open_table
 
 NO_MAJORITY = "-"  # SNLI: the annotators did not agree
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
-from foretext.tasks.problems import Problems
+from foretext.tasks.files.problems import Problems
 from foretext.tasks.pronouns import around_pronoun
 from foretext.tasks.published.splits import Files, Split, find_split
 

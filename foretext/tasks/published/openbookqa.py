@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foretext.tasks.examples import Example
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import TableOptions, open_table
 from foretext.tasks.labels import answer_index, is_missing
-from foretext.tasks.problems import Problems
 from foretext.tasks.published.questions import read_questions
 from foretext.tasks.published.splits import Files, Split, find_split
-from foretext.tasks.tables import TableOptions, open_table
 
 FILES: Files = {
     "train": ("train.tsv", "train.jsonl"),

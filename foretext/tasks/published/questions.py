@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from foretext.tasks.examples import Example
-from foretext.tasks.problems import Problems
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import TableOptions, open_table
 from foretext.tasks.published.splits import Files, Split, find_split
-from foretext.tasks.tables import TableOptions, open_table
 
 
 @dataclass(frozen=True)

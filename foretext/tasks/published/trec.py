@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foretext.tasks.examples import Example
-from foretext.tasks.problems import Problems
+from foretext.tasks.files.problems import Problems
 from foretext.tasks.published.splits import Files, Split, find_split
 
 FILES: Files = {

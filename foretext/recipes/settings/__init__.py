@@ -1,0 +1,1 @@
+"""What each command can be told, one file a command; nothing here imports anything heavy."""

@@ -1,0 +1,38 @@
+"""Settings of `foretext evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from foretext.model.settings import AnswerPrecision
+from foretext.settings import Settings
+from foretext.tasks.labelled import FileSettings
+
+
+class EvaluateSettings(Settings):
+    """What to score, and on what."""
+
+    model: str
+    """Folder of a fine-tuned run."""
+    data: Path
+    """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""
+    text: tuple[str, ...] = ()
+    """Columns of the texts, if they are called otherwise than in training."""
+    choices: tuple[str, ...] = ()
+    """Columns of the answers, if they are called otherwise than in training."""
+    label: str | None = None
+    """Column of the label, if it is called otherwise than in training."""
+    report: Path | None = None
+    """Also write a report to this HTML file: confusions, calibration, gravest mistakes."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: AnswerPrecision = "auto"
+    """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
+    int8: bytes, on CPUs, with a report of what that changes beside fp32, kept in the run."""
+    tokens_per_batch: int = Field(0, ge=0)
+    """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
+    seed: int = Field(0, ge=0)
+    """Decides the bootstrap's resamples."""
+    file: FileSettings = FileSettings()

@@ -1,0 +1,19 @@
+"""Settings of `foretext export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from foretext.recipes.settings.import_model import Format
+from foretext.settings import Settings
+
+
+class ExportModelSettings(Settings):
+    """Which model goes where."""
+
+    format: Format
+    """openai: as the paper's authors released theirs. hf: a folder that transformers loads."""
+    model: str
+    """Name of an installed model, or the folder of a run."""
+    folder: Path
+    """Folder to write; it must be new or empty."""

@@ -1,0 +1,28 @@
+"""Settings of `foretext generate`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from foretext.settings import Settings
+
+
+class GenerateSettings(Settings):
+    """How to draw text from a model."""
+
+    model: str
+    """Name of an installed model, or the folder of a run."""
+    prompt: str
+    """Text to go on from."""
+    tokens: int = Field(80, ge=1)
+    """How many tokens to draw."""
+    temperature: float = Field(1.0, ge=0)
+    """Below 1 plays safer, above 1 wilder; 0 always takes the likeliest token."""
+    top_k: int = Field(0, ge=0)
+    """Draw only from so many likeliest tokens; 0 means from all."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Draw only from the likeliest tokens that together have this probability."""
+    seed: int = Field(0, ge=0)
+    """The same seed gives the same text."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""

@@ -1,0 +1,24 @@
+"""Settings of `foretext perplexity`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from foretext.settings import Settings
+
+
+class PerplexitySettings(Settings):
+    """Which model, on which text."""
+
+    model: str
+    """Name of an installed model, or the folder of a run."""
+    inputs: tuple[str, ...] = Field(min_length=1)
+    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    update: int | None = Field(None, ge=0)
+    """The model as it stood after so many updates of pre-training, where the run kept that checkpoint."""
+    field: str = "text"
+    """Field of JSON lines, or column of Parquet, that holds the text."""
+    strict: bool = False
+    """Make the first bad byte or bad record an error instead of counting it."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""

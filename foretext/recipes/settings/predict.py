@@ -1,0 +1,39 @@
+"""Settings of `foretext predict`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from foretext.model.settings import AnswerPrecision
+from foretext.settings import Settings
+from foretext.tasks.files.tables import Format
+from foretext.tasks.labelled import FileSettings
+
+
+class PredictSettings(Settings):
+    """Which model answers what, and where the answers go."""
+
+    model: str
+    """Folder of a fine-tuned run."""
+    data: str
+    """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
+    out: str = "-"
+    """File to write, its format by its ending; - is standard output."""
+    out_format: Format | None = None
+    """csv, tsv, jsonl or parquet. Not given: by the ending of --out; on standard output that of the input."""
+    text: tuple[str, ...] = ()
+    """Columns of the texts, if they are called otherwise than in training."""
+    choices: tuple[str, ...] = ()
+    """Columns of the answers, if they are called otherwise than in training."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    precision: AnswerPrecision = "auto"
+    """fp32; bf16: rounded weights, some twice as fast where the hardware computes in it; auto: bf16 there, else fp32;
+    int8: bytes, on CPUs, after `evaluate --precision int8` or --check has shown what that changes."""
+    check: Path | None = None
+    """With --precision int8: labelled examples to compare int8 with fp32 on first; the report is kept in the run."""
+    tokens_per_batch: int = Field(0, ge=0)
+    """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
+    file: FileSettings = FileSettings()

@@ -1,0 +1,66 @@
+"""Settings of `foretext pretrain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from foretext.model import settings as model_settings
+from foretext.model.settings import ModelShape
+from foretext.settings import Settings
+from foretext.training.settings import LoopSettings, OptimizerSettings
+
+
+class PretrainSettings(Settings):
+    """Pre-training; the defaults are the paper's."""
+
+    # Smaller models take a higher rate and, having seen each token less than once, no dropout: departures, printed.
+    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+        "gpt1": model_settings.PRESETS["gpt1"],
+        **{
+            name: {
+                **model_settings.PRESETS[name],
+                "learning_rate": rate,
+                "warmup": 200,
+                "epochs": 1.0,
+                "embedding_dropout": 0.0,
+                "attention_dropout": 0.0,
+                "residual_dropout": 0.0,
+            }
+            for name, rate in {"small": 1e-3, "mini": 1e-3, "tiny": 2e-3}.items()
+        },
+    }
+
+    corpus: Path
+    """Folder that `foretext prepare` made."""
+    out: Path
+    """Folder of the run; the finished model is saved there."""
+    start: str | None = None
+    """A model to go on from, by name or folder, instead of new weights: on your own text, say. The corpus must have
+    been prepared with its tokenizer, and --preset or the sizes must be its own."""
+    resume: bool = False
+    """Go on with the run in --out from its newest checkpoint."""
+    updates: int = Field(0, ge=0)
+    """Length of the run; 0 means as many as --epochs asks for."""
+    epochs: float = Field(100.0, gt=0)
+    """Passes over the corpus, when --updates is 0."""
+    batch: int = Field(64, ge=1)
+    """Windows in one update."""
+    learning_rate: float = Field(2.5e-4, gt=0)
+    """Peak of the learning rate."""
+    warmup: int = Field(2_000, ge=0)
+    """Updates over which the learning rate rises, before it falls along a cosine."""
+    validation_tokens: int = Field(200_000, ge=1)
+    """Most tokens of the validation set that one validation reads."""
+    probe: tuple[str, ...] = ()
+    """Also answer these tasks without training, by the paper's zero-shot heuristics, at each validation: names of
+    published ones (CoLA, SST-2, DPR, …), TOML files with the settings of a labelled file, or a folder of tasks."""
+    probe_rows: int = Field(500, ge=0)
+    """Most examples of a task that one probe reads; 0 means all."""
+    seed: int = Field(0, ge=0)
+    """Decides weights, windows and dropout."""
+    model: ModelShape = ModelShape()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    loop: LoopSettings = LoopSettings()

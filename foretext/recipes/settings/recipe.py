@@ -1,0 +1,12 @@
+"""Settings of `foretext recipe`."""
+
+from __future__ import annotations
+
+from foretext.settings import Settings
+
+
+class RecipeSettings(Settings):
+    """Whose recipe to show."""
+
+    run: str | None = None
+    """Name of a model, or the folder of a finished run. Not given: the defaults, which are the paper's."""

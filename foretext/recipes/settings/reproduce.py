@@ -1,0 +1,39 @@
+"""Settings of `foretext reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from foretext.recipes.settings.finetune import FinetuningSettings
+from foretext.settings import Settings
+
+
+class ReproduceSettings(Settings):
+    """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
+
+    task: str | None = None
+    """A published task, or GLUE for its nine tasks and their average."""
+    table: Literal[2, 3, 4] | None = None
+    """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
+    similarity."""
+    model: str = "openai-gpt"
+    """Name of a model, or the folder of a pre-training run."""
+    seeds: int = Field(5, ge=1)
+    """How often each task is fine-tuned, under the seeds 0, 1, …; the paper's figures are of one run each."""
+    out: Path = Path("reproduction")
+    """Folder for the results; run again, what is there is not done again."""
+    data: Path | None = None
+    """Folder to look in, for NAME/ and tasks/NAME/. Not given: that of FORETEXT_DATA."""
+    train_rows: int = Field(0, ge=0)
+    """Train on so many examples, the same for every seed; 0 means all."""
+    score_rows: int = Field(0, ge=0)
+    """Score on so many examples of each set; 0 means all."""
+    transfer_layers: int | None = Field(None, ge=-1)
+    """How much of the model to start from: -1 nothing, 0 the embeddings, k the embeddings and k blocks. Not given: all
+    of it."""
+    keep_runs: bool = False
+    """Keep the fine-tuned models, for `foretext submit` and `predict`; without it only their scores are kept."""
+    finetuning: FinetuningSettings = FinetuningSettings()

@@ -1,0 +1,67 @@
+"""Score against the number of layers transferred: what each pre-trained layer is worth (paper, Figure 2, left)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import load_model
+from foretext.errors import SettingsError
+from foretext.recipes.settings.study import StudyLayersSettings
+from foretext.recipes.studies.runner import Studied, about, common, error_bars, read_studied_tasks, running, warnings
+from foretext.recipes.studies.tables import Study, write_study
+
+ABOUT = (
+    "The lowest k layers of the pre-trained model and its embeddings are kept, the layers above them start afresh, and "
+    "the whole is fine-tuned. In the paper every layer helps (RACE and MultiNLI, up to 9 points on the latter)."
+)
+
+
+def study_layers(settings: StudyLayersSettings) -> Studied:
+    """Fine-tunes with each number of layers, task and seed, and writes the study to `settings.out`.
+
+    Raises:
+        SettingsError: the model does not have so many layers, or no task is given.
+        DataError: a task's files are missing or wrong.
+    """
+    model = load_model(find_model(settings.model))
+    depth = model.gpt.settings.layers
+    counts = _counts(settings, depth)
+    tasks = read_studied_tasks(settings)
+    rows: list[dict[str, Any]] = []
+    with running(settings, "layers", len(tasks) * len(counts) * settings.seeds) as runner:
+        for task in tasks:
+            for layers in counts:
+                trials = runner.trials(model, task, transfer_layers=None if layers == depth else layers)
+                rows.append({"task": task.name, "layers": layers, **common(task, trials)})
+    study = Study(
+        name="layers",
+        title="Layers transferred",
+        about=ABOUT,
+        caption=f"{error_bars(settings.seeds)} The dotted line is chance.",
+        rows=rows,
+        shown=["task", "layers", "metric", "score", "chance"],
+        findings=[_finding(task.name, [row for row in rows if row["task"] == task.name]) for task in tasks],
+        warnings=warnings(settings, tasks, rows),
+        settings=about(settings),
+    )
+    write_study(settings.out, study)
+    return Studied(study, settings.out)
+
+
+def _counts(settings: StudyLayersSettings, depth: int) -> list[int]:
+    counts = sorted(set(settings.layers)) if settings.layers else list(range(depth + 1))
+    if counts[0] < -1 or counts[-1] > depth:
+        raise SettingsError(f"{settings.model} has {depth} layers; give numbers from -1 to {depth}")
+    return sorted({*counts, -1}) if settings.scratch else counts
+
+
+def _finding(task: str, rows: list[dict[str, Any]]) -> str:
+    first, last = rows[0], rows[-1]
+    steps = [after["score"] - before["score"] for before, after in pairwise(rows)]
+    return (
+        f"{task}: from {first['layers']} to {last['layers']} layers {last['metric']} goes from "
+        f"{100 * first['score']:.1f} to {100 * last['score']:.1f}; "
+        f"{sum(step > 0 for step in steps)} of {len(steps)} steps are upward."
+    )

@@ -1,0 +1,188 @@
+"""One fine-tuning under one seed, scored: what reproductions and studies are made of.
+
+    data = read_labelled_data(LabelledDataSettings(task="RTE"), seed=0)
+    for seed in range(5):
+        done = trial(model, data, seed=seed, folder=Path("trials"), epochs=3.0)
+        print(done.score)
+
+A trial leaves FOLDER/FINGERPRINT.json, where the fingerprint stands for everything the result follows from: settings,
+seed, model, data. It is not done again while that file is there, and goes on from its newest checkpoint when it was
+cut off, so whatever is made of trials can be stopped and started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from foretext.checkpoints.saved_model import SavedModel, describe
+from foretext.errors import ForetextError, ModelError
+from foretext.evaluation.scoring import score_examples
+from foretext.files import write_json
+from foretext.recipes.finetune import finetune_from
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.serving.predictor import Predictor
+from foretext.settings import Settings, leaves
+from foretext.tasks.examples import Example, Label
+from foretext.tasks.labelled import LabelledData
+
+FORMAT = 1  # of the file a trial leaves; another number makes old files unread
+NOT_IN_FINGERPRINT = {  # where and how fast, not what
+    *("model", "out", "labelled", "resume", "seed"),
+    *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
+}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one set of examples says of a trained model: its metrics, the main one first, and each prediction."""
+
+    count: int
+    metrics: dict[str, float]
+    chance: dict[str, float]
+    predictions: list[Label]  # in the order of the examples
+
+    @property
+    def main(self) -> str:
+        return next(iter(self.metrics))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The outcome of one fine-tuning; `sets` has the scores of each set of examples by its name."""
+
+    fingerprint: str
+    seed: int
+    settings: dict[str, Any]  # every setting of fine-tuning that decides the weights
+    updates: int
+    kept_update: int  # after which update the weights were kept
+    seconds: float
+    sets: dict[str, Scores]
+    departures: list[dict[str, Any]]  # from the paper, as `foretext.recipes.paper.departures` has them
+    folder: str | None = None  # the finished run, where it was asked for
+
+    @property
+    def score(self) -> float:
+        """The main metric on the first set."""
+        scores = next(iter(self.sets.values()))
+        return scores.metrics[scores.main]
+
+
+def trial(
+    model: SavedModel,
+    data: LabelledData,
+    *,
+    seed: int,
+    folder: Path,
+    tests: Mapping[str, Sequence[Example]] | None = None,
+    keep_run: bool = False,
+    **settings: Any,
+) -> Trial:
+    """The result of fine-tuning `model` on `data.train`, from `folder` if it was got before.
+
+    `settings` are `FinetuneSettings` by name (`epochs`, `transfer_layers`, …); what is not given is the paper's.
+    `data.valid` chooses the epoch that is kept; `tests` are scored by the kept model. Without `tests` the validation
+    examples are scored, as the set "valid". `keep_run` leaves the run in FOLDER/FINGERPRINT, a model to predict with.
+
+    Raises:
+        ModelError: the model has no fingerprint, since it was never on disk.
+        SettingsError: a setting is unknown or out of range.
+        ForetextError: training failed.
+    """
+    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, resume=True, **settings)
+    tests = tests or {"valid": data.valid}
+    mark = fingerprint(model, data, wanted, tests)
+    record, run = folder / f"{mark}.json", folder / mark
+    done = read_trial(record)
+    if done is not None and (not keep_run or (run / "model.json").exists()):
+        return done
+
+    finetuned = finetune_from(model, data, wanted.model_copy(update={"out": run}))
+    done = Trial(
+        fingerprint=mark,
+        seed=seed,
+        settings=deciding(wanted),
+        updates=finetuned.updates,
+        kept_update=finetuned.best_update,
+        seconds=finetuned.seconds,
+        sets=_scored(run, tests, wanted.loop.device),
+        departures=describe(run)["history"]["finetuning"]["departures"],
+        folder=str(run) if keep_run else None,
+    )
+    write_json(record, {"format": FORMAT, **asdict(done)})
+    if keep_run:
+        shutil.rmtree(run / "checkpoints", ignore_errors=True)
+    else:
+        shutil.rmtree(run)
+    return done
+
+
+def fingerprint(
+    model: SavedModel,
+    data: LabelledData,
+    settings: FinetuneSettings,
+    tests: Mapping[str, Sequence[Example]],
+) -> str:
+    """16 hex digits over all that the result of a trial follows from."""
+    if not model.fingerprint:
+        raise ModelError("a trial needs a model that was saved: results are kept under the fingerprint of its weights")
+    digest = hashlib.sha256()
+    content = {
+        "format": FORMAT,
+        "seed": settings.seed,
+        "settings": deciding(settings),
+        "model": [model.fingerprint, model.tokenizer.fingerprint],
+        "data": data.fingerprint,
+        "task": data.schema.to_dict(),
+        "tests": {name: LabelledData(data.schema, (), examples).fingerprint for name, examples in tests.items()},
+    }
+    digest.update(json.dumps(content, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def read_trial(record: Path) -> Trial | None:
+    """The trial that left this file; None if there is none, or one of another format.
+
+    Raises:
+        ForetextError: the file is damaged.
+    """
+    if not record.exists():
+        return None
+    try:
+        values = json.loads(record.read_text(encoding="utf-8"))
+        if values.pop("format") != FORMAT:
+            return None
+        sets = {name: Scores(**scores) for name, scores in values.pop("sets").items()}
+        return Trial(sets=sets, **values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ForetextError(f"{record} is no record of a trial ({error}); delete it and run again") from None
+
+
+def deciding(settings: Settings) -> dict[str, Any]:
+    """The settings of fine-tuning that decide the weights, flat: `{"epochs": 3.0, "beta1": 0.9, …}`."""
+    tree = settings.model_dump(mode="json")
+    found = {}
+    for name, leaf in leaves(type(settings)).items():
+        if name in NOT_IN_FINGERPRINT or leaf.path[0] in NOT_IN_FINGERPRINT:
+            continue
+        value: Any = tree
+        for part in leaf.path:
+            value = value[part]
+        found[name] = value
+    return found
+
+
+def _scored(run: Path, tests: Mapping[str, Sequence[Example]], device: str) -> dict[str, Scores]:
+    predictor = Predictor.load(run, device=device, precision="fp32")
+    sets = {}
+    for name, examples in tests.items():
+        predictions = predictor.answer_all(examples)
+        evaluation = score_examples(examples, predictions, schema=predictor.schema, resamples=0)
+        metrics = {metric: estimate.value for metric, estimate in evaluation.metrics.items()}
+        sets[name] = Scores(len(examples), metrics, evaluation.chance, list(predictions.labels))
+    return sets

@@ -1,0 +1,81 @@
+"""From the cells of a row to the texts and answers of an example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from foretext.tasks.files.problems import counted, text_problem
+from foretext.tasks.labels import class_name, kind_of
+
+
+class CellError(ValueError):
+    """A cell that cannot be used: its column, and why."""
+
+    def __init__(self, column: str, problem: str) -> None:
+        super().__init__(problem)
+        self.column = column
+
+
+def texts_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
+    """The texts in these columns; an empty one is a text too, a missing one is not."""
+    return tuple(_text(values.get(name), name) for name in columns)
+
+
+def answers_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
+    """The answers in these columns: one with a list, or one for each answer.
+
+    A list may stand in a cell as JSON, or be an object with the list under "text", as some published files have it.
+    With a column for each answer, empty cells at the end mean that there are fewer.
+    """
+    if not columns:
+        return ()
+    answers = _listed(values.get(columns[0]), columns[0]) if len(columns) == 1 else _spread(values, columns)
+    if len(answers) < 2:
+        raise CellError(columns[0], f"{counted(len(answers), 'answer')}, but there must be two or more to choose among")
+    return answers
+
+
+def _listed(cell: Any, column: str) -> tuple[str, ...]:
+    if isinstance(cell, str):
+        try:
+            cell = json.loads(cell)
+        except ValueError:
+            raise CellError(column, f'{_short(cell)} is no list of answers such as ["red", "blue"]') from None
+    if isinstance(cell, Mapping):
+        cell = cell.get("text")
+    if not isinstance(cell, list | tuple):
+        raise CellError(column, f"{_short(cell)} is no list of answers")
+    return tuple(_answer(answer, number, column) for number, answer in enumerate(cell, start=1))
+
+
+def _spread(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
+    cells = [values.get(name) for name in columns]
+    while cells and cells[-1] in (None, ""):
+        cells.pop()
+    return tuple(_answer(cell, number, columns[number - 1]) for number, cell in enumerate(cells, start=1))
+
+
+def _answer(cell: Any, number: int, column: str) -> str:
+    """An answer; numbers and truth values are answers too."""
+    answer = cell if isinstance(cell, str) else class_name(cell)
+    if answer is None or not answer.strip():
+        raise CellError(column, f"answer {number} is empty")
+    return _text(answer, column)
+
+
+def _text(cell: Any, column: str) -> str:
+    if cell is None:
+        raise CellError(column, "the text is missing")
+    if not isinstance(cell, str):
+        raise CellError(column, f"{_short(cell)} is {kind_of(cell)}, not a text")
+    if problem := text_problem(cell):
+        raise CellError(column, problem)
+    return cell
+
+
+def _short(cell: Any) -> str:
+    """A cell as a message shows it, 40 characters at most."""
+    shown = repr(cell)
+    return shown if len(shown) <= 40 else f"{shown[:37]}..."

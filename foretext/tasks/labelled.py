@@ -1,0 +1,200 @@
+"""Labelled examples for training and validation, from a person's files or a published task, and what was understood."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from foretext.errors import SettingsError
+from foretext.settings import Settings
+from foretext.tasks.catalogue import find_task
+from foretext.tasks.cutting import Cutting
+from foretext.tasks.examples import AnswerRule, Example, Kind
+from foretext.tasks.files.delimited import Quoting
+from foretext.tasks.files.tables import Format, TableOptions
+from foretext.tasks.reading import LabelType, Reading, read_examples, read_labelled
+from foretext.tasks.schema import TaskSchema
+from foretext.tasks.splitting import stratified_split
+from foretext.tasks.task import Task
+
+DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with published tasks, in `tasks/NAME/` or `NAME/`
+
+log = logging.getLogger(__name__)
+
+
+class FileSettings(Settings):
+    """How a labelled file is read, where its name and content leave it open."""
+
+    format: Format | None = None
+    """csv, tsv, jsonl or parquet. Not given: by the ending of the file's name."""
+    quoting: Quoting = "auto"
+    """minimal: cells may be in double quotes; none: quotes are text. auto: CSV is quoted, TSV as its content shows."""
+    header: bool = True
+    """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
+
+    def options(self) -> TableOptions:
+        return TableOptions(format=self.format, quoting=self.quoting, header=self.header)
+
+
+class LabelledDataSettings(Settings):
+    """Where the examples are and what their columns mean."""
+
+    data: Path | None = None
+    """File with the training examples (CSV, TSV, JSON lines or Parquet); with --task, the task's folder."""
+    valid: Path | None = None
+    """File with the validation examples. Not given: a share of the training examples is split off."""
+    task: str | None = None
+    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
+    kind: Kind | None = None
+    """classification, entailment, similarity, choice or regression."""
+    text: tuple[str, ...] = ()
+    """Column of a text; give it once for each text, in order. Not given: guessed, and said."""
+    choices: tuple[str, ...] = ()
+    """Multiple choice: the column with the list of answers, or once for each answer's column."""
+    label: str | None = None
+    """Column of the label."""
+    labels: LabelType = "auto"
+    """Whether the labels of pairs are classes or scores: auto, class or score."""
+    answer_labels: AnswerRule | None = None
+    """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
+    positive: str | None = None
+    """Which of two classes is the positive one."""
+    metric: str | None = None
+    """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores."""
+    cutting: Cutting = "equal"
+    """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
+    short field leaves goes to the longer ones."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of the training examples to validate on when there is no --valid."""
+    train_rows: int = Field(0, ge=0)
+    """Train on so many examples, drawn by the seed; 0 means all."""
+    file: FileSettings = FileSettings()
+
+
+@dataclass(frozen=True)
+class LabelledData:
+    """Examples as text, and the schema of the task they teach."""
+
+    schema: TaskSchema
+    train: Sequence[Example]
+    valid: Sequence[Example]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all texts and labels, in order."""
+        digest = hashlib.sha256()
+        for example in (*self.train, *self.valid):
+            digest.update(json.dumps([example.texts, example.choices, example.label]).encode())
+        return digest.hexdigest()
+
+
+def read_labelled_data(settings: LabelledDataSettings, *, seed: int) -> LabelledData:
+    """The examples that `settings` name; how they were understood is logged.
+
+    Raises:
+        SettingsError: it is not said what to read, or as what.
+        DataError: a file cannot be used; all its bad rows are named together.
+    """
+    return limited(_with_validation(read_as_given(settings), settings, seed), settings.train_rows, seed)
+
+
+def read_as_given(settings: LabelledDataSettings) -> LabelledData:
+    """The same before anything is split off or drawn: `valid` is empty where there is no file of its own for it."""
+    if settings.task is not None:
+        return _published(settings, settings.task)
+    if settings.data is None or settings.kind is None:
+        missing = "--data, the file with the examples" if settings.data is None else "--kind, the kind of task"
+        raise SettingsError(f"give {missing} (or --task, a published one)")
+    return _from_files(settings, settings.data, settings.kind)
+
+
+def published_root(data: Path | None, task: Task) -> Path:
+    """The folder in or below which a published task is looked for: `data`, else that of FORETEXT_DATA.
+
+    Raises:
+        SettingsError: there is neither.
+    """
+    if data is not None:
+        return data
+    if not os.environ.get(DATA_FOLDER):
+        raise SettingsError(
+            f"where is {task.name}? Give its folder as --data, or set {DATA_FOLDER}; it comes from {task.url} "
+            f"({task.source}; licence: {task.licence})"
+        )
+    return Path(os.environ[DATA_FOLDER])
+
+
+def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
+    task = find_task(name)
+    root = published_root(settings.data, task)
+    train = task.read(root, "train")
+    valid = task.read(root, "valid").examples if "valid" in task.splits(root) else ()
+    log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
+    if train.unlabelled:
+        log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
+    schema = task.schema(train.examples).model_copy(update={"cutting": settings.cutting})
+    return LabelledData(schema, train.examples, valid)
+
+
+def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> LabelledData:
+    options = settings.file.options()
+    reading = read_examples(
+        path,
+        kind=kind,
+        text=settings.text,
+        choices=settings.choices,
+        label=settings.label,
+        labels=settings.labels,
+        answer_labels=settings.answer_labels,
+        positive=settings.positive,
+        metric=settings.metric,
+        options=options,
+    )
+    _say(reading)
+    schema = reading.schema.model_copy(update={"cutting": settings.cutting})
+    if settings.valid is None:
+        return LabelledData(schema, reading.examples, ())
+    valid = read_labelled(settings.valid, schema, options=options)
+    _say(valid)
+    return LabelledData(schema, reading.examples, valid.examples)
+
+
+def _say(reading: Reading) -> None:
+    for line in reading.lines():
+        log.info(line)
+
+
+def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: int) -> LabelledData:
+    if data.valid:
+        return data
+    train, valid = stratified_split(data.train, share=settings.validation, seed=seed)
+    log.info(
+        "no --valid: %s of the %s examples are held out for validation, each class in proportion (seed %d)",
+        f"{len(valid):,}",
+        f"{len(data.train):,}",
+        seed,
+    )
+    return LabelledData(data.schema, train, valid)
+
+
+def limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
+    """`data` with `rows` of its training examples, drawn by `seed`; 0 means all."""
+    if not rows or rows >= len(data.train):
+        return data
+    log.info("training on %s of %s examples, drawn with seed %d", f"{rows:,}", f"{len(data.train):,}", seed)
+    return LabelledData(data.schema, drawn(data.train, rows, seed), data.valid)
+
+
+def drawn(examples: Sequence[Example], rows: int, seed: int) -> list[Example]:
+    """`rows` of the examples, in their order; a smaller draw of the same seed is part of a larger one."""
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(len(examples))[:rows]
+    return [examples[index] for index in sorted(order)]

@@ -1,0 +1,188 @@
+"""Rows of CSV, TSV, JSON lines and Parquet: where they stand, how they are quoted, what is wrong with them."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from foretext.errors import DataError, SettingsError
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import TableOptions, iterate_rows, open_table
+
+Write = Callable[[str, str | bytes], Path]
+
+
+def rows(path: Path | str, **options: Any) -> list[dict[str, Any]]:
+    return [row.values for row in iterate_rows(path, TableOptions(**options))]
+
+
+def problems_of(path: Path) -> str:
+    problems = Problems(path.name)
+    with open_table(path, problems=problems) as table:
+        list(table.rows)
+    with pytest.raises(DataError) as caught:
+        problems.check()
+    return str(caught.value)
+
+
+def test_a_row_knows_the_line_it_begins_on_after_quoted_line_breaks(write: Write) -> None:
+    path = write("a.csv", 'text,label\n"one\ntwo\nthree",1\nplain,0\n')
+    assert [(row.line, row.values["text"]) for row in iterate_rows(path)] == [(2, "one\ntwo\nthree"), (5, "plain")]
+
+
+def test_a_bad_row_behind_quoted_line_breaks_is_named_by_its_true_line(write: Write) -> None:
+    assert problems_of(write("a.csv", 'text,label\n"one\ntwo",1\nalone\n')) == (
+        "a.csv:4: 1 cell, but the first row has 2"
+    )
+
+
+def test_all_bad_rows_are_counted_and_the_first_ten_named_in_order_of_lines(write: Write) -> None:
+    message = problems_of(write("a.csv", "text,label\n" + "x,1\ny\n" * 12)).splitlines()
+    assert message[0] == "a.csv: 12 problems; mend them and try again. The first 10:"
+    assert [line.split(": ")[0] for line in message[1:]] == [f"a.csv:{line}" for line in range(3, 23, 2)]
+
+
+def test_a_byte_that_is_not_utf8_is_named_with_line_column_and_value(write: Write) -> None:
+    message = problems_of(write("a.csv", b"text,label\nfine,1\ncaf\xe9,0\n"))
+    assert message == "a.csv:3: column 'text': not UTF-8: byte 0xE9 after 3 characters; save the file as UTF-8"
+
+
+def test_a_nul_byte_is_refused(write: Write) -> None:
+    assert "a.csv:2: column 'text': a NUL byte after 1 character;" in problems_of(write("a.csv", b"text,n\na\0b,1\n"))
+
+
+def test_utf16_is_named_as_such(write: Write) -> None:
+    with pytest.raises(DataError, match=r"a\.csv is UTF-16; save it as UTF-8"):
+        rows(write("a.csv", "text,label\na,1\n".encode("utf-16")))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(write: Write) -> None:
+    assert rows(write("a.tsv", b'\xef\xbb\xbftext\tlabel\n"a" b\t1\n')) == [{"text": '"a" b', "label": "1"}]
+    assert rows(write("a.csv", b"\xef\xbb\xbftext,label\na,1\n")) == [{"text": "a", "label": "1"}]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_any_line_ending_will_do(write: Write, ending: str) -> None:
+    path = write("a.csv", ending.join(["text,label", "a,1", "b,2", ""]))
+    assert [(row.line, row.values["text"]) for row in iterate_rows(path)] == [(2, "a"), (3, "b")]
+
+
+def test_empty_lines_at_the_end_are_nothing_but_between_rows_a_problem(write: Write) -> None:
+    assert len(rows(write("a.csv", "text,n\na,1\n\n\n"))) == 1
+    assert problems_of(write("b.csv", "text,n\na,1\n\nb,2\n")) == "b.csv:3: an empty line between rows"
+    assert problems_of(write("c.jsonl", '{"a": 1}\n\n{"a": 2}\n')) == "c.jsonl:2: an empty line between rows"
+
+
+def test_a_quotation_mark_that_is_never_closed_is_found_where_it_opens(write: Write) -> None:
+    message = problems_of(write("a.csv", 'text,label\na,1\n"b,2\nc,3\n'))
+    assert message == "a.csv:3: a quotation mark opens a cell that begins in this row and is never closed"
+
+
+def test_text_behind_a_closing_mark_is_a_problem_of_its_row_alone(write: Write) -> None:
+    path = write("a.csv", 'text,label\n"a" b,1\nc,2\n')
+    assert problems_of(path).startswith("a.csv:2: text behind a closing quotation mark; double the marks")
+
+
+def test_a_name_that_the_header_has_twice_is_refused(write: Write) -> None:
+    with pytest.raises(DataError, match="the header names 'text' twice"):
+        rows(write("a.csv", "text,text\na,1\n"))
+
+
+def test_without_a_header_columns_are_numbers(write: Write) -> None:
+    assert rows(write("a.tsv", "x\ty\n"), header=False) == [{"1": "x", "2": "y"}]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.parquet"])
+def test_an_empty_file_is_named(write: Write, name: str) -> None:
+    with pytest.raises(DataError, match=f"{name} is empty"):
+        rows(write(name, ""))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*a\.csv"):
+        rows(tmp_path / "a.csv")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="Is a directory"):
+        rows(tmp_path, format="csv")
+
+
+def test_an_ending_that_says_nothing_is_refused_with_those_that_do(write: Write) -> None:
+    with pytest.raises(SettingsError, match=r"ends in '\.xlsx': name it \.csv, .* or say --format csv"):
+        rows(write("a.xlsx", "x"))
+
+
+def test_a_tsv_whose_text_begins_with_marks_is_read_without_quoting(write: Write) -> None:
+    assert rows(write("a.tsv", 'text\tlabel\n"Go!"\t1\n"I go," he said\t0\n')) == [
+        {"text": '"Go!"', "label": "1"},
+        {"text": '"I go," he said', "label": "0"},
+    ]
+
+
+def test_a_tsv_of_fully_marked_sentences_under_a_plain_header_is_read_without_quoting(write: Write) -> None:
+    assert rows(write("a.tsv", 'text\tlabel\n"Go!"\t1\n'))[0]["text"] == '"Go!"'
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ('text\tlabel\n"a\tb"\t1\n', "a\tb"),
+        ('text\tlabel\n"a\nb"\t1\n', "a\nb"),
+        ('text\tlabel\n"say ""a"""\t1\n', 'say "a"'),
+        ('"text"\t"label"\n"a"\t"1"\n', "a"),
+    ],
+)
+def test_a_tsv_that_needs_its_marks_is_read_with_quoting(write: Write, content: str, text: str) -> None:
+    path = write("a.tsv", content)
+    with open_table(path) as table:
+        assert table.quoting == "minimal"
+        assert next(table.rows).values == {"text": text, "label": "1"}
+
+
+def test_quoting_that_is_said_is_not_guessed(write: Write) -> None:
+    path = write("a.tsv", 'text\tlabel\n"Go!"\t1\n')
+    assert rows(path, quoting="minimal")[0]["text"] == "Go!"
+
+
+def test_json_lines_keep_the_types_of_their_values(write: Write) -> None:
+    path = write("a.jsonl", '{"text": "a", "answers": ["x", "y"], "label": 1, "sure": true, "note": null}\n')
+    assert rows(path) == [{"text": "a", "answers": ["x", "y"], "label": 1, "sure": True, "note": None}]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"a": 1', "not JSON: Expecting ',' delimiter at character"),
+        ("[1, 2]", "not a JSON object: a row is {...}"),
+        ('{"a": NaN}', "not JSON: NaN is not a number that JSON knows"),
+    ],
+)
+def test_a_line_that_is_no_json_object_is_named(write: Write, line: str, problem: str) -> None:
+    assert problems_of(write("a.jsonl", f'{{"a": 1}}\n{line}\n')).startswith(f"a.jsonl:2: {problem}")
+
+
+def test_a_truncated_parquet_file_is_refused(write: Write) -> None:
+    with pytest.raises(DataError, match="is not a whole Parquet file"):
+        rows(write("a.parquet", b"PAR1 and then nothing"))
+
+
+@pytest.mark.parametrize(("kind", "content"), [("csv", b"text,n\na,1\n"), ("tsv", b'text\tn\na\t1\n"b"\t2\n')])
+def test_standard_input_is_a_file_like_any_other(monkeypatch: pytest.MonkeyPatch, kind: str, content: bytes) -> None:
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Pipe(content))))  # type: ignore[arg-type]
+    assert rows("-", format=kind)[0] == {"text": "a", "n": "1"}
+    assert not sys.stdin.closed
+
+
+def test_standard_input_has_no_ending_so_its_format_must_be_said() -> None:
+    with pytest.raises(SettingsError, match=r"standard input has no file name: .* say --format"):
+        rows("-")
