@@ -13,9 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+# How the sequences of an example meet in the task head: it has one; their states are added; one is chosen among them.
+Combine = Literal["one", "add", "choose"]
+# What a task head learns: a class, the right answer, a score as a soft choice among grades, a score by least squares.
+Target = Literal["classes", "answers", "grades", "value"]
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

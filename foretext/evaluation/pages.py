@@ -12,6 +12,7 @@ from foretext.evaluation.scoring import Evaluation
 from foretext.evaluation.showing import sample, shown, worst
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import Predictions
+from foretext.tasks.schema import TaskSchema
 
 _NOT_DRAWN = {"update", "tokens", "seconds"}  # they only ever rise in a straight line
 
@@ -21,12 +22,12 @@ def evaluation_report(
     examples: Sequence[Example],
     predictions: Predictions,
     *,
+    schema: TaskSchema,
     title: str,
-    names: Sequence[str] = (),
     warnings: Sequence[str] = (),
     settings: Mapping[str, object] | None = None,
 ) -> Report:
-    """A page about one model on one set of labelled examples; `names` are what the texts of an example are called."""
+    """A page about one model on one set of labelled examples of the task that `schema` describes."""
     report = Report(title, f"{evaluation.count:,} examples; scores are times 100, with 95 % bootstrap intervals")
     scores = report.section("Scores").warnings(warnings)
     scores.table(
@@ -38,12 +39,12 @@ def evaluation_report(
         _add_classes(report, evaluation.confusion)
     if evaluation.calibration:
         _add_calibration(report, evaluation.calibration)
-    if mistakes := worst(examples, predictions):
+    if mistakes := worst(examples, predictions, schema.labels):
         report.section("Gravest mistakes").paragraph(
             "Wrong with the most confidence, or furthest from the score, worst first."
-        ).examples(shown(examples, predictions, mistakes, names=names))
+        ).examples(shown(examples, predictions, mistakes, labels=schema.labels, names=schema.text))
     report.section("A fair sample").paragraph("Examples at even distances through the file.").examples(
-        shown(examples, predictions, sample(len(examples)), names=names)
+        shown(examples, predictions, sample(len(examples)), labels=schema.labels, names=schema.text)
     )
     if settings:
         report.section("How this was made").values("Settings", settings)

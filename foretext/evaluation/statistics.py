@@ -7,14 +7,13 @@ resamples together, and a test holds the two equal. A metric without a fast form
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from foretext.evaluation.intervals import Statistic, Values
+from foretext.tasks.metrics import Numbers
 
-Numbers = npt.NDArray[Any]  # (examples,): indices of classes or answers, or scores
 Counts = npt.NDArray[np.int64]  # (resamples, classes, classes): true class, predicted class
 Scores = npt.NDArray[np.float64]  # (resamples, examples) or (resamples, classes)
 

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
@@ -36,9 +34,6 @@ from foretext.training.loop import Plan, Trainer
 from foretext.training.objectives import FineTuning
 from foretext.training.optimizer import Adam
 from foretext.training.schedules import warmup_linear
-
-GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
-MOST_GRADES = 20  # steps of 1 up to this many
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +78,7 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
     train, valid = _encode(source, data)
-    for line in overview(data.train, train, data.valid, valid).lines():
+    for line in overview(data.schema.labels, data.train, train, data.valid, valid).lines():
         log.info(line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     updates = max(1, round(settings.epochs * batches.updates_per_epoch))
@@ -187,18 +182,14 @@ def _special_tokens_from(source: SavedModel, text: str) -> list[int]:
 def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSettings:
     """The head that fits the task's labels."""
     schema = data.schema
-    common = {"combine": schema.combine, "dropout": settings.classifier_dropout, "reads": settings.points.head_reads}
-    if not schema.graded:
-        outputs = 1 if schema.kind == "choice" else len(schema.classes)
-        return HeadSettings(outputs=outputs, **common)
-    scores = np.array([float(example.label) for example in data.train if example.label is not None])
-    learned = settings.scores or ("grades" if schema.kind == "similarity" else "value")
-    if learned == "value":
-        low, step = float(scores.mean()), float(scores.std()) or 1.0
-        return HeadSettings(target="value", outputs=1, low=low, step=step, **common)
-    low, high = float(np.floor(scores.min())), float(np.ceil(scores.max()))
-    steps = round(high - low) if 2 <= high - low <= MOST_GRADES else GRADES
-    return HeadSettings(target="grades", outputs=steps + 1, low=low, step=(high - low) / steps, **common)
+    labels = [example.label for example in data.train if example.label is not None]
+    output = schema.labels.output(labels, settings.scores or schema.task_kind.scale)
+    return HeadSettings(
+        combine=schema.task_kind.combine,
+        reads=settings.points.head_reads,
+        dropout=settings.classifier_dropout,
+        **output._asdict(),
+    )
 
 
 def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-from foretext.errors import UnknownName
-
-Kind = Literal["classification", "entailment", "similarity", "choice", "regression"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from typing import Literal
 
 Label = str | float
 AnswerRule = Literal["index0", "index1", "letter", "text"]  # how a label cell names the right answer
@@ -47,15 +42,3 @@ class Encoded:
     sequences: list[list[int]]
     label: int | float | None = None
     cut: int = 0
-
-
-def check_kind(kind: str) -> Kind:
-    """`kind` as one of the known kinds of task.
-
-    Raises:
-        UnknownName: it is none of them.
-    """
-    for known in KINDS:
-        if kind == known:
-            return known
-    raise UnknownName("kind of task", kind, KINDS)

@@ -16,10 +16,12 @@ from foretext.errors import SettingsError
 from foretext.settings import Settings
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.cutting import Cutting
-from foretext.tasks.examples import AnswerRule, Example, Kind
+from foretext.tasks.examples import AnswerRule, Example
 from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
-from foretext.tasks.reading import LabelType, Reading, read_examples, read_labelled
+from foretext.tasks.kinds import Kind
+from foretext.tasks.labels.form import LabelOptions, LabelType
+from foretext.tasks.reading import Reading, read_examples, read_labelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
@@ -76,6 +78,10 @@ class LabelledDataSettings(Settings):
     train_rows: int = Field(0, ge=0)
     """Train on so many examples, drawn by the seed; 0 means all."""
     file: FileSettings = FileSettings()
+
+    def label_options(self) -> LabelOptions:
+        """What is said of the labels."""
+        return LabelOptions(labels=self.labels, answer_labels=self.answer_labels, positive=self.positive)
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     return LabelledData(schema, train.examples, valid)
 
 
-def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> LabelledData:
+def _from_files(settings: LabelledDataSettings, path: Path, kind: str) -> LabelledData:
     options = settings.file.options()
     reading = read_examples(
         path,
@@ -151,9 +157,7 @@ def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> Label
         text=settings.text,
         choices=settings.choices,
         label=settings.label,
-        labels=settings.labels,
-        answer_labels=settings.answer_labels,
-        positive=settings.positive,
+        labels=settings.label_options(),
         metric=settings.metric,
         options=options,
     )
@@ -174,7 +178,7 @@ def _say(reading: Reading) -> None:
 def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: int) -> LabelledData:
     if data.valid:
         return data
-    train, valid = stratified_split(data.train, share=settings.validation, seed=seed)
+    train, valid = stratified_split(data.train, data.schema.labels, share=settings.validation, seed=seed)
     log.info(
         "no --valid: %s of the %s examples are held out for validation, each class in proportion (seed %d)",
         f"{len(valid):,}",

@@ -31,6 +31,13 @@ class Predictions:
         return None if self.probabilities is None else max(self.probabilities[index])
 
 
+def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The softmax over the last axis: `(examples, classes)`, or `(answers,)` of one example."""
+    powers: npt.NDArray[np.float64] = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    normalized: npt.NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return normalized
+
+
 def of_classes(probabilities: npt.NDArray[np.float64], classes: Sequence[str]) -> Predictions:
     """The most probable class of each example, from `(examples, classes)`; the first one where several tie."""
     best = probabilities.argmax(axis=1)
@@ -43,7 +50,7 @@ def of_classes(probabilities: npt.NDArray[np.float64], classes: Sequence[str]) -
 
 def of_answers(scores: Sequence[npt.NDArray[np.float64]]) -> Predictions:
     """The best answer of each example, from one score an answer; probabilities are the softmax over its answers."""
-    probabilities = [np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in scores]
+    probabilities = [softmax(row) for row in scores]
     return Predictions(
         labels=tuple(int(row.argmax()) for row in probabilities),
         probabilities=tuple(tuple(map(float, row)) for row in probabilities),

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from foretext.model.gpt import GPT, Hidden
-from foretext.model.heads import right_answers
 from foretext.model.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
 
@@ -67,8 +66,7 @@ class FineTuning(nn.Module):
         task = self.model.head.loss(self.model.scores(hidden, sequences), sequences) / counts.examples
         if not self.language_model_weight:
             return {"loss": task, "task_loss": task.detach()}
-        chosen = self.model.head.settings.combine == "choose" and self.right_answers_only
-        counted = right_answers(sequences) if chosen else None
+        counted = self.model.head.right_sequences(sequences) if self.right_answers_only else None
         text = language_model_loss(
             hidden, sequences, counts, rows=self.rows, counted=counted, compiled=self.model.compiled is not None
         )

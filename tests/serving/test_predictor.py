@@ -100,9 +100,9 @@ def counted(monkeypatch) -> list[int]:
     """How many examples were computed, call by call."""
     calls: list[int] = []
 
-    def count(gpt, schema, encoded, **options):
+    def count(gpt, encoded, **options):
         calls.append(len(encoded))
-        return outputs(gpt, schema, encoded, **options)
+        return outputs(gpt, encoded, **options)
 
     monkeypatch.setattr("foretext.serving.predictor.outputs", count)
     return calls

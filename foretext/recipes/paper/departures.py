@@ -108,12 +108,13 @@ def _model(model: Mapping[str, Any], tokenizer: str) -> dict[str, Any]:
 def _finetuning(settings: Mapping[str, Any], record: Mapping[str, Any], layers: int) -> dict[str, Any]:
     """The values of fine-tuning that the task or the model decides where no setting does."""
     task, transferred = record["task"], settings["transfer_layers"]
-    scored_pairs = task["kind"] == "similarity" and not task["classes"]
+    schema = TaskSchema.from_dict(task)
+    as_in_paper = schema.task_kind.paper_scale and not schema.classes
     rate = settings["learning_rate"] or record.get("learning_rate") or record["result"]["learning_rate"]
     return {
         "learning_rate": rate,
         "cutting": task["cutting"],
-        "scores": (settings["scores"] or "grades") if scored_pairs else None,
+        "scores": (settings["scores"] or schema.task_kind.scale) if as_in_paper else None,
         "transfer_layers": "all" if transferred in (None, layers) else transferred,
         "precision": record["engine"]["precision"],
     }
