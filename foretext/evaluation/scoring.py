@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foretext.errors import DataError, UnknownName
 from foretext.evaluation.calibration import Calibration, calibration
-from foretext.evaluation.confusion import Confusion
+from foretext.evaluation.confusion import ClassScore, Confusion, class_scores
 from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
 from foretext.evaluation.statistics import statistic
 from foretext.tasks.examples import Example, Label
@@ -29,6 +28,7 @@ class Evaluation:
     count: int
     metrics: dict[str, Estimate]
     chance: dict[str, float]
+    classes: tuple[ClassScore, ...] = ()
     confusion: Confusion | None = None
     calibration: Calibration | None = None
 
@@ -48,6 +48,7 @@ class Evaluation:
             "main": self.main,
             "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
             "chance": self.chance,
+            "classes": [asdict(score) for score in self.classes],
             "confusion": self.confusion and self.confusion.to_json(),
             "calibration": self.calibration and self.calibration.to_json(),
         }
@@ -59,8 +60,8 @@ class Evaluation:
             ["metric", "score", "95 % interval", "chance"],
             [[name, *_cells(score), f"{100 * self.chance[name]:.1f}"] for name, score in self.metrics.items()],
         )
-        if self.confusion:
-            lines += ["", *_class_lines(self.confusion)]
+        if self.classes:
+            lines += ["", *_class_lines(self.classes)]
         if self.calibration:
             lines += ["", f"expected calibration error {100 * self.calibration.error:.1f}"]
         return lines
@@ -93,8 +94,9 @@ def score(
         count=len(truth),
         metrics={name: _estimate(name, true, said, resamples, seed) for name in metrics},
         chance={name: labels.chance(METRICS[name], true, answers) for name in metrics},
-        confusion=Confusion.of(true, said, labels.classes) if labels.classes else None,
-        calibration=_calibration(true == said, predictions),
+        classes=class_scores(labels.classes, labels.counts(true, said)),
+        confusion=Confusion.of(true, said, labels.classes) if labels.confusable else None,
+        calibration=_calibration(list(map(labels.right, truth, predictions.labels)), predictions),
     )
 
 
@@ -152,19 +154,18 @@ def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: in
     return estimate
 
 
-def _calibration(right: npt.NDArray[np.bool_], predictions: Predictions) -> Calibration | None:
-    if predictions.probabilities is None:
+def _calibration(right: Sequence[bool | None], predictions: Predictions) -> Calibration | None:
+    if predictions.confidences is None:
         return None
-    return calibration(np.array([max(row) for row in predictions.probabilities]), right)
+    return calibration(np.array(predictions.confidences), np.array(right, dtype=np.bool_))
 
 
 def _cells(estimate: Estimate) -> list[str]:
     return [f"{100 * estimate.value:.1f}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"]
 
 
-def _class_lines(confusion: Confusion) -> list[str]:
+def _class_lines(scores: Sequence[ClassScore]) -> list[str]:
     rows = [
-        [s.name, *(f"{100 * value:.1f}" for value in (s.precision, s.recall, s.f1)), f"{s.support:,}"]
-        for s in confusion.scores()
+        [s.name, *(f"{100 * value:.1f}" for value in (s.precision, s.recall, s.f1)), f"{s.support:,}"] for s in scores
     ]
     return text_table(["class", "precision", "recall", "F1", "examples"], rows)

@@ -139,9 +139,11 @@ class Grades:
         return -(self.soft(labels.to(scores.dtype)) * scores.log_softmax(-1)).sum()
 
     def decode(self, scores: Tensor) -> Tensor:
-        """The expected score, `(examples, 1)`."""
+        """The expected score, then the probability of each grade: `(examples, 1 + grades)`."""
         grades = torch.arange(self.outputs, device=scores.device, dtype=scores.dtype)
-        return (scores.softmax(-1) @ (self.low + self.step * grades)).unsqueeze(-1)
+        probabilities = scores.softmax(-1)
+        expected = probabilities @ (self.low + self.step * grades)
+        return torch.cat([expected.unsqueeze(-1), probabilities], dim=-1)
 
     def right_sequences(self, sequences: Sequences) -> Tensor | None:
         return None
@@ -173,11 +175,31 @@ class Value:
         return None
 
 
+class Labels:
+    """Any number of labels for each example: a sigmoid and binary cross-entropy for each of `(examples, labels)`."""
+
+    per: Per = "example"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        pass
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(scores, labels.to(scores.dtype), reduction="sum")
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """The scores themselves, before the sigmoid: `(examples, labels)`."""
+        return scores
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        return None
+
+
 TARGETS: dict[Target, Callable[[HeadSettings], TargetOfHead]] = {
     "classes": Classes,
     "answers": Answers,
     "grades": Grades,
     "value": Value,
+    "labels": Labels,
 }
 
 

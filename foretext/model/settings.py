@@ -96,9 +96,9 @@ class HeadSettings(Settings):
     """How the sequences of one example meet: one, add or choose."""
     target: Target = "classes"
     """What it learns. classes: a softmax over them. answers: a softmax over the answers of an example. grades: a score,
-    as a soft choice among whole grades (Tai et al. 2015). value: a score, by least squares."""
+    as a soft choice among whole grades (Tai et al. 2015). value: a score, by least squares. labels: a sigmoid each."""
     outputs: int = Field(2, ge=1)
-    """Rows of W_y: classes, grades, or 1."""
+    """Rows of W_y: classes, grades, labels, or 1."""
     low: float = 0.0
     """Grades: the score of the lowest grade. Value: the mean of the training scores."""
     step: float = 1.0

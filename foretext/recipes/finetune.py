@@ -22,13 +22,14 @@ from foretext.model.settings import HeadSettings
 from foretext.progress import progress
 from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
-from foretext.serving.predictor import answer
+from foretext.serving.predictor import outputs
 from foretext.settings import to_toml
 from foretext.tasks.batching import EpochBatches
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.overview import overview
+from foretext.tasks.schema import TaskSchema
 from foretext.training.engine import Engine
 from foretext.training.loop import Plan, Trainer
 from foretext.training.objectives import FineTuning
@@ -114,7 +115,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         batch_at=batches.at,
         share_prefixes=model.shares_prefixes and (settings.points.shared_prefixes == "always" or not settings.dropout),
         folder=run,
-        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
+        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
         title="fine-tuning",
     )
     state = trainer.run()
@@ -122,13 +123,13 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     if settings.keep == "best" and state.best_update is not None:
         kept = state.best_update
         run.restore_best(kept, trainer.objective)
-    evaluation = _evaluate(model, data, valid)
+    evaluation, schema = _evaluate(model, data, valid)
     result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
     told = result.to_json()
     del told["folder"]  # a model may travel; where it was made stays behind
     record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
     if engine.rank == 0:
-        save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
+        save_model(run.path, SavedModel(model, source.tokenizer, schema.to_dict(), history))
         page = training_report(
             run.metrics(),
             title=f"Fine-tuning {run.path.name}",
@@ -192,8 +193,15 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
     )
 
 
-def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:
-    return score_examples(data.valid, answer(model, data.schema, valid), schema=data.schema, **options)
+def _evaluate(
+    model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int
+) -> tuple[Evaluation, TaskSchema]:
+    """How good the answers for validation are, and the schema with what they teach of how to answer."""
+    found = outputs(model, valid)
+    truth = [example.label for example in data.valid if example.label is not None]
+    schema = data.schema.learned(data.schema.labels.fitted(found, truth))
+    predictions = schema.labels.predictions(found, valid)
+    return score_examples(data.valid, predictions, schema=schema, **options), schema
 
 
 def _identity(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from foretext.model.packed import packed
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
-from foretext.tasks.examples import Encoded, Example
+from foretext.tasks.examples import Encoded, Example, Label
 from foretext.tasks.labels.form import Outputs
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
@@ -41,11 +41,11 @@ Key = tuple[tuple[int, ...], ...]  # all that the model reads of an example
 class Prediction:
     """What the model says of one example.
 
-    `label` is a class, a score, or the index of the chosen answer. `probabilities` are keyed by class, or by the
-    index of the answer; None for scores.
+    `label` is a class, several, a score, or the index of the chosen answer. `probabilities` are keyed by class, or by
+    the index of the answer; None for scores.
     """
 
-    label: str | float
+    label: Label
     probabilities: dict[str | int, float] | None = None
 
 
@@ -122,7 +122,7 @@ class Predictor:
         found = dict(zip(new, scores, strict=True))
         answers = [found[key] if key in found else self.seen[key] for key in keys]
         self._remember(found)
-        return self.schema.labels.predictions(answers)
+        return self.schema.labels.predictions(answers, encoded)
 
     def _remember(self, found: Mapping[Key, Outputs]) -> None:
         """Keeps the newest answers, the oldest go."""
@@ -134,18 +134,6 @@ class Predictor:
 def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Predictor:
     """The predictor of a fine-tuned run, by folder or name: `load(RUN).predict(["a text", …])`."""
     return Predictor.load(name, device=device, precision=precision)
-
-
-def answer(
-    gpt: GPT,
-    schema: TaskSchema,
-    encoded: Sequence[Encoded],
-    *,
-    tokens_per_batch: int = 0,
-    bar: Progress | None = None,
-) -> Predictions:
-    """What `gpt` says of the examples, in their order."""
-    return schema.labels.predictions(outputs(gpt, encoded, tokens_per_batch=tokens_per_batch, bar=bar))
 
 
 def outputs(

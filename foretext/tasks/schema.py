@@ -16,6 +16,10 @@ from foretext.tasks.kinds import KINDS, Kind, TaskKind
 from foretext.tasks.labels.form import LabelForm, LabelOptions
 from foretext.tasks.metrics import METRICS
 
+ALWAYS = {  # fields that stand in every file; later ones only where they say something
+    *("kind", "text", "choices", "label", "answer_labels", "classes", "low", "high", "metric", "cutting"),
+}
+
 
 class TaskSchema(Settings):
     """Which columns hold what, and what the labels are; saved with a model in `model.json`."""
@@ -32,6 +36,10 @@ class TaskSchema(Settings):
     """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
     classes: tuple[str, ...] = ()
     """The classes in the order of the model's outputs; of two, the second is the positive one. Empty for scores."""
+    separator: str | None = None
+    """Sets of labels: what stands between the names in a cell of text; None where cells are lists."""
+    thresholds: tuple[float, ...] = ()
+    """Sets of labels: the probability of each class from which on it is said, as validation has taught it."""
     low: float | None = None
     """Scores: the lowest one seen in training."""
     high: float | None = None
@@ -67,6 +75,10 @@ class TaskSchema(Settings):
         """What two schemas share whose models answer the same questions."""
         return self.kind, self.text, frozenset(self.classes)
 
+    def learned(self, labels: LabelForm) -> TaskSchema:
+        """The same schema with labels of which more is known."""
+        return self.model_copy(update=labels.remembered())
+
     def metrics(self) -> list[str]:
         """Names of the metrics that fit the labels, the one that decides first.
 
@@ -86,8 +98,10 @@ class TaskSchema(Settings):
         return [self.metric, *(name for name in names if name != self.metric)]
 
     def to_dict(self) -> dict[str, Any]:
-        """The schema as JSON knows it."""
-        return self.model_dump(mode="json")
+        """The schema as JSON knows it, without what is as it was before there was a choice: runs of then stay known."""
+        fields = type(self).model_fields
+        unsaid = {name for name in fields if name not in ALWAYS and getattr(self, name) == fields[name].default}
+        return self.model_dump(mode="json", exclude=unsaid)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TaskSchema:

@@ -68,7 +68,7 @@ def test_point_16_a_score_between_two_grades_is_a_share_of_both():
 def test_the_predicted_score_of_grades_is_the_expected_grade():
     grades = head(combine="one", outputs=3, target="grades", low=1.0, step=0.5)
     values = grades.decode(torch.log(torch.tensor([[0.2, 0.3, 0.5]])))
-    torch.testing.assert_close(values, torch.tensor([[0.2 * 1 + 0.3 * 1.5 + 0.5 * 2]]))
+    torch.testing.assert_close(values, torch.tensor([[0.2 * 1 + 0.3 * 1.5 + 0.5 * 2, 0.2, 0.3, 0.5]]))
 
 
 def test_a_value_is_learned_on_a_standard_scale_and_given_back_on_its_own():

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from foretext.errors import SettingsError
-from foretext.tasks.examples import AnswerRule, Example, Label
+from foretext.tasks.examples import AnswerRule, Encoded, Example, Label, Learned
 from foretext.tasks.files.cells import as_score, class_name, is_missing
 from foretext.tasks.labels.classes import by_label, share_of_equal
 from foretext.tasks.labels.form import DIGITS, Cell, LabelOptions, Output, Outputs, Remembered
@@ -74,13 +74,16 @@ class AnswerLabels:
             raise ValueError(f"the label {cell!r}, read as {self.rule}, is none of the {len(answers)} answers")
         return index
 
-    def target(self, label: Label) -> int | float:
+    def target(self, label: Label) -> Learned:
         return _index(label)
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         return Output("answers", 1)
 
-    def predictions(self, outputs: Sequence[Outputs]) -> Predictions:
+    def fitted(self, outputs: Sequence[Outputs], labels: Sequence[Label]) -> AnswerLabels:
+        return self
+
+    def predictions(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> Predictions:
         return of_answers([output.ravel() for output in outputs])
 
     def columns(self, label: Label, probabilities: Sequence[float]) -> dict[str, Any]:
@@ -88,6 +91,13 @@ class AnswerLabels:
 
     def numbers(self, labels: Sequence[Label]) -> Numbers:
         return np.asarray(labels)
+
+    def counts(self, truth: Numbers, predicted: Numbers) -> None:
+        return None
+
+    @property
+    def confusable(self) -> bool:
+        return False
 
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy",)

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from foretext.errors import DataError, SettingsError, UnknownName
-from foretext.tasks.examples import Example, Label
+from foretext.tasks.examples import Encoded, Example, Label, Learned
 from foretext.tasks.files.cells import as_score, class_name, is_missing, type_in_words
-from foretext.tasks.labels.form import DIGITS, Cell, LabelOptions, Output, Outputs, Remembered
+from foretext.tasks.labels.form import DIGITS, Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
 from foretext.tasks.predictions import Predictions, of_classes, softmax
 
@@ -68,13 +68,16 @@ class ClassLabels:
             raise ValueError(f"the label {name!r} is none of the classes {', '.join(self.classes)}")
         return name
 
-    def target(self, label: Label) -> int | float:
+    def target(self, label: Label) -> Learned:
         return places_of([label], self.classes)[0]
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         return Output("classes", len(self.classes))
 
-    def predictions(self, outputs: Sequence[Outputs]) -> Predictions:
+    def fitted(self, outputs: Sequence[Outputs], labels: Sequence[Label]) -> ClassLabels:
+        return self
+
+    def predictions(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> Predictions:
         return of_classes(softmax(np.concatenate(outputs)), self.classes)
 
     def columns(self, label: Label, probabilities: Sequence[float]) -> dict[str, Any]:
@@ -83,6 +86,15 @@ class ClassLabels:
 
     def numbers(self, labels: Sequence[Label]) -> Numbers:
         return np.array(places_of(labels, self.classes), dtype=np.int64)
+
+    def counts(self, truth: Numbers, predicted: Numbers) -> ClassCounts:
+        size = len(self.classes)
+        hits = np.bincount(truth[truth == predicted], minlength=size)
+        return ClassCounts(hits, np.bincount(predicted, minlength=size), np.bincount(truth, minlength=size))
+
+    @property
+    def confusable(self) -> bool:
+        return True
 
     def metrics(self) -> tuple[str, ...]:
         return ("accuracy", *(("f1",) if len(self.classes) == 2 else ()), "f1_macro", "matthews")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.batch import Target
-from foretext.tasks.examples import AnswerRule, Example, Label
+from foretext.tasks.examples import AnswerRule, Encoded, Example, Label, Learned
 from foretext.tasks.metrics import Metric, Numbers
 from foretext.tasks.predictions import Predictions
 
@@ -28,6 +28,8 @@ class LabelOptions:
     labels: LabelType = "auto"  # of pairs: whether they are classes or scores
     answer_labels: AnswerRule | None = None  # of multiple choice: how a label names the right answer
     positive: str | None = None  # of two classes: which one is the positive
+    separator: str | None = None  # of sets: what stands between the names in a cell of text
+    order: tuple[str, ...] = ()  # of ordered classes: from the lowest to the highest
 
 
 class Output(NamedTuple):
@@ -39,6 +41,14 @@ class Output(NamedTuple):
     step: float = 1.0
 
 
+class ClassCounts(NamedTuple):
+    """Of each class `(classes,)`: how often it is rightly said, said, and true."""
+
+    hits: npt.NDArray[np.int64]
+    said: npt.NDArray[np.int64]
+    true: npt.NDArray[np.int64]
+
+
 class Remembered(Protocol):
     """What a `TaskSchema` keeps of its labels."""
 
@@ -46,6 +56,10 @@ class Remembered(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     @property
     def answer_labels(self) -> AnswerRule | None: ...
+    @property
+    def separator(self) -> str | None: ...
+    @property
+    def thresholds(self) -> tuple[float, ...]: ...
     @property
     def low(self) -> float | None: ...
     @property
@@ -118,8 +132,8 @@ class LabelForm(Protocol):
         """The label that a cell holds; a `ValueError` says why it holds none."""
         ...
 
-    def target(self, label: Label) -> int | float:
-        """The label as the model learns it.
+    def target(self, label: Label) -> Learned:
+        """The label as the model learns it: a number, or one for each class.
 
         Raises:
             DataError: it is none that training knew.
@@ -130,7 +144,11 @@ class LabelForm(Protocol):
         """The head for such labels; `scale` is how scores are learned, grades or value."""
         ...
 
-    def predictions(self, outputs: Sequence[Outputs]) -> Predictions:
+    def fitted(self, outputs: Sequence[Outputs], labels: Sequence[Label]) -> LabelForm:
+        """The same with what the head's outputs for validation examples teach, whose true labels these are."""
+        ...
+
+    def predictions(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> Predictions:
         """What the head's outputs say of each example."""
         ...
 
@@ -144,6 +162,15 @@ class LabelForm(Protocol):
         Raises:
             DataError: one is none of the classes.
         """
+        ...
+
+    def counts(self, truth: Numbers, predicted: Numbers) -> ClassCounts | None:
+        """How often each class is found, said and true; None where there are no classes."""
+        ...
+
+    @property
+    def confusable(self) -> bool:
+        """Whether an example has exactly one of the classes, so that one can be taken for another."""
         ...
 
     def metrics(self) -> tuple[str, ...]:

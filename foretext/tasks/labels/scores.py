@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.errors import DataError
-from foretext.tasks.examples import Example, Label
+from foretext.tasks.examples import Encoded, Example, Label, Learned
 from foretext.tasks.files.cells import as_score, class_name, is_missing
 from foretext.tasks.labels.form import DIGITS, Cell, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
@@ -80,7 +80,7 @@ class ScoreLabels:
             raise ValueError(f"the label {cell!r} is no number")
         return value
 
-    def target(self, label: Label) -> int | float:
+    def target(self, label: Label) -> Learned:
         return float(as_numbers([label])[0])
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
@@ -92,7 +92,10 @@ class ScoreLabels:
         steps = round(high - low) if 2 <= high - low <= MOST_GRADES else GRADES
         return Output("grades", steps + 1, low, (high - low) / steps)
 
-    def predictions(self, outputs: Sequence[Outputs]) -> Predictions:
+    def fitted(self, outputs: Sequence[Outputs], labels: Sequence[Label]) -> ScoreLabels:
+        return self
+
+    def predictions(self, outputs: Sequence[Outputs], encoded: Sequence[Encoded]) -> Predictions:
         return of_scores(np.concatenate(outputs)[:, 0])
 
     def columns(self, label: Label, probabilities: Sequence[float]) -> dict[str, Any]:
@@ -100,6 +103,13 @@ class ScoreLabels:
 
     def numbers(self, labels: Sequence[Label]) -> Numbers:
         return as_numbers(labels)
+
+    def counts(self, truth: Numbers, predicted: Numbers) -> None:
+        return None
+
+    @property
+    def confusable(self) -> bool:
+        return False
 
     def metrics(self) -> tuple[str, ...]:
         return ("pearson", "spearman")
