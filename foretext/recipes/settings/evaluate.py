@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from foretext.model.settings import AnswerPrecision
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.labelled import FileSettings
 
@@ -14,7 +15,7 @@ from foretext.tasks.labelled import FileSettings
 class EvaluateSettings(Settings):
     """What to score, and on what."""
 
-    model: str
+    model: NameOrPath
     """Folder of a fine-tuned run."""
     data: Path
     """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
@@ -47,7 +48,7 @@ class FinetuningSettings(Settings):
 class FinetuneSettings(FinetuningSettings):
     """Fine-tuning of a model on labelled examples."""
 
-    model: str
+    model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""
     out: Path
     """Folder of the run; the best model is saved there."""

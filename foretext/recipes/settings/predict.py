@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from foretext.model.settings import AnswerPrecision
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.files.tables import Format
 from foretext.tasks.labelled import FileSettings
@@ -15,11 +16,11 @@ from foretext.tasks.labelled import FileSettings
 class PredictSettings(Settings):
     """Which model answers what, and where the answers go."""
 
-    model: str
+    model: NameOrPath
     """Folder of a fine-tuned run."""
-    data: str
+    data: NameOrPath
     """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
-    out: str = "-"
+    out: NameOrPath = "-"
     """File to write, its format by its ending; - is standard output."""
     out_format: Format | None = None
     """csv, tsv, jsonl or parquet. Not given: by the ending of --out; on standard output that of the input."""

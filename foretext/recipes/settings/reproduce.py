@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.settings import Settings
 
@@ -19,7 +20,7 @@ class ReproduceSettings(Settings):
     table: Literal[2, 3, 4] | None = None
     """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
     similarity."""
-    model: str = "openai-gpt"
+    model: NameOrPath = "openai-gpt"
     """Name of a model, or the folder of a pre-training run."""
     seeds: int = Field(5, ge=1)
     """How often each task is fine-tuned, under the seeds 0, 1, …; the paper's figures are of one run each."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings
+from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.settings import Settings
 from foretext.tasks.labelled import (
@@ -17,9 +18,9 @@ from foretext.tasks.labelled import (
 class StudySettings(Settings):
     """What the studies by fine-tuning share."""
 
-    model: str
+    model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[NameOrPath, ...] = ()
     """Published tasks, or TOML files with the settings of a labelled file (data, kind, text, label, …). Without any:
     the file in --data."""
     out: Path
@@ -44,10 +45,10 @@ class StudyLayersSettings(StudySettings):
 class StudyZeroShotSettings(Settings):
     """Zero-shot scores over the updates of pre-training (Figure 2, right)."""
 
-    models: tuple[str, ...] = Field(min_length=1)
+    models: tuple[NameOrPath, ...] = Field(min_length=1)
     """Folders of pre-training runs, each a curve over the checkpoints it kept (pretrain --keep-checkpoints); models
     without checkpoints make one curve together, in the order given."""
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[NameOrPath, ...] = ()
     """Published tasks, or TOML files with the settings of a labelled file. Not given: the file in --data, or those of
     SST-2, DPR, CoLA and RACE whose files are there."""
     out: Path
@@ -63,7 +64,7 @@ class StudyZeroShotSettings(Settings):
 class StudyAblationsSettings(StudySettings):
     """What the parts of the method are worth (Table 5)."""
 
-    lstm: str | None = None
+    lstm: NameOrPath | None = None
     """Name or folder of a model pre-trained with an LSTM as its backbone. Not given: that variant is left out."""
 
 
