@@ -87,7 +87,7 @@ class Leaf:
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return flag(self.name)
 
     @property
     def variable(self) -> str | None:
@@ -113,12 +113,18 @@ class Leaf:
 
     @property
     def may_be_path(self) -> bool:
+        """Whether a value, or one of a list, may be a path."""
         return _may_be_path(self.field)
 
     @property
     def is_list(self) -> bool:
         """Whether it holds any number of values: `tuple[str, ...]`."""
         return any(get_origin(kind) is tuple for kind in self.kinds)
+
+    @property
+    def item(self) -> Any:
+        """The type of one value of a list."""
+        return _bare(get_args(self.kinds[0])[0])
 
     def check(self, value: Any, source: str) -> Any:
         """`value` as the leaf's type.
@@ -145,6 +151,11 @@ class Resolved(Generic[S]):
     def to_toml(self) -> str:
         """The settings as TOML, each value with its source as a comment."""
         return to_toml(self.value, self.sources)
+
+
+def flag(name: str) -> str:
+    """How the leaf of that name is typed: `--learning-rate`."""
+    return "--" + name.replace("_", "-")
 
 
 def leaves(cls: type[Settings]) -> dict[str, Leaf]:

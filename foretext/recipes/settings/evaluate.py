@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -14,6 +16,12 @@ from foretext.tasks.labelled import FileSettings
 
 class EvaluateSettings(Settings):
     """What to score, and on what."""
+
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("text", "label", "choices"),
+        "Output": ("report",),
+        "Computing": ("device", "precision"),
+    }
 
     model: NameOrPath
     """Folder of a fine-tuned run."""

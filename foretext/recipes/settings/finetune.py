@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -47,6 +48,13 @@ class FinetuningSettings(Settings):
 
 class FinetuneSettings(FinetuningSettings):
     """Fine-tuning of a model on labelled examples."""
+
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("text", "label", "choices", "valid"),
+        "Task": ("kind", "task"),
+        "Training": ("epochs", "batch", "learning_rate", "transfer_layers", "seed", "device"),
+        "Output": ("out", "resume"),
+    }
 
     model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""

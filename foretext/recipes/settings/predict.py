@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -15,6 +17,12 @@ from foretext.tasks.labelled import FileSettings
 
 class PredictSettings(Settings):
     """Which model answers what, and where the answers go."""
+
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("text", "choices", "format"),
+        "Output": ("out", "out_format"),
+        "Computing": ("device", "precision"),
+    }
 
     model: NameOrPath
     """Folder of a fine-tuned run."""

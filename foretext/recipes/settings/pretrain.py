@@ -34,6 +34,11 @@ class PretrainSettings(Settings):
             for name, rate in {"small": 1e-3, "mini": 1e-3, "tiny": 2e-3}.items()
         },
     }
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Training": ("updates", "epochs", "batch", "learning_rate", "start", "seed", "device"),
+        "Model": ("layers", "width", "heads", "context"),
+        "Output": ("out", "resume"),
+    }
 
     corpus: Path
     """Folder that `foretext prepare` made."""

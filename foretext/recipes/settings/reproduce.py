@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +15,12 @@ from foretext.settings import Settings
 
 class ReproduceSettings(Settings):
     """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
+
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Task": ("table", "data"),
+        "Training": ("model", "seeds", "epochs", "batch", "learning_rate", "train_rows", "device"),
+        "Output": ("out", "keep_runs"),
+    }
 
     task: str | None = None
     """A published task, or GLUE for its nine tasks and their average."""
