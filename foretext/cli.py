@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from cyclopts import App, Group
 
     from foretext.flags import Given
     from foretext.settings import Settings
@@ -354,25 +354,26 @@ def _application(words: list[str], *, whole: bool = False) -> App:
     app["--help"].group = app["--version"].group = Group("Flags", sort_key=len(purposes))
     groups: dict[str, App] = {}
     for place, command in enumerate(COMMANDS):
-        first, *second = command.words
-        if second and first not in groups:
-            groups[first] = _group(first, GROUPS[first].help)
-            groups[first].group, groups[first].sort_key = purposes[command.purpose], place
-            app.command(groups[first])
-        parent, shelf = (groups[first], None) if second else (app, purposes[command.purpose])
+        first, parent = command.words[0], app
+        panel: Group | None = purposes[command.purpose]
+        if len(command.words) == 2:
+            if first not in groups:
+                groups[first] = _group(first, GROUPS[first].help, panel, place)
+                app.command(groups[first])
+            parent, panel = groups[first], None
         if command.words == words[: len(command.words)]:
             _register(parent, command, whole=whole)
         else:
-            parent.command("foretext.cli:main", name=command.words[-1], help=command.help, group=shelf, sort_key=place)
+            parent.command("foretext.cli:main", name=command.words[-1], help=command.help, group=panel, sort_key=place)
     return app
 
 
-def _group(name: str, help: str) -> App:
+def _group(name: str, help: str, panel: Group | None, place: int) -> App:
     """The first word of commands of two."""
     from cyclopts import App
 
     epilogue = f"foretext {name} COMMAND --help explains its flags, with an example."
-    return App(name=name, help=help, version_flags=(), help_epilogue=epilogue)
+    return App(name=name, help=help, version_flags=(), help_epilogue=epilogue, group=panel, sort_key=place)
 
 
 def _register(app: App, command: Command, *, whole: bool) -> None:

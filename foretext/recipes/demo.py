@@ -77,7 +77,7 @@ class Demonstrated:
             "",
             "Try next:",
             f'  foretext generate {self.folder / "model"} "Tom lost"',
-            f"  foretext evaluate {run} --data {self.folder / 'data/tasks/ending/test.csv'}",
+            f"  foretext evaluate {run} {self.folder / 'data/tasks/ending/test.csv'}",
             f"  foretext predict {run} {self.folder / 'data/tasks/ending/test.csv'} --out answers.csv",
         ]
 
