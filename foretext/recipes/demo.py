@@ -37,7 +37,6 @@ from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.recipes.settings.storyworld import StoryworldSettings
 from foretext.recipes.storyworld import storyworld
 from foretext.serving.predictor import Predictor
-from foretext.settings import resolve
 from foretext.storyworld.tasks import TASKS, StoryTask
 from foretext.tasks.examples import Example
 from foretext.tasks.labelled import LabelledDataSettings
@@ -78,7 +77,7 @@ class Demonstrated:
             "",
             "Try next:",
             f'  foretext generate {self.folder / "model"} "Tom lost"',
-            f"  foretext evaluate {run} --data {self.folder / 'data/tasks/ending/test.csv'}",
+            f"  foretext evaluate {run} {self.folder / 'data/tasks/ending/test.csv'}",
             f"  foretext predict {run} {self.folder / 'data/tasks/ending/test.csv'} --out answers.csv",
         ]
 
@@ -154,20 +153,22 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
     if not (tokenizer / "tokenizer.json").exists():
         learn_tokenizer(LearnTokenizerSettings(inputs=(str(stories),), size=settings.vocabulary, out=tokenizer))
     prepare(PrepareSettings(inputs=(str(stories),), out=corpus, tokenizer=tokenizer))
-    flags = {
-        "corpus": corpus,
-        "out": settings.out / "model",
-        "updates": settings.updates,
-        "warmup": min(100, settings.updates // 4),
-        "validate_every": max(1, settings.updates // VALIDATIONS),
-        "batch": settings.batch,
-        "learning_rate": PRETRAINING_RATE,
-        "beta2": PRETRAINING_BETA2,
-        "seed": settings.seed,
-        "device": settings.device,
-        "resume": (settings.out / "model").exists(),
-    }
-    return pretrain(resolve(PretrainSettings, preset=PretrainSettings.PRESETS["tiny"], flags=flags).value)
+    return pretrain(
+        PretrainSettings.preset(
+            "tiny",
+            corpus=corpus,
+            out=settings.out / "model",
+            updates=settings.updates,
+            warmup=min(100, settings.updates // 4),
+            validate_every=max(1, settings.updates // VALIDATIONS),
+            batch=settings.batch,
+            learning_rate=PRETRAINING_RATE,
+            beta2=PRETRAINING_BETA2,
+            seed=settings.seed,
+            device=settings.device,
+            resume=(settings.out / "model").exists(),
+        )
+    )
 
 
 @contextmanager
