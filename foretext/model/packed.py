@@ -38,6 +38,7 @@ from foretext.model.transformer import Attention, Block, FeedForward, attend, pi
 LARGEST = 127  # of a weight, a signed byte
 FBGEMM_PRODUCT = "linear_with_input_q_dq_qweight_dq_output_fp32"
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
+BLOCK_ROWS = 128  # fewer would read the weights more often, more would pad single sentences more
 INT8_FEATURES = ("avx512_vnni", "avx_vnni", "amx_int8")  # each of them sums products of bytes in 32 bits
 GELU_ROWS = 64  # tokens at a time, whose values stay in the processor's cache
 GELU_SLOPE, GELU_CUBIC = 2 * math.sqrt(2 / math.pi), 0.044715
@@ -63,7 +64,9 @@ def packed(gpt: GPT, precision: str) -> GPT:
     if gpt.embedding.device.type != "cpu":
         return copy.deepcopy(gpt).to(torch.bfloat16).eval()
     linear = LINEAR[precision]
-    instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding, id(gpt.head): gpt.head}
+    instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding}
+    if gpt.head is not None:
+        instead[id(gpt.head.linear)] = BlockLinear(gpt.head.linear)
     for block in gpt.blocks:
         assert isinstance(block, Block)
         instead[id(block.attention)] = PackedAttention(block.attention, linear)
@@ -128,19 +131,43 @@ class FloatLinear(nn.Module):
         self.bias = source.bias.detach().to(dtype)
         weight = source.weight.detach().to(dtype)
         self.laid_out = _lays_out(dtype)
+        # With AMX the order of oneDNN's sums depends on how many rows there are: of 768 inputs on whether more than 32.
+        self.in_blocks = dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.laid_out else weight
 
     def forward(self, states: Tensor) -> Tensor:
-        if len(states) == 1:  # a row alone would be summed in another order
+        if self.in_blocks:
+            product = _in_blocks(self._product, states, self.dtype)
+        elif len(states) == 1:  # a row alone would be summed in another order
             return self.forward(states.repeat(2, 1))[:1]
-        rows = states.to(self.dtype)
+        else:
+            product = self._product(states.to(self.dtype))
+        return product if self.gelu else product.float()
+
+    def _product(self, rows: Tensor) -> Tensor:
         if self.laid_out:
             after, form = ("gelu", "tanh") if self.gelu else ("none", None)
-            product: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, after, [], form)
-        else:
-            product = functional.linear(rows, self.weight, self.bias)
-            product = functional.gelu(product, approximate="tanh") if self.gelu else product
-        return product if self.gelu else product.float()
+            return torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, after, [], form)  # type: ignore[no-any-return]
+        product = functional.linear(rows, self.weight, self.bias)
+        return functional.gelu(product, approximate="tanh") if self.gelu else product
+
+
+class BlockLinear(nn.Module):
+    """A linear layer as it is, for the head: MKL's fp32 kernels too depend on how many rows there are."""
+
+    def __init__(self, source: nn.Linear) -> None:
+        super().__init__()
+        self.source = source
+
+    def forward(self, states: Tensor) -> Tensor:
+        return _in_blocks(self.source, states, states.dtype)
+
+
+def _in_blocks(product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time, filled up with zeros: one kernel for any count."""
+    padded = rows.new_zeros(len(rows) + -len(rows) % BLOCK_ROWS, rows.shape[1], dtype=dtype)
+    padded[: len(rows)] = rows
+    return torch.cat([product(block) for block in torch.split(padded, BLOCK_ROWS)])[: len(rows)]
 
 
 def _lays_out(dtype: torch.dtype) -> bool:
