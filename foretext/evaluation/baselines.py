@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.kinds import Features
-from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
+from foretext.tasks.labels.form import LabelOptions
+from foretext.tasks.labels.sets import SetLabels, best_thresholds
+from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores, of_sets
 from foretext.tasks.schema import TaskSchema
 
 Matrix = Any  # a scipy sparse matrix (examples, features); scipy is imported only when a baseline runs
@@ -22,6 +25,7 @@ Matrix = Any  # a scipy sparse matrix (examples, features); scipy is imported on
 WORDS_AND_PAIRS = (1, 2)
 STRENGTH = 3.0  # inverse of the L2 penalty: single sentences want 10, pairs 1 (measured on SST-2, CoLA, SNLI)
 RIDGE = 1.0  # the L2 penalty on scores
+FOLDS = 3  # of the training examples, where thresholds are chosen
 
 
 def tfidf_baseline(train: Sequence[Example], test: Sequence[Example], schema: TaskSchema) -> Predictions:
@@ -55,6 +59,30 @@ def _regress(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Seq
     labels = np.array([example.label for example in train], dtype=np.float64)
     scores = Ridge(alpha=RIDGE).fit(learned, labels).predict(asked)
     return of_scores(np.clip(scores, labels.min(), labels.max()))
+
+
+def _say(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
+    """Each name judged by itself; from which probability on it is said follows from folds of the training examples."""
+    from sklearn.model_selection import KFold
+
+    labels = SetLabels().learned([example.label or () for example in train], LabelOptions(), "the training data")
+    truth = labels.numbers([example.label or () for example in train])
+    held_out = np.zeros(truth.shape)
+    for part, rest in KFold(FOLDS, shuffle=True, random_state=0).split(truth):
+        held_out[rest] = _name_probabilities(learned[part], truth[part], learned[rest])
+    thresholds = best_thresholds(held_out, truth)
+    return of_sets(_name_probabilities(learned, truth, asked), labels.classes, thresholds.tolist())
+
+
+def _name_probabilities(learned: Matrix, truth: npt.NDArray[np.bool_], asked: Matrix) -> npt.NDArray[np.float64]:
+    """The probability of each name, `(examples, names)`; a name that all or none have is as sure as that."""
+    columns = []
+    for true in truth.T:
+        if true.any() and not true.all():
+            columns.append(_logistic(learned, true.tolist()).predict_proba(asked)[:, 1])
+        else:
+            columns.append(np.full(asked.shape[0], true.mean()))
+    return np.stack(columns, axis=1)
 
 
 def _choose(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
@@ -136,6 +164,8 @@ _FEATURES: dict[Features, Callable[[Sequence[Example], Sequence[Example]], tuple
 }
 _LEARNERS: dict[str, Callable[[Matrix, Sequence[Example], Matrix, Sequence[Example]], Predictions]] = {
     "class": _classify,
+    "ordered": _classify,
+    "set": _say,
     "score": _regress,
     "answer": _choose,
 }
