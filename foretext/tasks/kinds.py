@@ -16,6 +16,7 @@ from foretext.tasks.files import names
 from foretext.tasks.labels.answers import AnswerLabels
 from foretext.tasks.labels.classes import ClassLabels
 from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions, Remembered
+from foretext.tasks.labels.ordered import OrderedLabels
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
@@ -140,6 +141,19 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+        ),
+        TaskKind(
+            name="ordinal",
+            fewest=1,
+            most=None,
+            texts=names.a_pair_or_a_text,
+            label_names=names.CLASS_LABELS,
+            forms=(OrderedLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="texts",
+            scale="grades",
         ),
     )
 }

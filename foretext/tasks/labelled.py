@@ -55,7 +55,7 @@ class LabelledDataSettings(Settings):
     task: str | None = None
     """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
     kind: Kind | None = None
-    """classification, entailment, similarity, choice or regression."""
+    """What is asked of a text: the kind of task."""
     text: tuple[str, ...] = ()
     """Column of a text; give it once for each text, in order. Not given: guessed, and said."""
     choices: tuple[str, ...] = ()
@@ -68,8 +68,12 @@ class LabelledDataSettings(Settings):
     """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
     positive: str | None = None
     """Which of two classes is the positive one."""
+    order: tuple[str, ...] = ()
+    """Ordinal: the classes from the lowest to the highest, with commas between or one by one. Not given: numbers by
+    size, or as known words such as low, medium, high stand; it is said."""
     metric: str | None = None
-    """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores."""
+    """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores, quadratic
+    weighted kappa for classes in an order."""
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
     short field leaves goes to the longer ones."""
@@ -81,7 +85,8 @@ class LabelledDataSettings(Settings):
 
     def label_options(self) -> LabelOptions:
         """What is said of the labels."""
-        return LabelOptions(labels=self.labels, answer_labels=self.answer_labels, positive=self.positive)
+        order = tuple(name.strip() for names in self.order for name in names.split(",") if name.strip())
+        return LabelOptions(labels=self.labels, answer_labels=self.answer_labels, positive=self.positive, order=order)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,16 @@ def spearman(truth: Numbers, predicted: Numbers) -> float:
     return float(spearmanr(truth, predicted).statistic)
 
 
+def quadratic_kappa(truth: Numbers, predicted: Numbers) -> float:
+    """Agreement beyond chance on places in an order, a miss counting by the square of its distance; at most 1.
+
+    0 where both sides are one and the same class. Source: Cohen 1968, "Weighted kappa", with quadratic weights.
+    """
+    true, said = truth.astype(np.float64), predicted.astype(np.float64)
+    by_chance = true.var() + said.var() + (true.mean() - said.mean()) ** 2  # of two drawn apart from each other
+    return 1 - float(np.mean((true - said) ** 2) / by_chance) if by_chance else 0.0
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "f1": f1,
@@ -69,6 +79,7 @@ METRICS: dict[str, Metric] = {
     "matthews": matthews,
     "pearson": pearson,
     "spearman": spearman,
+    "quadratic_kappa": quadratic_kappa,
 }
 
 
