@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from foretext.model.dropout import dropout
+from foretext.model.kernels.dropout import dropout
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:

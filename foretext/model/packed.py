@@ -32,8 +32,9 @@ from torch import Tensor, nn
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.devices import gains_by_onednn
 from foretext.model.gpt import GPT
+from foretext.model.kernels.attention import attend
 from foretext.model.sequences import Sequences
-from foretext.model.transformer import Attention, Block, FeedForward, attend, picked
+from foretext.model.transformer import Attention, Block, FeedForward, picked
 
 LARGEST = 127  # of a weight, a signed byte
 FBGEMM_PRODUCT = "linear_with_input_q_dq_qweight_dq_output_fp32"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from foretext.model.gpt import GPT, Hidden
 from foretext.model.heads import right_answers
-from foretext.model.likelihood import weighted_cross_entropy
+from foretext.model.kernels.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:

@@ -26,6 +26,16 @@ PADDED_ROWS = 64  # elsewhere the matrix gets rows up to a multiple of this, whi
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
+def plain_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> Tensor:
+    """log P(target), where P(u) = softmax(h W_eᵀ): equation 2; shapes as in `token_log_probabilities`."""
+    return (states @ matrix.T).log_softmax(-1).gather(1, targets[:, None]).squeeze(1)
+
+
+def plain_cross_entropy(states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """−Σ weight · log P(target): equation 1 with its sign turned."""
+    return -(plain_log_probabilities(states, matrix, targets) * weights).sum()
+
+
 def token_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> Tensor:
     """log P(target) of each state `(tokens,)`, the softmax running over the rows of `matrix`. No gradients.
 
