@@ -10,19 +10,6 @@ from foretext.errors import SettingsError
 _BF16_CPU_FEATURES = ("avx512_bf16", "amx_bf16")  # without one of these a CPU's bf16 products crawl
 
 
-def gains_by_onednn(like: Tensor) -> bool:
-    """Whether oneDNN multiplies such values, where they are, by a large matrix faster than torch does by itself.
-
-    It does in fp32 where a CPU's vectors are short (AVX2): few rows, or many outputs, halve the speed of MKL, which
-    torch takes (docs/log.md).
-    """
-    return (
-        (like.device.type, like.dtype) == ("cpu", torch.float32)
-        and torch.backends.cpu.get_cpu_capability() == "AVX2"
-        and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
-    )
-
-
 def lowered_type(values: Tensor) -> torch.dtype:
     """The type in which products take `values`: autocast's where it is on, else their own."""
     kind = values.device.type
