@@ -22,7 +22,7 @@ LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 
 
 class Attention(nn.Module):
-    """Causal self-attention: each token's state from those of its own sequence up to itself.
+    """Causal self-attention, softmax(Q Kᵀ / √d) V: each token's state from those of its own sequence up to itself.
 
     In a tree of sequences the same: a token sees those it continues, and none of another branch.
     """

@@ -23,7 +23,7 @@ def plain_attention(
 ) -> Tensor:
     """softmax(Q Kᵀ / √d) V over what each place sees, with dropout on the weights; shapes as in `attend`."""
     longest, size = query.shape[-2:]
-    seen = torch.ones(longest, longest, dtype=torch.bool).tril() if visible is None else visible[:, None]
+    seen = query.new_ones(longest, longest).tril().bool() if visible is None else visible[:, None]
     scores = query @ key.transpose(-2, -1) / math.sqrt(size)
     weights = scores.masked_fill(~seen, -torch.inf).softmax(-1)
     return dropout(weights, probability, training=True) @ value
