@@ -1,12 +1,14 @@
 """Operators that torch promises nobody, all named here and nowhere else, and what happens in a torch without them.
 
-operator                                            computes                            without it
-mkldnn: _linear_pointwise, _reorder_linear_weight   oneDNN's products of floats,        torch's own products
-                                                    weights laid out for them
-mkldnn: _is_mkldnn_bf16_supported                                                       the same, in bf16
-onednn: qlinear_prepack, qlinear_pointwise          oneDNN's products of bytes          FBGEMM's
-quantized: linear_prepack, linear_with_input_…,     FBGEMM's products of bytes          int8 is refused where
-torch.quantize_per_channel                                                              oneDNN has none either
+    operator                                            for                                 without it
+    mkldnn: _linear_pointwise, _reorder_linear_weight   oneDNN's products of floats,        torch's own products
+                                                        weights laid out for them
+    mkldnn: _is_mkldnn_bf16_supported                   whether it does so in bf16          torch's own in bf16
+    onednn: qlinear_prepack, qlinear_pointwise          oneDNN's products of bytes          FBGEMM's
+    quantized: linear_prepack, linear_with_input_…,     FBGEMM's products of bytes          int8 is refused where
+    torch.quantize_per_channel                                                              oneDNN has none either
+
+A function `has_…` tells whether the others may be called; whoever calls them asks first.
 """
 
 from __future__ import annotations
