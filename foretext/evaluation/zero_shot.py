@@ -25,7 +25,7 @@ from foretext.evaluation.prompts import EncodedTask, Question
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.evaluation.statistics import OF_COUNTS
 from foretext.model.gpt import GPT
-from foretext.model.likelihood import token_log_probabilities
+from foretext.model.kernels.likelihood import token_log_probabilities
 from foretext.model.sequences import Sequences
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted

@@ -22,7 +22,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from foretext.batch import Target
-from foretext.model.dropout import dropout
+from foretext.model.kernels.dropout import dropout
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:

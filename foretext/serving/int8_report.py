@@ -12,7 +12,7 @@ from foretext.checkpoints.tensors import read_json
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.files import write_json
-from foretext.model.packed import int8_product
+from foretext.model.kernels.linear import int8_product
 from foretext.serving.predictor import Predictor
 from foretext.tasks.examples import Example
 from foretext.tasks.labels.form import LabelForm

@@ -19,10 +19,10 @@ import torch
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, ModelError
+from foretext.model.answering import for_answering
 from foretext.model.devices import find_device, find_precision
 from foretext.model.gpt import GPT
 from foretext.model.heads import Per
-from foretext.model.packed import packed
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
@@ -88,7 +88,7 @@ class Predictor:
         chosen = find_precision(precision, found)
         if precision == "auto" and saved.gpt.settings.backbone != "transformer":
             chosen = "fp32"
-        gpt = packed(saved.gpt.to(found).eval(), chosen)
+        gpt = for_answering(saved.gpt.to(found).eval(), chosen)
         return cls(gpt, TaskSchema.from_dict(saved.task), replace(saved, gpt=gpt), chosen, remembered)
 
     def predict(self, examples: Iterable[Any]) -> list[Prediction]:

@@ -11,7 +11,7 @@ import torch
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
-from foretext.model.packed import int8_product
+from foretext.model.kernels.linear import int8_product
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.serving.predictor import Predictor, outputs
 from foretext.tasks.examples import Encoded
