@@ -18,6 +18,7 @@ from foretext.tasks.labels.classes import ClassLabels
 from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions, Remembered
 from foretext.tasks.labels.ordered import OrderedLabels
 from foretext.tasks.labels.scores import ScoreLabels
+from foretext.tasks.labels.sets import SetLabels
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
@@ -137,6 +138,18 @@ KINDS = {
             texts=names.a_pair_or_a_text,
             label_names=names.SCORE_LABELS,
             forms=(ScoreLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="texts",
+        ),
+        TaskKind(
+            name="multi-label",
+            fewest=1,
+            most=None,
+            texts=names.a_pair_or_a_text,
+            label_names=("labels", *names.CLASS_LABELS, "topics", "tags", "categories", "genres", "keywords"),
+            forms=(SetLabels,),
             transform=in_one_sequence,
             special_tokens=lambda texts: texts + 1,
             combine="one",

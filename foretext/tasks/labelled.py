@@ -68,12 +68,15 @@ class LabelledDataSettings(Settings):
     """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
     positive: str | None = None
     """Which of two classes is the positive one."""
+    separator: str | None = None
+    """Multi-label: what stands between the names in a cell of text. Not given: the first of | ; , that a cell has; it is
+    said."""
     order: tuple[str, ...] = ()
     """Ordinal: the classes from the lowest to the highest, with commas between or one by one. Not given: numbers by
     size, or as known words such as low, medium, high stand; it is said."""
     metric: str | None = None
     """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores, quadratic
-    weighted kappa for classes in an order."""
+    weighted kappa for classes in an order, F1 over all labels together for sets of them."""
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
     short field leaves goes to the longer ones."""

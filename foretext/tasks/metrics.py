@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[Any]  # (examples,): indices of classes or answers, or scores
+Numbers = npt.NDArray[Any]  # (examples,): indices of classes or answers, or scores; (examples, labels): which are there
 Metric = Callable[[Numbers, Numbers], float]
 
 
@@ -29,10 +29,24 @@ def f1(truth: Numbers, predicted: Numbers) -> float:
 
 
 def f1_macro(truth: Numbers, predicted: Numbers) -> float:
-    """Mean of the F1 of each class that is true or predicted anywhere."""
+    """Mean of the F1 of each class that is true or predicted anywhere; of sets of labels, of each label."""
     from sklearn.metrics import f1_score
 
-    return float(f1_score(truth, predicted, average="macro", zero_division=0))
+    if truth.ndim == 1:
+        return float(f1_score(truth, predicted, average="macro", zero_division=0))
+    seen = (truth | predicted).any(axis=0)
+    return float(f1_score(truth[:, seen], predicted[:, seen], average="macro", zero_division=0)) if seen.any() else 0.0
+
+
+def f1_micro(truth: Numbers, predicted: Numbers) -> float:
+    """F1 of all labels of all examples together; 0 where nothing is true or predicted."""
+    both = 2 * float((truth & predicted).sum())
+    return both / max(1.0, float(truth.sum() + predicted.sum()))
+
+
+def exact_match(truth: Numbers, predicted: Numbers) -> float:
+    """Share of examples whose set of labels is right to the last one."""
+    return float(np.mean((truth == predicted).all(axis=1)))
 
 
 def matthews(truth: Numbers, predicted: Numbers) -> float:
@@ -76,6 +90,8 @@ METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "f1": f1,
     "f1_macro": f1_macro,
+    "f1_micro": f1_micro,
+    "exact_match": exact_match,
     "matthews": matthews,
     "pearson": pearson,
     "spearman": spearman,

@@ -34,6 +34,16 @@ def test_many_resamples_at_once_score_like_one_at_a_time_for_scores(metric):
     np.testing.assert_allclose(at_once, one_by_one, atol=1e-12)
 
 
+@pytest.mark.parametrize("metric", ["f1_micro", "f1_macro", "exact_match"])
+def test_many_resamples_at_once_score_like_one_at_a_time_for_sets(metric):
+    generator = np.random.default_rng(6)
+    truth = generator.random((40, 5)) < 0.3
+    predicted = np.where(generator.random((40, 5)) < 0.8, truth, ~truth)
+    at_once = statistic(metric, truth, predicted, METRICS[metric])(ROWS)
+    one_by_one = [METRICS[metric](truth[row], predicted[row]) for row in ROWS]
+    np.testing.assert_allclose(at_once, one_by_one, atol=1e-12)
+
+
 @pytest.mark.parametrize("metric", ["matthews", "pearson", "spearman"])
 def test_a_constant_prediction_correlates_with_nothing(metric):
     truth, constant = np.array([0, 1, 1, 0]), np.array([1, 1, 1, 1])
