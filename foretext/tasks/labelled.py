@@ -69,7 +69,7 @@ class LabelledDataSettings(Settings):
     positive: str | None = None
     """Which of two classes is the positive one."""
     separator: str | None = None
-    """Multi-label: what stands between the names in a cell of text. Not given: the first of | ; , that a cell has; it is
+    """Multi-label: what stands between names in a cell of text. Not given: the first of | ; , that a cell has; it is
     said."""
     order: tuple[str, ...] = ()
     """Ordinal: the classes from the lowest to the highest, with commas between or one by one. Not given: numbers by
