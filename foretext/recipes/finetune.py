@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import Finetuning, FinetuningResult
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import SettingsError
@@ -91,13 +92,12 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     rate = settings.learning_rate or default_learning_rate(model.settings.width)
     log.info("%s updates of %d examples, peak learning rate %.3g", f"{updates:,}", batches.examples_per_update, rate)
 
-    identity = _identity(settings, source, data)
-    run = RunFolder.start(settings.out, identity, resume=settings.resume)
+    record = _record(settings, source, data)
+    run = RunFolder.start(settings.out, record.identity(), resume=settings.resume)
     write_text(run.path / "settings.toml", to_toml(settings))
     engine = Engine.start(settings.loop.device, settings.loop.precision)
-    record = {**identity, "learning_rate": rate, "engine": engine.describe()}
-    history = {**source.history, "finetuning": record}
-    departed = departures(run_values(model.settings.model_dump(), history, source.tokenizer.mode))
+    record = replace(record, learning_rate=rate, engine=engine.describe())
+    departed = departures(run_values(model.settings, source.history.after(record), source.tokenizer.mode))
     for line in departure_lines(departed):
         log.info(line)
     trainer = Trainer(
@@ -131,9 +131,9 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
     told = result.to_json()
     del told["folder"]  # a model may travel; where it was made stays behind
-    record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
+    record = replace(record, result=FinetuningResult(**told), departures=tuple(departed))
     if engine.rank == 0:
-        save_model(run.path, SavedModel(model, source.tokenizer, data.schema.to_dict(), history))
+        save_model(run.path, SavedModel(model, source.tokenizer, data.schema, source.history.after(record)))
         page = training_report(
             run.metrics(),
             title=f"Fine-tuning {run.path.name}",
@@ -205,13 +205,11 @@ def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **option
     return score_examples(data.valid, answer(model, data.schema, valid), schema=data.schema, **options)
 
 
-def _identity(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> dict[str, Any]:
-    """What makes this run this run: everything that its weights follow from."""
-    left_out = {"out", "resume", "loop", "model", "labelled"}
-    return {
-        "command": "finetune",
-        "settings": settings.model_dump(mode="json", exclude=left_out),
-        "model": source.fingerprint,
-        "data": data.fingerprint,
-        "task": data.schema.to_dict(),
-    }
+def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> Finetuning:
+    """Everything that the weights follow from."""
+    return Finetuning(
+        settings=settings.model_dump(mode="json", exclude={"out", "resume", "loop", "model", "labelled"}),
+        model=source.fingerprint,
+        data=data.fingerprint,
+        task=data.schema,
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import History, Pretraining, PretrainingResult, Start
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.corpus import Corpus, Windows, sequential_windows
@@ -87,17 +88,15 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
     probes = _probes(settings, tokenizer)
 
-    identity = _identity(settings, corpus, source)
-    run = RunFolder.start(settings.out, identity, resume=settings.resume)
+    record = _record(settings, corpus, source)
+    run = RunFolder.start(settings.out, record.identity(), resume=settings.resume)
     write_text(run.path / "settings.toml", to_toml(settings))
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if source is not None:
         model.load_state_dict(source.gpt.state_dict())
     engine = Engine.start(settings.loop.device, settings.loop.precision)
-    record = {**identity, "engine": engine.describe()}
-    if source is not None:
-        record["start"] = {"model": source.fingerprint, "history": source.history}
-    departed = departures(run_values(model.settings.model_dump(), {"pretraining": record}, tokenizer.mode))
+    record = replace(record, engine=engine.describe())
+    departed = departures(run_values(model.settings, History(pretraining=record), tokenizer.mode))
     for line in departure_lines(departed):
         log.info(line)
     validate_every = settings.loop.validate_every or max(1, updates // VALIDATIONS)
@@ -133,9 +132,9 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     )
     told = result.to_json()
     del told["folder"]  # a model may travel; where it was made stays behind
-    record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
+    record = replace(record, result=PretrainingResult(**told), departures=tuple(departed))
     if engine.rank == 0:
-        save_model(run.path, SavedModel(model, tokenizer, history={"pretraining": record}))
+        save_model(run.path, SavedModel(model, tokenizer, history=History(pretraining=record)))
         page = training_report(
             run.metrics(),
             title=f"Pre-training {run.path.name}",
@@ -184,12 +183,14 @@ def _source(settings: PretrainSettings, corpus: Corpus) -> SavedModel | None:
     return source
 
 
-def _identity(settings: PretrainSettings, corpus: Corpus, source: SavedModel | None) -> dict[str, Any]:
-    """What makes this run this run: everything that its weights follow from."""
+def _record(settings: PretrainSettings, corpus: Corpus, source: SavedModel | None) -> Pretraining:
+    """Everything that the weights follow from."""
     left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows"}
-    values = settings.model_dump(mode="json", exclude=left_out)
-    started = {} if source is None else {"start": source.fingerprint}
-    return {"command": "pretrain", "settings": values, "corpus": corpus.fingerprint, **started}
+    return Pretraining(
+        settings=settings.model_dump(mode="json", exclude=left_out),
+        corpus=corpus.fingerprint,
+        start=None if source is None else Start(source.fingerprint, source.history),
+    )
 
 
 def _last_validation(metrics: list[dict[str, Any]]) -> dict[str, float]:

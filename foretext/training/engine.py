@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foretext.batch import Batch
+from foretext.checkpoints.history import EngineRecord
 from foretext.model.devices import ENOUGH_FREE, find_device, find_precision, give_back_freed_memory, prepare_cpu
 from foretext.model.sequences import Sequences
 from foretext.training.memory import free_memory
@@ -55,17 +56,17 @@ class Engine:
     def world(self) -> int:
         return int(self.fabric.world_size)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineRecord:
         """What the run runs on, for its record."""
-        return {
-            "device": str(self.device),
-            "processor": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
-            "precision": self.precision,
-            "threads": torch.get_num_threads(),
-            "keeps_memory": self.keeps_memory,
-            "processes": self.world,
-            "torch": torch.__version__,
-        }
+        return EngineRecord(
+            device=str(self.device),
+            processor=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
+            precision=self.precision,
+            threads=torch.get_num_threads(),
+            keeps_memory=self.keeps_memory,
+            processes=self.world,
+            torch=torch.__version__,
+        )
 
     def arrange(self, objective: Objective, settings: LoopSettings) -> None:
         """Has the objective's model compute as `settings` say: in how much memory, compiled or not."""
