@@ -33,9 +33,10 @@ from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.overview import overview
 from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
+from foretext.training.loop import Trainer
 from foretext.training.objectives import FineTuning
 from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
 
 GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
@@ -100,24 +101,27 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     departed = departures(run_values(model.settings, source.history.after(record), source.tokenizer.mode))
     for line in departure_lines(departed):
         log.info(line)
+    may_share = settings.points.shared_prefixes == "always" or not settings.dropout
+    plan = Plan.of(
+        settings.optimizer,
+        settings.loop,
+        settings.points,
+        updates=updates,
+        learning_rate=rate,
+        schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
+        seed=settings.seed,
+        share_prefixes=model.share_prefixes if may_share else "no",
+        validate_every=settings.loop.validate_every or batches.updates_per_epoch,
+        metric="score",
+        higher_is_better=True,
+        language_model_weight=settings.language_model_weight,
+    )
     trainer = Trainer(
-        objective=FineTuning(model, settings.language_model_weight, settings.points),
-        plan=Plan(
-            updates=updates,
-            learning_rate=rate,
-            schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
-            seed=settings.seed,
-            clip=settings.optimizer.clip,
-            validate_every=settings.loop.validate_every or batches.updates_per_epoch,
-            checkpoint_every=settings.loop.checkpoint_every,
-            metric="score",
-            higher_is_better=True,
-        ),
-        settings=settings.loop,
+        objective=FineTuning(model, plan),
+        plan=plan,
         engine=engine,
-        optimizer=Adam(model, settings.optimizer),
+        optimizer=Adam(model, plan),
         batch_at=batches.at,
-        share_prefixes=model.shares_prefixes and (settings.points.shared_prefixes == "always" or not settings.dropout),
         folder=run,
         validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
         title="fine-tuning",

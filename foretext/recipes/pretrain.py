@@ -29,9 +29,10 @@ from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import to_toml
 from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
+from foretext.training.loop import Trainer
 from foretext.training.objectives import LanguageModelling
 from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
 
 SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
@@ -99,21 +100,20 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     departed = departures(run_values(model.settings, History(pretraining=record), tokenizer.mode))
     for line in departure_lines(departed):
         log.info(line)
-    validate_every = settings.loop.validate_every or max(1, updates // VALIDATIONS)
+    plan = Plan.of(
+        settings.optimizer,
+        settings.loop,
+        updates=updates,
+        learning_rate=settings.learning_rate,
+        schedule=schedule,
+        seed=settings.seed,
+        validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
+    )
     trainer = Trainer(
         objective=LanguageModelling(model),
-        plan=Plan(
-            updates=updates,
-            learning_rate=settings.learning_rate,
-            schedule=schedule,
-            seed=settings.seed,
-            clip=settings.optimizer.clip,
-            validate_every=validate_every,
-            checkpoint_every=settings.loop.checkpoint_every,
-        ),
-        settings=settings.loop,
+        plan=plan,
         engine=engine,
-        optimizer=Adam(model, settings.optimizer),
+        optimizer=Adam(model, plan),
         batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
         folder=run,
         validate=partial(_validate, model, corpus, probes, settings) if validates else None,

@@ -20,7 +20,9 @@ from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
 
 if TYPE_CHECKING:
-    from foretext.training.settings import LoopSettings
+    from foretext.model.tree import SharePrefixes
+    from foretext.training.optimizer import Optimizer
+    from foretext.training.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,13 @@ class Engine:
             torch=torch.__version__,
         )
 
-    def arrange(self, objective: Objective, settings: LoopSettings) -> None:
-        """Has the objective's model compute as `settings` say: in how much memory, compiled or not."""
-        objective.model.recompute = settings.recompute
-        if settings.compile != "no" and objective.model.compiled is None:
-            objective.model.compile_layers(graphs=settings.compile == "graphs")
+    def arrange(self, objective: Objective, plan: Plan) -> None:
+        """Has the objective's model compute as `plan` says: in how much memory, compiled or not."""
+        objective.model.recompute = plan.recompute
+        if plan.compile != "no" and objective.model.compiled is None:
+            objective.model.compile_layers(graphs=plan.compile == "graphs")
 
-    def sequences(self, batch: Batch, *, share_prefixes: bool = False) -> Sequences:
+    def sequences(self, batch: Batch, *, share_prefixes: SharePrefixes = "no") -> Sequences:
         """`batch` on the engine's device; on CUDA by way of pinned memory, so that nothing waits for the copy."""
         made = Sequences.of(batch, share_prefixes=share_prefixes)
         if self.device.type == "cpu":
@@ -86,7 +88,7 @@ class Engine:
 
         return made.moved(moved)
 
-    def setup(self, objective: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
+    def setup(self, objective: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Any]:
         """The objective and optimizer, moved and wrapped for device, precision and processes."""
         wrapped: tuple[nn.Module, Any] = self.fabric.setup(objective, optimizer)
         return wrapped

@@ -4,13 +4,12 @@ Signs are turned: the paper maximises log-likelihoods, these are means of negati
 that engine and precision wrap the whole of what one update computes. Its parts are divided by the counts of the
 *whole* batch, so micro-batches of any size add up to the same loss and gradient.
 
-Source: Radford et al. 2018, equations 1 to 5; recipe points 9 and 10.
+Source: Radford et al. 2018, equations 1 to 5; points 9 and 10 of its recipe, which docs/paper-map.md numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +18,7 @@ from foretext.model.gpt import GPT, Hidden
 from foretext.model.heads import right_answers
 from foretext.model.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
-
-if TYPE_CHECKING:
-    from foretext.training.settings import PointSettings
+from foretext.training.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -50,16 +47,16 @@ class LanguageModelling(nn.Module):
 class FineTuning(nn.Module):
     """L3 = L2 + λ·L1; with λ = 0 no logits over the vocabulary are computed at all.
 
-    `points` says over which rows the softmax of L1 runs and whose answers count.
+    The plan says λ, over which rows the softmax of L1 runs, and whose answers count in it.
     """
 
-    def __init__(self, model: GPT, language_model_weight: float, points: PointSettings | None = None) -> None:
+    def __init__(self, model: GPT, plan: Plan) -> None:
         super().__init__()
         self.model = model
-        self.language_model_weight = language_model_weight
-        without_positions = points is not None and points.softmax_rows == "no_positions"
-        self.rows = model.settings.first_position if without_positions else model.settings.rows
-        self.right_answers_only = points is not None and points.answer_losses == "right"
+        self.language_model_weight = plan.language_model_weight
+        all_rows = plan.softmax_rows == "all"
+        self.rows = model.settings.rows if all_rows else model.settings.first_position
+        self.right_answers_only = plan.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
         hidden = self.model(sequences)
