@@ -4,40 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Finetuning, FinetuningResult
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import SettingsError
-from foretext.evaluation.pages import training_report
-from foretext.evaluation.report import write_report
 from foretext.evaluation.scoring import Evaluation, score_examples
-from foretext.files import write_text
 from foretext.model.gpt import GPT, transfer
 from foretext.model.settings import HeadSettings
 from foretext.progress import progress
-from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.run import Run, carry_out
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
 from foretext.serving.predictor import answer
-from foretext.settings import to_toml
 from foretext.tasks.batching import EpochBatches
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.overview import overview
-from foretext.training.engine import Engine
-from foretext.training.loop import Trainer
 from foretext.training.objectives import FineTuning
-from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
+from foretext.training.state import State
 
 GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
 MOST_GRADES = 20  # steps of 1 up to this many
@@ -69,6 +63,16 @@ class Finetuned:
         shallow = {name: value for name, value in vars(self).items() if name != "evaluation"}
         return {**shallow, "folder": str(self.folder), "validation": self.evaluation.to_json()}
 
+    def result(self) -> FinetuningResult:
+        """The result as the history of the model keeps it."""
+        return FinetuningResult(
+            updates=self.updates,
+            seconds=self.seconds,
+            learning_rate=self.learning_rate,
+            best_update=self.best_update,
+            validation=self.evaluation.to_json(),
+        )
+
 
 def finetune(settings: FinetuneSettings) -> Finetuned:
     """Fine-tunes a model on labelled examples and saves it in `settings.out`.
@@ -88,64 +92,65 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     for line in overview(data.train, train, data.valid, valid).lines():
         log.info(line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
-    updates = max(1, round(settings.epochs * batches.updates_per_epoch))
     model = _build(source, data, settings)
-    rate = settings.learning_rate or default_learning_rate(model.settings.width)
-    log.info("%s updates of %d examples, peak learning rate %.3g", f"{updates:,}", batches.examples_per_update, rate)
+    plan = _plan(settings, model, batches.updates_per_epoch)
+    log.info(
+        "%s updates of %d examples, peak learning rate %.3g",
+        *(f"{plan.updates:,}", batches.examples_per_update, plan.learning_rate),
+    )
+    objective = FineTuning(model, plan)
+    run = Run(
+        title="fine-tuning",
+        settings=settings,
+        record=_record(settings, source, data, plan),
+        history=source.history,
+        objective=objective,
+        plan=plan,
+        batch_at=batches.at,
+        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
+        conclude=partial(_conclude, objective, data, valid, settings.keep, plan.learning_rate),
+        tokenizer=source.tokenizer,
+        task=data.schema,
+    )
+    return carry_out(run)
 
-    record = _record(settings, source, data)
-    run = RunFolder.start(settings.out, record.identity(), resume=settings.resume)
-    write_text(run.path / "settings.toml", to_toml(settings))
-    engine = Engine.start(settings.loop.device, settings.loop.precision)
-    record = replace(record, learning_rate=rate, engine=engine.describe())
-    departed = departures(run_values(model.settings, source.history.after(record), source.tokenizer.mode))
-    for line in departure_lines(departed):
-        log.info(line)
+
+def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Plan:
+    """What to do with `model`; a learning rate that was not set follows from its width."""
+    updates = max(1, round(settings.epochs * updates_per_epoch))
     may_share = settings.points.shared_prefixes == "always" or not settings.dropout
-    plan = Plan.of(
+    return Plan.of(
         settings.optimizer,
         settings.loop,
         settings.points,
         updates=updates,
-        learning_rate=rate,
+        learning_rate=settings.learning_rate or default_learning_rate(model.settings.width),
         schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
         seed=settings.seed,
         share_prefixes=model.share_prefixes if may_share else "no",
-        validate_every=settings.loop.validate_every or batches.updates_per_epoch,
+        validate_every=settings.loop.validate_every or updates_per_epoch,
         metric="score",
         higher_is_better=True,
         language_model_weight=settings.language_model_weight,
     )
-    trainer = Trainer(
-        objective=FineTuning(model, plan),
-        plan=plan,
-        engine=engine,
-        optimizer=Adam(model, plan),
-        batch_at=batches.at,
-        folder=run,
-        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
-        title="fine-tuning",
-    )
-    state = trainer.run()
+
+
+def _conclude(
+    objective: FineTuning,
+    data: LabelledData,
+    valid: Sequence[Encoded],
+    keep: Literal["best", "last"],
+    learning_rate: float,
+    folder: RunFolder,
+    state: State,
+) -> Finetuned:
+    """The run with the weights that are kept, which are evaluated."""
     kept = state.update
-    if settings.keep == "best" and state.best_update is not None:
+    if keep == "best" and state.best_update is not None:
         kept = state.best_update
-        run.restore_best(kept, trainer.objective)
-    evaluation = _evaluate(model, data, valid)
-    result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
-    told = result.to_json()
-    del told["folder"]  # a model may travel; where it was made stays behind
-    record = replace(record, result=FinetuningResult(**told), departures=tuple(departed))
-    if engine.rank == 0:
-        save_model(run.path, SavedModel(model, source.tokenizer, data.schema, source.history.after(record)))
-        page = training_report(
-            run.metrics(),
-            title=f"Fine-tuning {run.path.name}",
-            settings=settings.model_dump(),
-            departures=departure_rows(departed),
-        )
-        write_report(run.path / "report.html", page)
-    return result
+        folder.restore_best(kept, objective)
+    evaluation = _evaluate(objective.model, data, valid)
+    return Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
 
 
 def default_learning_rate(width: int) -> float:
@@ -209,11 +214,12 @@ def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **option
     return score_examples(data.valid, answer(model, data.schema, valid), schema=data.schema, **options)
 
 
-def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> Finetuning:
+def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, plan: Plan) -> Finetuning:
     """Everything that the weights follow from."""
     return Finetuning(
         settings=settings.model_dump(mode="json", exclude={"out", "resume", "loop", "model", "labelled"}),
         model=source.fingerprint,
         data=data.fingerprint,
         task=data.schema,
+        learning_rate=plan.learning_rate,
     )
