@@ -39,6 +39,7 @@ class Checkpoint:
 
     @property
     def update(self) -> int:
+        """The update it stands before, which is how many it has seen."""
         return int(self.state["update"])
 
 

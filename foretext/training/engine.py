@@ -52,10 +52,12 @@ class Engine:
 
     @property
     def rank(self) -> int:
+        """The number of this process; process 0 writes what is written."""
         return int(self.fabric.global_rank)
 
     @property
     def world(self) -> int:
+        """How many processes the run has."""
         return int(self.fabric.world_size)
 
     def describe(self) -> EngineRecord:
@@ -100,6 +102,7 @@ class Engine:
             yield
 
     def backward(self, loss: Tensor) -> None:
+        """Adds the gradients of `loss`; the last time in an update, the processes exchange theirs."""
         self.fabric.backward(loss)
 
     def free_unused(self) -> None:
@@ -116,6 +119,7 @@ class Engine:
             give_back_freed_memory()
 
     def sum_over_processes(self, values: Tensor) -> Tensor:
+        """The sums of `values`, each element by itself, over all processes."""
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")
 
 

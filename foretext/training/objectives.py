@@ -37,6 +37,7 @@ class LanguageModelling(nn.Module):
         self.model = model
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
+        """`loss`, the share that these sequences have in the batch's L1."""
         hidden = self.model(sequences)
         loss = language_model_loss(
             hidden, sequences, counts, rows=self.model.settings.vocabulary, compiled=self.model.compiled is not None
@@ -59,6 +60,7 @@ class FineTuning(nn.Module):
         self.right_answers_only = plan.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
+        """`loss`, the share that these sequences have in the batch's L3, and its parts `task_loss` and `text_loss`."""
         hidden = self.model(sequences)
         assert self.model.head is not None, "fine-tuning needs a head"
         task = self.model.head.loss(self.model.scores(hidden, sequences), sequences) / counts.examples

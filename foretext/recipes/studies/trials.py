@@ -50,6 +50,7 @@ class Scores:
 
     @property
     def main(self) -> str:
+        """The name of the metric that decides."""
         return next(iter(self.metrics))
 
 
