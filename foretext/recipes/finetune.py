@@ -96,7 +96,9 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     plan = _plan(settings, model, batches.updates_per_epoch)
     log.info(
         "%s updates of %d examples, peak learning rate %.3g",
-        *(f"{plan.updates:,}", batches.examples_per_update, plan.learning_rate),
+        f"{plan.updates:,}",
+        batches.examples_per_update,
+        plan.learning_rate,
     )
     objective = FineTuning(model, plan)
     run = Run(
@@ -108,7 +110,9 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         plan=plan,
         batch_at=batches.at,
         validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
-        conclude=partial(_conclude, objective, data, valid, settings.keep, plan.learning_rate),
+        conclude=partial(
+            _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
+        ),
         tokenizer=source.tokenizer,
         task=data.schema,
     )
@@ -137,12 +141,13 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Pla
 
 def _conclude(
     objective: FineTuning,
+    folder: RunFolder,
+    state: State,
+    *,
     data: LabelledData,
     valid: Sequence[Encoded],
     keep: Literal["best", "last"],
     learning_rate: float,
-    folder: RunFolder,
-    state: State,
 ) -> Finetuned:
     """The run with the weights that are kept, which are evaluated."""
     kept = state.update
