@@ -40,8 +40,8 @@ from rounds import (
 from transformers_loop import CHOICES, TransformersChoice
 
 from foretext.batch import Batch, pack
+from foretext.model.answering import for_answering
 from foretext.model.gpt import GPT
-from foretext.model.packed import packed
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings
 from foretext.training.engine import Engine
@@ -112,7 +112,7 @@ def ours(shape: Shape, batches: list[Batch], dtype: str) -> dict[str, Contender]
     """Shared and apart take turns with one model."""
     head = HeadSettings(**{**HEAD, "combine": "choose", "outputs": 1})
     gpt = GPT(shape, head)  # type: ignore[arg-type]
-    answering = packed(gpt, dtype)
+    answering = for_answering(gpt, dtype)
     at_hand = [batches[0]]
     loop = ForetextLoop.of(FineTuning(gpt, plan()), lambda update: at_hand[0], Engine.start("cpu", dtype))
 

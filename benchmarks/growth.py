@@ -208,8 +208,8 @@ def updating(batch: int = 4, **sizes: int) -> Work:
     """One update of pre-training, after one that is not timed; 4 layers × 256 and windows of 128 unless it is said."""
     from foretext_loop import Shape, pretraining
 
-    from foretext.model.devices import give_back_freed_memory
     from foretext.training.engine import Engine
+    from foretext.training.freed_memory import give_back_freed_memory
 
     shape = replace(Shape(layers=4, width=256, heads=4, context=128, vocabulary=PIECES), **sizes)  # type: ignore[arg-type]
     loop = pretraining(shape, batch, Engine.start("cpu"))
@@ -226,9 +226,9 @@ def answering(answers: float, _: Path) -> Work:
     from foretext_loop import HEAD, ForetextLoop, Shape, plan
 
     from foretext.batch import pack
-    from foretext.model.devices import give_back_freed_memory
     from foretext.model.gpt import GPT
     from foretext.training.engine import Engine
+    from foretext.training.freed_memory import give_back_freed_memory
     from foretext.training.objectives import FineTuning
 
     shape = Shape(layers=4, width=256, heads=4, context=160, vocabulary=PIECES)

@@ -14,7 +14,7 @@ from foretext.checkpoints.released_names import released_views
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.devices import find_precision
 from foretext.model.gpt import GPT
-from foretext.model.packed import int8_product
+from foretext.model.kernels.linear import int8_product
 from foretext.model.settings import PRESETS, SPECIALS, HeadSettings, ModelSettings
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer

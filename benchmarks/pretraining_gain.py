@@ -106,7 +106,7 @@ def tfidf(task: str, rows: int, seed: int) -> dict[str, Any]:
     from foretext.tasks.labelled import LabelledDataSettings, read_labelled_data
 
     data = read_labelled_data(LabelledDataSettings(task=task, train_rows=rows), seed=seed)
-    predictions = tfidf_baseline(data.train, data.valid, data.schema.kind)
+    predictions = tfidf_baseline(data.train, data.valid, data.schema)
     evaluation = score_examples(data.valid, predictions, schema=data.schema)
     return {
         "metric": evaluation.main,

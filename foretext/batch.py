@@ -13,9 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+# How the sequences of an example meet in the task head: it has one; their states are added; one is chosen among them.
+Combine = Literal["one", "add", "choose"]
+# What a task head learns: a class, the right answer, a score as a soft choice among grades or by least squares, labels.
+Target = Literal["classes", "answers", "grades", "value", "labels"]
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -27,13 +33,13 @@ class Batch:
 
     `labels` is None where there is nothing to learn but the text itself (pre-training, prediction). For classes it is
     int64 `(examples,)`; for multiple choice the index of the right answer, counted within its example; for scores
-    float64 `(examples,)`.
+    float64 `(examples,)`; for sets of labels float64 `(examples, labels)`, 1 for each that is there, else 0.
     """
 
     tokens: Ids  # (tokens,)
     lengths: Ids  # (sequences,)
     examples: Ids  # (sequences,), ascending from 0 without gaps
-    labels: Ids | Floats | None = None  # (examples,)
+    labels: Ids | Floats | None = None  # (examples, …)
 
     @property
     def sequence_count(self) -> int:
@@ -60,7 +66,7 @@ class Batch:
         return parts
 
 
-def pack(sequences: Sequence[Sequence[Sequence[int]]], labels: Sequence[int] | Sequence[float] | None = None) -> Batch:
+def pack(sequences: Sequence[Sequence[Sequence[int]]], labels: Sequence[Any] | None = None) -> Batch:
     """One batch from the sequences of each example: `sequences[example][sequence][token]`."""
     flat = [np.asarray(ids, dtype=np.int64) for example in sequences for ids in example]
     owners = np.repeat(np.arange(len(sequences)), [len(example) for example in sequences])

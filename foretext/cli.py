@@ -17,26 +17,30 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from cyclopts import App
+    from cyclopts import App, Group
 
     from foretext.flags import Given
     from foretext.settings import Settings
 
 
+# What commands are for, in the order of `foretext --help`.
+Purpose = Literal[
+    "Look at data", "Get a model", "Teach it a task", "Know what it is worth", "Use it", "Know what it is"
+]
 GARBAGE_THRESHOLDS = (100_000, 50, 100)  # new objects before the young ones are looked through; rounds before the older
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command: what it does, how it is typed, and which of its settings need no flag.
+    """One command: what it does and what for, how it is typed, and which of its settings need no flag.
 
     The command `learn-tokenizer` is the function `learn_tokenizer(LearnTokenizerSettings)` in
     `foretext.recipes.learn_tokenizer`, its settings stand in `foretext.recipes.settings.learn_tokenizer`, so that they
@@ -52,6 +56,7 @@ class Command:
     positionals: tuple[str, ...] = ()
     package: str = "foretext.recipes"
     verb: str = ""
+    purpose: Purpose = field(kw_only=True)
 
     @property
     def settings(self) -> type[Settings]:
@@ -81,77 +86,90 @@ COMMANDS = (
         "demo",
         "Show on made-up stories what pre-training is worth: the whole road, in a few minutes.",
         "foretext demo --out foretext-demo",
+        purpose="Know what it is",
     ),
     Command(
         "storyworld",
         "Write a corpus of made-up stories, and labelled tasks about them.",
         "foretext storyworld --stories 20000 --out stories",
+        purpose="Know what it is",
     ),
     Command(
         "learn-tokenizer",
         "Learn a vocabulary from raw text.",
         "foretext learn-tokenizer books --size 8000 --out tokenizer",
         ("inputs",),
+        purpose="Get a model",
     ),
     Command(
         "prepare",
         "Turn raw text into shards of token ids to train on.",
         "foretext prepare books --tokenizer tokenizer --out corpus",
         ("inputs",),
+        purpose="Get a model",
     ),
     Command(
         "pretrain",
         "Train a language model on a prepared corpus.",
         "foretext pretrain corpus --preset mini --out run",
         ("corpus",),
+        purpose="Get a model",
     ),
     Command(
         "finetune",
         "Fine-tune a model on labelled examples.",
-        "foretext finetune mini --data reviews.csv --kind classification --text review --label stars --out run",
-        ("model",),
+        "foretext finetune mini reviews.csv --kind classification --text review --label stars --out run",
+        ("model", "data"),
+        purpose="Teach it a task",
     ),
     Command(
         "evaluate",
         "Score a fine-tuned model on labelled examples.",
-        "foretext evaluate run --data test.csv --report report.html",
-        ("model",),
+        "foretext evaluate run test.csv --report report.html",
+        ("model", "data"),
+        purpose="Know what it is worth",
     ),
     Command(
         "predict",
         "Answer each row of a file with a fine-tuned model.",
         "foretext predict run new.csv --out answers.csv",
         ("model", "data"),
+        purpose="Use it",
     ),
     Command(
         "reproduce",
         "Fine-tune as the paper did, under several seeds, and put the results beside its figures.",
         "foretext reproduce RTE --seeds 3 --model mini",
         ("task",),
+        purpose="Know what it is worth",
     ),
     Command(
         "submit",
         "Answer a hidden test set in the files that GLUE's server or Story Cloze's takes.",
         "foretext submit CoLA run --out answers",
         ("task", "run"),
+        purpose="Know what it is",
     ),
     Command(
         "generate",
         "Write on from a prompt.",
         'foretext generate run "The old woman opened the door and"',
         ("model", "prompt"),
+        purpose="Use it",
     ),
     Command(
         "perplexity",
         "Measure how well a model predicts the words of a text.",
         "foretext perplexity run novel.txt",
         ("model", "inputs"),
+        purpose="Know what it is worth",
     ),
     Command(
         "recipe",
         "Show point by point what the paper asks for, and where a model departs from it.",
         "foretext recipe run",
         ("run",),
+        purpose="Know what it is",
     ),
     Command(
         "import",
@@ -159,6 +177,7 @@ COMMANDS = (
         "foretext import hf openai-community/openai-gpt --out gpt1",
         ("format", "source"),
         verb="import_model",
+        purpose="Get a model",
     ),
     Command(
         "export",
@@ -166,38 +185,49 @@ COMMANDS = (
         "foretext export hf run gpt1-for-transformers",
         ("format", "model", "folder"),
         verb="export_model",
+        purpose="Use it",
     ),
     Command(
         "tasks",
         "List the published tasks that are known, and whether their files are at hand; or show one.",
         "foretext tasks RACE",
         ("name",),
+        purpose="Know what it is",
     ),
     Command(
         "study layers",
         "Score against the number of layers transferred (Figure 2, left).",
         "foretext study layers mini CoLA SST-2 --train-rows 2000 --epochs 1 --out study",
         ("model", "tasks"),
+        purpose="Know what it is worth",
     ),
     Command(
         "study zero-shot",
         "Answers without fine-tuning, over the updates of pre-training (Figure 2, right).",
         "foretext study zero-shot run lstm-run --tasks CoLA --tasks SST-2 --out study",
         ("models",),
+        purpose="Know what it is worth",
     ),
     Command(
         "study ablations",
         "What pre-training, auxiliary loss and Transformer are worth (Table 5).",
         "foretext study ablations mini CoLA SST-2 --lstm lstm-run --train-rows 2000 --epochs 1 --out study",
         ("model", "tasks"),
+        purpose="Know what it is worth",
     ),
     Command(
         "study data",
         "Score against the number of labels, with and without pre-training.",
         "foretext study data mini SST-2 --fewest 100 --points 6 --epochs 1 --out study",
         ("model", "tasks"),
+        purpose="Know what it is worth",
     ),
-    Command("models", "List the models that can be called by name.", "foretext models --json"),
+    Command(
+        "models",
+        "List the models that can be called by name.",
+        "foretext models --json",
+        purpose="Get a model",
+    ),
 )
 
 
@@ -227,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         _collect_less_garbage()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
+    debug = "--debug" in _before_the_end(arguments) or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that half-written files go
     try:
         code = _dispatch(arguments)
@@ -267,12 +297,14 @@ def _report(error: Exception) -> int:
 
 def _as_ours(error: Exception) -> Exception:
     """The error as one of ours where it is the user's to mend: a full disk, a file that will not open, a bad flag."""
-    from cyclopts import CycloptsError, UnusedCliTokensError
+    from cyclopts import CycloptsError
 
-    if isinstance(error, UnusedCliTokensError):
-        return UsageError(f"too many arguments: {' '.join(error.unused_tokens or ())}")
     if isinstance(error, CycloptsError):
-        return UsageError(" ".join(str(error).split()))
+        from foretext.mistyped import mistyped
+
+        words = [*(error.command_chain or ())]
+        positionals = [name for command in COMMANDS if command.words == words for name in command.positionals]
+        return UsageError(mistyped(error, positionals))
     if isinstance(error, OSError):
         place = f" {error.filename}" if error.filename else ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -288,57 +320,78 @@ def _dispatch(arguments: list[str]) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[LogLines()])
     logging.getLogger("foretext").setLevel(logging.INFO)
-    words = [argument for argument in arguments if not argument.startswith("-")]
+    typed = _before_the_end(arguments)
+    words = [argument for argument in typed if not argument.startswith("-")]
+    whole = "--help-all" in typed
+    arguments = ["--help" if word == "--help-all" else word for word in typed] + arguments[len(typed) :]
     if words:
         from foretext.flags import shielded
 
         arguments = shielded(arguments)
-    application = _application(words)
+    application = _application(words, whole=whole)
     code = application(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     return code if isinstance(code, int) else 0
 
 
-def _application(words: list[str]) -> App:
-    """The whole command line; only the command that `words` begin with is loaded, of the others there is a line."""
-    from cyclopts import App
+def _before_the_end(arguments: list[str]) -> list[str]:
+    """The arguments before "--", behind which there are no flags."""
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments
 
+
+def _application(words: list[str], *, whole: bool = False) -> App:
+    """The whole command line; only the command that `words` begin with is loaded, of the others there is a line."""
+    from cyclopts import App, Group
+
+    purposes = {purpose: Group(purpose, sort_key=place) for place, purpose in enumerate(get_args(Purpose))}
     app = App(
         name="foretext",
         help="Pre-train a Transformer decoder on text, fine-tune it on labelled tasks, use it.",
         version=_version,
         help_format="plaintext",
-        help_epilogue="foretext COMMAND --help lists the flags of a command, with an example.",
+        help_epilogue="foretext COMMAND --help explains the flags that most people need, --help-all every one.",
         suppress_keyboard_interrupt=False,
     )
-    groups = {name: _group(name, group.help) for name, group in GROUPS.items()}
-    for group in groups.values():
-        app.command(group)
-    for command in COMMANDS:
-        parent = groups[command.words[0]] if len(command.words) == 2 else app
+    app["--help"].group = app["--version"].group = Group("Flags", sort_key=len(purposes))
+    groups: dict[str, App] = {}
+    for place, command in enumerate(COMMANDS):
+        first, parent = command.words[0], app
+        panel: Group | None = purposes[command.purpose]
+        if len(command.words) == 2:
+            if first not in groups:
+                groups[first] = _group(first, GROUPS[first].help, panel, place)
+                app.command(groups[first])
+            parent, panel = groups[first], None
         if command.words == words[: len(command.words)]:
-            _register(parent, command)
+            _register(parent, command, whole=whole)
         else:
-            parent.command("foretext.cli:main", name=command.words[-1], help=command.help)
+            parent.command("foretext.cli:main", name=command.words[-1], help=command.help, group=panel, sort_key=place)
     return app
 
 
-def _group(name: str, help: str) -> App:
+def _group(name: str, help: str, panel: Group | None, place: int) -> App:
     """The first word of commands of two."""
     from cyclopts import App
 
-    epilogue = f"foretext {name} COMMAND --help lists the flags of a command, with an example."
-    return App(name=name, help=help, version_flags=(), help_epilogue=epilogue)
+    epilogue = f"foretext {name} COMMAND --help explains its flags, with an example."
+    return App(name=name, help=help, version_flags=(), help_epilogue=epilogue, group=panel, sort_key=place)
 
 
-def _register(app: App, command: Command) -> None:
-    """Adds a command with all its flags."""
-    from foretext.flags import command_line
+def _register(app: App, command: Command, *, whole: bool) -> None:
+    """Adds a command with all its flags; `whole` says that the help shows each of them."""
+    from foretext.flags import command_line, hidden
 
     settings = command.settings
     call = command_line(
-        settings, lambda given: _run(command, settings, given), positionals=command.positionals, help=command.help
+        settings,
+        lambda given: _run(command, settings, given),
+        positionals=command.positionals,
+        help=command.help,
+        whole=whole,
     )
-    app.command(call, name=command.words[-1], help_epilogue=f"Example: {command.example}")
+    epilogue = f"Example: {command.example}"
+    if not whole and (more := len(hidden(settings, command.positionals))):
+        epilogue += f"\n\n{more} more flags: foretext {command.name} --help-all shows them all."
+    app.command(call, name=command.words[-1], help_epilogue=epilogue)
 
 
 def _run(command: Command, settings: type[Settings], given: Given) -> int:
@@ -346,7 +399,7 @@ def _run(command: Command, settings: type[Settings], given: Given) -> int:
     from foretext.settings import resolve
 
     preset = given.preset or os.environ.get("FORETEXT_PRESET")
-    presets: Mapping[str, Mapping[str, Any]] = getattr(settings, "PRESETS", {})
+    presets = settings.PRESETS
     if preset and presets and preset not in presets:
         raise UnknownName("preset", preset, presets)
     _refuse_unknown_variables(settings)

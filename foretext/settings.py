@@ -6,20 +6,24 @@ the whole tree:
 
     class PretrainSettings(Settings):        --layers 4         FORETEXT_LAYERS=4         [model]
         model: ModelSettings                                                              layers = 4
+
+Wherever it comes from, a path may be text or a `Path` and begin with `~`; a field that may hold one says so by its
+type, `Path` or `NameOrPath` (paths.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from foretext.errors import SettingsError, UnknownName
+from foretext.paths import as_text, at_home, holds_paths
 from foretext.toml import read_toml, write_toml
 
 PREFIX = "FORETEXT_"
@@ -28,15 +32,40 @@ RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY",
 
 
 class Settings(BaseModel):
-    """The base of every settings value: frozen; what does not fit is refused with one line, a `SettingsError`."""
+    """The base of every settings value: frozen; what does not fit is refused with one line, a `SettingsError`.
+
+    `PRESETS` are named values to start from. `SHOWN` is what the help of a command shows to everybody: title of a group
+    to flags, by the flat names of their leaves. Empty, it shows all; else `--help-all` does.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @classmethod
+    def preset(cls, name: str, /, **changes: Any) -> Self:
+        """The settings of that preset, with changes: leaves by their flat names, or tables of what changes in them.
+
+            PretrainSettings.preset("mini", corpus="prepared", out="run", layers=2, loop={"device": "cpu"})
+
+        Of a table given as a settings value, that counts which was set when it was made.
+
+        Raises:
+            UnknownName: there is no such preset, or no such setting.
+            SettingsError: a value is missing, of another type, out of range, or contradicts another.
+        """
+        if name not in cls.PRESETS:
+            raise UnknownName("preset", name, cls.PRESETS)
+        known, place = leaves(cls), f"the changes to preset {name}"
+        tree = {key: _as_table(value) for key, value in changes.items()}
+        given = (*_flat(cls.PRESETS[name], known, f"preset {name}"), *_flat(tree, known, place))
+        return _resolved(cls, known, given).value
 
     @model_validator(mode="wrap")
     @classmethod
     def _refuse_plainly(cls, values: Any, handler: Callable[[Any], Any]) -> Any:
         try:
-            return handler(values)
+            return handler(_as_given(values, cls.model_fields) if isinstance(values, Mapping) else values)
         except ValidationError as error:
             raise _plain(error, known=cls.model_fields) from None
 
@@ -58,7 +87,7 @@ class Leaf:
 
     @property
     def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
+        return flag(self.name)
 
     @property
     def variable(self) -> str | None:
@@ -80,12 +109,22 @@ class Leaf:
         """The types it may have, None left out: `Path | None` gives `(Path,)`."""
         union = get_args(self.field.annotation)
         kinds = union if type(None) in union else (self.field.annotation,)
-        return tuple(kind for kind in kinds if kind is not type(None))
+        return tuple(_bare(kind) for kind in kinds if kind is not type(None))
+
+    @property
+    def may_be_path(self) -> bool:
+        """Whether a value, or one of a list, may be a path."""
+        return _may_be_path(self.field)
 
     @property
     def is_list(self) -> bool:
         """Whether it holds any number of values: `tuple[str, ...]`."""
         return any(get_origin(kind) is tuple for kind in self.kinds)
+
+    @property
+    def item(self) -> Any:
+        """The type of one value of a list."""
+        return _bare(get_args(self.kinds[0])[0])
 
     def check(self, value: Any, source: str) -> Any:
         """`value` as the leaf's type.
@@ -97,7 +136,7 @@ class Leaf:
             raise SettingsError(f"{self.name} is {str(value).lower()} ({source}); it takes no truth value")
         try:
             kind: Any = Annotated[self.field.annotation, self.field]
-            return TypeAdapter(kind).validate_python(value)
+            return TypeAdapter(kind).validate_python(_given(value, self.field, self.name, source))
         except ValidationError as error:
             raise _plain(error, name=self.name, source=source) from None
 
@@ -112,6 +151,11 @@ class Resolved(Generic[S]):
     def to_toml(self) -> str:
         """The settings as TOML, each value with its source as a comment."""
         return to_toml(self.value, self.sources)
+
+
+def flag(name: str) -> str:
+    """How the leaf of that name is typed: `--learning-rate`."""
+    return "--" + name.replace("_", "-")
 
 
 def leaves(cls: type[Settings]) -> dict[str, Leaf]:
@@ -142,14 +186,20 @@ def resolve(
         UnknownName: a key is no setting; the message offers the nearest one and names the file.
     """
     known = leaves(cls)
-    values = {name: leaf.default for name, leaf in known.items() if not leaf.required}
-    sources = dict.fromkeys(values, "default")
-    for name, value, source in (
+    given = (
         *_flat(preset or {}, known, f"preset {preset_name}".strip()),
-        *_flat(read_toml(toml) if toml else {}, known, str(toml)),
+        *_flat(read_toml(Path(at_home(str(toml)))) if toml else {}, known, str(toml)),
         *_from_environment(environment or {}, known),
         *((name, value, leaf.flag) for name, value, leaf in _flags(flags or {}, known)),
-    ):
+    )
+    return _resolved(cls, known, given)
+
+
+def _resolved(cls: type[S], known: Mapping[str, Leaf], given: Iterable[tuple[str, Any, str]]) -> Resolved[S]:
+    """The settings of defaults and what is given, name, value and source; of one name the last counts."""
+    values = {name: leaf.default for name, leaf in known.items() if not leaf.required}
+    sources = dict.fromkeys(values, "default")
+    for name, value, source in given:
         values[name] = known[name].check(value, source)
         sources[name] = source
     for name in known.keys() - values.keys():
@@ -212,6 +262,32 @@ def _flags(flags: Mapping[str, Any], known: Mapping[str, Leaf]) -> Iterator[tupl
         if name not in known:
             raise UnknownName("setting", name, known)
         yield name, value, known[name]
+
+
+def _as_table(value: Any) -> Any:
+    return value.model_dump(exclude_unset=True) if isinstance(value, Settings) else value
+
+
+def _as_given(values: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
+    """The values of fields, paths as text."""
+    return {name: _given(value, fields[name], name, "") if name in fields else value for name, value in values.items()}
+
+
+def _given(value: Any, field: FieldInfo, name: str, source: str) -> Any:
+    """The value of a field, paths as text."""
+    try:
+        return as_text(value, home=_may_be_path(field))
+    except SettingsError as error:
+        raise SettingsError(f"{name} is {value!r}{f' ({source})' if source else ''}; {error}") from None
+
+
+def _may_be_path(field: FieldInfo) -> bool:
+    return any(map(holds_paths, (field.annotation, *field.metadata)))
+
+
+def _bare(kind: Any) -> Any:
+    """A type without what is said about it: `str` for `NameOrPath`."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def _nest(values: Mapping[str, Any], known: Mapping[str, Leaf]) -> dict[str, Any]:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import pytest
 from pydantic import Field
 
 from foretext import cli
 from foretext.errors import DataError, ForetextError
-from foretext.flags import command_line
+from foretext.flags import TABLES, command_line, hidden
 from foretext.settings import Settings, leaves
 
 
@@ -69,7 +71,7 @@ def _only_brew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of commands with the made-up one alone; no FORETEXT_ variables from outside."""
     add_module(monkeypatch, "kitchen.brew", brew=brew)
     add_module(monkeypatch, "kitchen.settings.brew", BrewSettings=BrewSettings)
-    command = cli.Command("brew", "Brew tea.", "foretext brew a", ("files",), package="kitchen")
+    command = cli.Command("brew", "Brew tea.", "foretext brew a", ("files",), package="kitchen", purpose="Use it")
     monkeypatch.setattr(cli, "COMMANDS", (command,))
     for name in [name for name in os.environ if name.startswith("FORETEXT_")]:
         monkeypatch.delenv(name)
@@ -110,7 +112,7 @@ def test_help_and_version_load_neither_torch_nor_a_recipe() -> None:
 
 
 def test_help_says_where_a_number_or_a_word_may_be_given() -> None:
-    assert "--micro-batch INTEGER|auto" in foretext("pretrain", "--help").stdout
+    assert "--micro-batch INTEGER|auto" in foretext("pretrain", "--help-all").stdout
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
@@ -136,6 +138,120 @@ def test_every_command_fits_its_recipe(command: cli.Command) -> None:
     command_line(settings, lambda given: 0, positionals=command.positionals)  # refuses two flags of one name
 
 
+def test_help_lists_the_commands_by_what_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
+    told = foretext("--help", COLUMNS="250").stdout
+    purposes = [purpose for purpose in get_args(cli.Purpose) if f" {purpose} ─" in told]
+    assert purposes == ["Get a model", "Teach it a task", "Know what it is worth", "Use it", "Know what it is"]
+    places = sorted((told.index(f" {purpose} ─"), purpose) for purpose in purposes)
+    for command in REAL_COMMANDS:
+        line = told.index(f"│ {command.words[0]} ")
+        assert max(place for place in places if place[0] < line)[1] == command.purpose, command.name
+
+
+@pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
+def test_every_flag_that_help_shows_to_all_exists_and_whatever_must_be_given_is_among_them(
+    command: cli.Command,
+) -> None:
+    known = leaves(command.settings)
+    shown = [name for names in command.settings.SHOWN.values() for name in names]
+    assert set(shown) <= known.keys()
+    assert len(shown) == len(set(shown))
+    assert not set(shown) & set(command.positionals)
+    assert not [name for name in hidden(command.settings, command.positionals) if known[name].required]
+
+
+@pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
+def test_every_table_of_settings_has_a_title_for_a_stranger(command: cli.Command) -> None:
+    assert {leaf.path[-2] for leaf in leaves(command.settings).values() if len(leaf.path) > 1} <= TABLES.keys()
+
+
+def test_help_shows_what_most_people_need_and_says_how_much_more_there_is() -> None:
+    told = foretext("finetune", "--help", COLUMNS="250").stdout
+    assert re.findall(r"╭─ ([^─]+) ─", told) == [
+        *("Inputs", "Data", "Task", "Training", "Output", "Flags of every command")
+    ]
+    settings = cli.Command("finetune", "", "", purpose="Use it").settings
+    more = [leaf.flag for name, leaf in leaves(settings).items() if name in hidden(settings, ("model", "data"))]
+    assert told.endswith(f"\n{len(more)} more flags: foretext finetune --help-all shows them all.\n")
+    everything = foretext("finetune", "--help-all", COLUMNS="250").stdout
+    for flag in more:
+        assert f"{flag} " not in told
+        assert f"{flag} " in everything
+    assert "more flags" not in everything
+    assert all(f" {title} ─" in everything for title in ("Optimizer", "Device, memory, logging, checkpoints"))
+
+
+def test_help_all_is_the_same_as_help_where_nothing_is_hidden() -> None:
+    assert foretext("storyworld", "--help-all").stdout == foretext("storyworld", "--help").stdout
+    assert foretext("--help-all").stdout == foretext("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "model", "data"),
+    [
+        (["finetune", "mini", "a.csv", "--out", "run"], "mini", "a.csv"),
+        (["finetune", "--out", "run", "mini", "--data", "a.csv"], "mini", "a.csv"),
+        (["finetune", "--model", "mini", "--data", "a.csv", "--out", "run"], "mini", "a.csv"),
+        (["finetune", "mini", "--task", "SST-2", "--out", "run"], "mini", None),
+        (["evaluate", "run", "a.csv"], "run", "a.csv"),
+        (["evaluate", "run", "--data=a.csv"], "run", "a.csv"),
+        (["predict", "run", "-"], "run", "-"),
+    ],
+)
+def test_model_and_data_stand_first_or_behind_their_flags(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    model: str,
+    data: str | None,
+) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
+    assert cli.main([*arguments, "--print-settings"]) == 0
+    printed = tomllib.loads(capsys.readouterr().out)
+    assert printed["model"] == model
+    assert printed.get("labelled", printed).get("data") == data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("evaluate run a.csv --data b.csv", "DATA given twice, with --data and without (a.csv); leave one out"),
+        ("finetune mini a.csv --model x --data=b", "MODEL and DATA given twice, with --model and --data and without"),
+        ("finetune mini --model x", "--model gives MODEL already: if 'mini' is MODEL too, it is given twice"),
+        ("evaluate a.csv --model x", "if it is DATA, write --data a.csv"),
+        ("evaluate run a.csv b.csv", "too many arguments: b.csv"),
+    ],
+)
+def test_what_is_given_twice_is_an_error_that_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: str, expected: str
+) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
+    assert cli.main(arguments.split()) == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["- he said"], ["- he said"]),
+        (["-he said", "-"], ["-he said", "-"]),
+        (["--", "-x", "--help", "--", "--debug"], ["-x", "--help", "--", "--debug"]),
+        (["a", "--", "--help-all"], ["a", "--help-all"]),
+    ],
+)
+def test_a_value_may_begin_with_a_dash(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[str]
+) -> None:
+    assert cli.main(["brew", "--print-settings", *arguments]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["files"] == expected
+
+
+def test_the_value_of_a_flag_may_begin_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["brew", "a", "--print-settings", "--fail", "- he said"]) == 0
+    assert tomllib.loads(capsys.readouterr().out)["fail"] == "- he said"
+
+
 def _wide() -> dict[str, str]:
     return {**os.environ, "COLUMNS": "250"}
 
@@ -150,7 +266,9 @@ def test_a_command_of_two_words_is_found_below_its_group(
 ) -> None:
     add_module(monkeypatch, "kitchen.teas.green", tea_green=brew)
     add_module(monkeypatch, "kitchen.settings.tea", TeaGreenSettings=BrewSettings)
-    green = cli.Command("tea green", "Brew green tea.", "foretext tea green a", ("files",), package="kitchen")
+    green = cli.Command(
+        "tea green", "Brew green tea.", "foretext tea green a", ("files",), package="kitchen", purpose="Use it"
+    )
     monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, green))
     monkeypatch.setattr(cli, "GROUPS", {"tea": cli.CommandGroup("Brew one of the teas.", "teas")})
     assert cli.main(["tea", "green", "a", "--spoons", "4"]) == 0
@@ -193,6 +311,8 @@ def test_print_settings_shows_sources_and_does_nothing(
         (["brew", "a", "--spoons", "0"], 2, "spoons is '0' (--spoons); it should be greater than or equal to 1"),
         (["brew", "a", "--spoon", "3"], 2, "Unknown option: --spoon. Did you mean --spoons?"),
         (["brew", "a", "--spoons"], 2, "--spoons requires an argument"),
+        (["brew", "a", "-x"], 2, "For a text that begins with a dash, write -- before it: -- '-x'"),
+        (["brew", "a", "--fail", "-x"], 2, "For a value that begins with a dash, write --fail=-x"),
         (["brew", "a", "--preset", "stron"], 2, 'Did you mean "strong"?'),
         (["brew", "a", "--settings", "nowhere.toml"], 2, "nowhere.toml: No such file"),
         (["brow"], 2, 'Did you mean "brew"?'),

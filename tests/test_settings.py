@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 from pydantic import Field, ValidationError, field_validator
 
 from foretext.errors import SettingsError, UnknownName
+from foretext.paths import NameOrPath
 from foretext.settings import Settings, leaves, resolve, to_json, to_toml
 
 
@@ -23,6 +24,8 @@ class Boiler(Settings):
 
 class Engine(Settings):
     """A tree of two levels."""
+
+    PRESETS: ClassVar[dict[str, Any]] = {"small": {"fuel": "wood", "valves": 2, "boiler": {"pressure": 1.0}}}
 
     name: str
     """What it is called."""
@@ -172,3 +175,103 @@ def test_two_leaves_of_one_name_are_a_bug() -> None:
 
     with pytest.raises(AssertionError, match="two settings called valves"):
         leaves(Twice)
+
+
+class Shed(Settings):
+    """Paths, names that may be paths, and texts that are neither."""
+
+    model: NameOrPath = ""
+    start: NameOrPath | None = None
+    inputs: tuple[NameOrPath, ...] = ()
+    out: Path = Path()
+    valid: Path | None = None
+    parts: tuple[Path, ...] = ()
+    prompt: str = ""
+    suffix: str | None = None
+    columns: tuple[str, ...] = ()
+
+
+PATHS = {"model": "~/a", "start": "~/b", "inputs": ["~/c", "-"], "out": "~/d", "valid": "~", "parts": ["~/e", "~/f"]}
+TEXTS = {"prompt": "~/a", "suffix": "~", "columns": ["~/b"]}
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> Shed:
+    """What PATHS and TEXTS mean where home is /home/me."""
+    monkeypatch.setenv("HOME", "/home/me")
+    home = Path("/home/me")
+    return Shed(
+        model="/home/me/a",
+        start="/home/me/b",
+        inputs=("/home/me/c", "-"),
+        out=home / "d",
+        valid=home,
+        parts=(home / "e", home / "f"),
+        prompt="~/a",
+        suffix="~",
+        columns=("~/b",),
+    )
+
+
+def test_a_tilde_is_the_home_folder_in_paths_alone_whoever_gives_them(
+    at_home: Shed, toml: Callable[[str], Path]
+) -> None:
+    everything = {**PATHS, **TEXTS}
+    file = "\n".join(f"{name} = {value!r}" for name, value in everything.items())
+    environment = {
+        f"FORETEXT_{name.upper()}": ",".join(value) if isinstance(value, list) else value
+        for name, value in everything.items()
+    }
+    assert Shed(**everything) == at_home
+    assert resolve(Shed, flags=everything).value == at_home
+    assert resolve(Shed, preset=everything).value == at_home
+    assert resolve(Shed, environment=environment).value == at_home
+    assert resolve(Shed, toml=toml(file)).value == at_home
+
+
+def test_a_settings_file_is_found_at_home(toml: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(toml("name = 'Rocket'").parent))
+    assert resolve(Engine, toml=Path("~/engine.toml")).value.name == "Rocket"
+
+
+def test_a_text_may_be_given_as_a_path_and_a_path_as_text(at_home: Shed) -> None:
+    as_paths = {
+        name: [Path(item) for item in value] if isinstance(value, list) else Path(value)
+        for name, value in {**PATHS, **TEXTS}.items()
+    }
+    assert Shed(**as_paths) == at_home
+    assert resolve(Shed, flags=as_paths).value == at_home
+
+
+def test_the_tilde_of_a_stranger_is_refused_with_a_way_out() -> None:
+    expected = "out is '~nobody-here/run'; there is no user 'nobody-here' on this machine"
+    assert expected in message_of(lambda: Shed(out="~nobody-here/run"))
+    assert "give its whole path" in message_of(lambda: Shed(inputs=["a", "~nobody-here"]))
+    assert "model is '~nobody-here' (--model)" in message_of(lambda: resolve(Shed, flags={"model": "~nobody-here"}))
+    assert Shed(model="./~nobody-here", prompt="~nobody-here").model == "./~nobody-here"
+
+
+def test_a_preset_takes_changes_by_flat_names_and_in_tables() -> None:
+    small = Engine(name="Rocket", fuel="wood", boiler=Boiler(valves=2, pressure=1.0))
+    assert Engine.preset("small", name="Rocket") == small
+    more = Engine(name="Rocket", fuel="wood", boiler=Boiler(valves=9, pressure=1.0))
+    assert Engine.preset("small", name="Rocket", valves=9) == more
+    assert Engine.preset("small", name="Rocket", boiler={"valves": 9}) == more
+    assert Engine.preset("small", name="Rocket", boiler=Boiler(valves=9)) == more
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: Engine.preset("smal", name="x"), "no preset called 'smal'; did you mean 'small'?"),
+        (lambda: Boiler.preset("small"), "no preset called 'small'."),
+        (
+            lambda: Engine.preset("small", nam="x"),
+            "no setting in the changes to preset small called 'nam'; did you mean",
+        ),
+        (lambda: Engine.preset("small"), "name is missing: What it is called."),
+        (lambda: Engine.preset("small", name="x", valves=0), "valves is 0 (the changes to preset small); it should"),
+    ],
+)
+def test_a_mistake_in_a_preset_or_its_changes_is_told_in_one_line(call: Callable[[], Any], expected: str) -> None:
+    assert expected in message_of(call)

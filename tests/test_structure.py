@@ -37,15 +37,17 @@ def test_no_files_import_each_other_in_a_circle():
     assert circles(imports()) == []
 
 
+@pytest.mark.parametrize("help", ["--help", "--help-all"])
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
-def test_the_help_of_a_command_loads_no_torch(command: str):
-    assert "torch" not in loaded_by([*command.split(), "--help"])
+def test_the_help_of_a_command_loads_no_torch(command: str, help: str):
+    assert "torch" not in loaded_by([*command.split(), help])
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ["--help"],
+        ["--help-all"],
         ["pretrain", "corpus", "--out", "run", "--print-settings"],
         ["finetune", "mini", "--data", "a.csv", "--out", "run", "--print-settings"],
         ["finetune", "mini", "--epoch", "3"],

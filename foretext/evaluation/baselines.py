@@ -12,64 +12,82 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foretext.errors import DataError, UnknownName
+from foretext.errors import DataError
 from foretext.tasks.examples import Example
-from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
+from foretext.tasks.kinds import Features
+from foretext.tasks.labels.form import LabelOptions
+from foretext.tasks.labels.sets import SetLabels, best_thresholds
+from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores, of_sets
+from foretext.tasks.schema import TaskSchema
 
 Matrix = Any  # a scipy sparse matrix (examples, features); scipy is imported only when a baseline runs
 
 WORDS_AND_PAIRS = (1, 2)
 STRENGTH = 3.0  # inverse of the L2 penalty: single sentences want 10, pairs 1 (measured on SST-2, CoLA, SNLI)
 RIDGE = 1.0  # the L2 penalty on scores
+FOLDS = 3  # of the training examples, where thresholds are chosen
 
 
-def tfidf_baseline(train: Sequence[Example], test: Sequence[Example], kind: str) -> Predictions:
+def tfidf_baseline(train: Sequence[Example], test: Sequence[Example], schema: TaskSchema) -> Predictions:
     """Predictions for `test` by a linear model over the TF-IDF of words and word pairs of `train`.
 
-    What the linear model sees of an example:
+    What the linear model sees of an example follows from its kind:
 
-        classification, regression   the text
-        entailment                   each text, with a vocabulary of its own
-        similarity                   sum and absolute difference of both texts (their order means nothing), cosine
-        choice                       for each answer: its words, the words it shares with each other text, cosines
+        texts      each text, with a vocabulary of its own                     classification, regression, entailment
+        pair       sum and absolute difference of both texts, cosine           similarity, whose order means nothing
+        answers    for each answer: its words, those it shares with the texts  choice
 
-    Labels that are numbers are predicted as scores, within the range of `train`; for choice a label is the index of
-    the right answer.
+    Scores are predicted within the range of `train`.
 
     Raises:
         DataError: an example of `train` has no label, or there is one class only.
-        UnknownName: a kind of task that is not known.
     """
-    if kind not in _FEATURES and kind != "choice":
-        raise UnknownName("kind of task", kind, [*_FEATURES, "choice"])
     if any(example.label is None for example in train):
         raise DataError("the baseline learns from labels, and a training example has none")
-    if kind == "choice":
-        return _choose(train, test)
-    texts, others = [example.texts for example in train], [example.texts for example in test]
-    learned, asked = _FEATURES[kind](texts, others)
-    labels = [example.label for example in train]
-    if all(isinstance(label, str) for label in labels):
-        return _classify(learned, [str(label) for label in labels], asked)
-    return _regress(learned, np.array(labels, dtype=np.float64), asked)
+    learned, asked = _FEATURES[schema.task_kind.features](train, test)
+    return _LEARNERS[schema.labels.name](learned, train, asked, test)
 
 
-def _classify(train: Matrix, labels: Sequence[str], test: Matrix) -> Predictions:
-    model = _logistic(train, labels)
-    return of_classes(model.predict_proba(test), [str(name) for name in model.classes_])
+def _classify(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
+    model = _logistic(learned, [str(example.label) for example in train])
+    return of_classes(model.predict_proba(asked), [str(name) for name in model.classes_])
 
 
-def _regress(train: Matrix, labels: npt.NDArray[np.float64], test: Matrix) -> Predictions:
+def _regress(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
     from sklearn.linear_model import Ridge
 
-    scores = Ridge(alpha=RIDGE).fit(train, labels).predict(test)
+    labels = np.array([example.label for example in train], dtype=np.float64)
+    scores = Ridge(alpha=RIDGE).fit(learned, labels).predict(asked)
     return of_scores(np.clip(scores, labels.min(), labels.max()))
 
 
-def _choose(train: Sequence[Example], test: Sequence[Example]) -> Predictions:
+def _say(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
+    """Each name judged by itself; from which probability on it is said follows from folds of the training examples."""
+    from sklearn.model_selection import KFold
+
+    labels = SetLabels().learned([example.label or () for example in train], LabelOptions(), "the training data")
+    truth = labels.numbers([example.label or () for example in train])
+    held_out = np.zeros(truth.shape)
+    for part, rest in KFold(FOLDS, shuffle=True, random_state=0).split(truth):
+        held_out[rest] = _name_probabilities(learned[part], truth[part], learned[rest])
+    thresholds = best_thresholds(held_out, truth)
+    return of_sets(_name_probabilities(learned, truth, asked), labels.classes, thresholds.tolist())
+
+
+def _name_probabilities(learned: Matrix, truth: npt.NDArray[np.bool_], asked: Matrix) -> npt.NDArray[np.float64]:
+    """The probability of each name, `(examples, names)`; a name that all or none have is as sure as that."""
+    columns = []
+    for true in truth.T:
+        if true.any() and not true.all():
+            columns.append(_logistic(learned, true.tolist()).predict_proba(asked)[:, 1])
+        else:
+            columns.append(np.full(asked.shape[0], true.mean()))
+    return np.stack(columns, axis=1)
+
+
+def _choose(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
     """Each answer judged right or wrong on its own; the one most surely right is chosen."""
-    learned, asked = _answer_features(train, test)
-    right = [k == int(example.label or 0) for example in train for k in range(len(example.choices))]
+    right = [k == example.label for example in train for k in range(len(example.choices))]
     scores = _logistic(learned, right).decision_function(asked)
     ends = np.cumsum([len(example.choices) for example in test])[:-1]
     return of_answers(np.split(scores, ends))
@@ -89,29 +107,25 @@ def _vectorizer() -> Any:
     return TfidfVectorizer(ngram_range=WORDS_AND_PAIRS, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]")
 
 
-Texts = Sequence[tuple[str, ...]]
-Features = Callable[[Texts, Texts], tuple[Matrix, Matrix]]
-
-
-def _each_text(train: Texts, test: Texts) -> tuple[Matrix, Matrix]:
+def _each_text(train: Sequence[Example], test: Sequence[Example]) -> tuple[Matrix, Matrix]:
     """The TF-IDF of each text of an example side by side, each place with its own vocabulary."""
     from scipy.sparse import hstack
 
     columns = []
-    for learned, asked in zip(zip(*train, strict=True), zip(*test, strict=True), strict=True):
+    for learned, asked in zip(_by_place(train), _by_place(test), strict=True):
         vectorizer = _vectorizer()
         columns.append((vectorizer.fit_transform(learned), vectorizer.transform(asked)))
     return hstack([left for left, _ in columns]).tocsr(), hstack([right for _, right in columns]).tocsr()
 
 
-def _pair(train: Texts, test: Texts) -> tuple[Matrix, Matrix]:
+def _pair(train: Sequence[Example], test: Sequence[Example]) -> tuple[Matrix, Matrix]:
     """Sum, absolute difference and cosine of two texts, the same in either order."""
     from scipy.sparse import hstack
 
-    vectorizer = _vectorizer().fit([text for texts in train for text in texts])
+    vectorizer = _vectorizer().fit([text for example in train for text in example.texts])
 
-    def features(examples: Texts) -> Matrix:
-        left, right = (vectorizer.transform(texts) for texts in zip(*examples, strict=True))
+    def features(examples: Sequence[Example]) -> Matrix:
+        left, right = (vectorizer.transform(texts) for texts in _by_place(examples))
         return hstack([left + right, abs(left - right), left.multiply(right).sum(axis=1)]).tocsr()
 
     return features(train), features(test)
@@ -130,7 +144,7 @@ def _answer_features(train: Sequence[Example], test: Sequence[Example]) -> tuple
         answers = vectorizer.transform([answer for example in examples for answer in example.choices])
         repeats = [len(example.choices) for example in examples]
         parts = [answers]
-        for texts in zip(*(example.texts for example in examples), strict=True):
+        for texts in _by_place(examples):
             shared = vectorizer.transform(texts)[np.repeat(np.arange(len(texts)), repeats)].multiply(answers)
             parts += [shared, shared.sum(axis=1)]
         return hstack(parts).tocsr()
@@ -138,9 +152,20 @@ def _answer_features(train: Sequence[Example], test: Sequence[Example]) -> tuple
     return features(train), features(test)
 
 
-_FEATURES: dict[str, Features] = {
-    "classification": _each_text,
-    "regression": _each_text,
-    "entailment": _each_text,
-    "similarity": _pair,
+def _by_place(examples: Sequence[Example]) -> list[tuple[str, ...]]:
+    """The first texts of all examples, their second texts, and so on."""
+    return list(zip(*(example.texts for example in examples), strict=True))
+
+
+_FEATURES: dict[Features, Callable[[Sequence[Example], Sequence[Example]], tuple[Matrix, Matrix]]] = {
+    "texts": _each_text,
+    "pair": _pair,
+    "answers": _answer_features,
+}
+_LEARNERS: dict[str, Callable[[Matrix, Sequence[Example], Matrix, Sequence[Example]], Predictions]] = {
+    "class": _classify,
+    "ordered": _classify,
+    "set": _say,
+    "score": _regress,
+    "answer": _choose,
 }

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from foretext.evaluation.intervals import Difference, Estimate, paired_difference
-from foretext.evaluation.scoring import as_numbers
 from foretext.evaluation.statistics import statistic
 from foretext.tasks.examples import Label
+from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.metrics import METRICS
 from foretext.tasks.predictions import Predictions
 from foretext.text_table import text_table
@@ -49,15 +49,13 @@ def lead(
     first: Predictions,
     second: Predictions,
     *,
+    labels: LabelForm,
     metric: str,
-    classes: Sequence[str] = (),
     seed: int = 0,
 ) -> Difference:
     """By how much `second` scores higher than `first` on the same examples, with a paired 95 % interval."""
-    true = as_numbers(truth, classes)
-    one, other = (
-        statistic(metric, true, as_numbers(system.labels, classes), METRICS[metric]) for system in (first, second)
-    )
+    true = labels.numbers(truth)
+    one, other = (statistic(metric, true, labels.numbers(system.labels), METRICS[metric]) for system in (first, second))
     return paired_difference(one, other, len(truth), seed=seed)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.evaluation.statistics import confusion_counts
+from foretext.tasks.labels.form import ClassCounts
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,7 @@ class Confusion:
     def scores(self) -> tuple[ClassScore, ...]:
         """One line of scores for each class, in the order of `classes`."""
         counts = np.array(self.counts)
-        hits, said, true = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
-        return tuple(
-            ClassScore(
-                name=name,
-                precision=_share(hits[k], said[k]),
-                recall=_share(hits[k], true[k]),
-                f1=_share(2 * hits[k], said[k] + true[k]),
-                support=int(true[k]),
-            )
-            for k, name in enumerate(self.classes)
-        )
+        return class_scores(self.classes, ClassCounts(counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)))
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +48,16 @@ class Confusion:
             "counts": [list(row) for row in self.counts],
             "per_class": [asdict(score) for score in self.scores()],
         }
+
+
+def class_scores(classes: Sequence[str], counts: ClassCounts | None) -> tuple[ClassScore, ...]:
+    """The scores of each class from how often it was found, said and true; none without counts."""
+    if counts is None:
+        return ()
+    return tuple(
+        ClassScore(name, _share(hits, said), _share(hits, true), _share(2 * hits, said + true), int(true))
+        for name, hits, said, true in zip(classes, *counts, strict=True)
+    )
 
 
 def _share(part: float, whole: float) -> float:

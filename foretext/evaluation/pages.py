@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foretext.evaluation.calibration import Calibration
-from foretext.evaluation.confusion import Confusion
+from foretext.evaluation.confusion import ClassScore, Confusion
 from foretext.evaluation.report import Report
 from foretext.evaluation.scoring import Evaluation
 from foretext.evaluation.showing import sample, shown, worst
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import Predictions
+from foretext.tasks.schema import TaskSchema
 
 _NOT_DRAWN = {"update", "tokens", "seconds"}  # they only ever rise in a straight line
 
@@ -21,12 +22,12 @@ def evaluation_report(
     examples: Sequence[Example],
     predictions: Predictions,
     *,
+    schema: TaskSchema,
     title: str,
-    names: Sequence[str] = (),
     warnings: Sequence[str] = (),
     settings: Mapping[str, object] | None = None,
 ) -> Report:
-    """A page about one model on one set of labelled examples; `names` are what the texts of an example are called."""
+    """A page about one model on one set of labelled examples of the task that `schema` describes."""
     report = Report(title, f"{evaluation.count:,} examples; scores are times 100, with 95 % bootstrap intervals")
     scores = report.section("Scores").warnings(warnings)
     scores.table(
@@ -34,16 +35,16 @@ def evaluation_report(
         [(name, value, f"{100 * evaluation.chance[name]:.1f}") for name, value in evaluation.metrics.items()],
         caption="Chance is the best that can be had without reading: always the same class, a blind choice, or 0.",
     )
-    if evaluation.confusion:
-        _add_classes(report, evaluation.confusion)
+    if evaluation.classes:
+        _add_classes(report, evaluation.classes, evaluation.confusion)
     if evaluation.calibration:
         _add_calibration(report, evaluation.calibration)
-    if mistakes := worst(examples, predictions):
+    if mistakes := worst(examples, predictions, schema.labels):
         report.section("Gravest mistakes").paragraph(
             "Wrong with the most confidence, or furthest from the score, worst first."
-        ).examples(shown(examples, predictions, mistakes, names=names))
+        ).examples(shown(examples, predictions, mistakes, labels=schema.labels, names=schema.text))
     report.section("A fair sample").paragraph("Examples at even distances through the file.").examples(
-        shown(examples, predictions, sample(len(examples)), names=names)
+        shown(examples, predictions, sample(len(examples)), labels=schema.labels, names=schema.text)
     )
     if settings:
         report.section("How this was made").values("Settings", settings)
@@ -99,7 +100,7 @@ def _add_departures(report: Report, departures: Sequence[Sequence[str]]) -> None
         section.paragraph("None: every setting has the value of the paper or of the code released with it.")
 
 
-def _add_classes(report: Report, confusion: Confusion) -> None:
+def _add_classes(report: Report, scores: Sequence[ClassScore], confusion: Confusion | None) -> None:
     from foretext.evaluation.figures import confusion_matrix
 
     section = report.section("Classes")
@@ -107,14 +108,15 @@ def _add_classes(report: Report, confusion: Confusion) -> None:
         ("class", "precision", "recall", "F1", "examples"),
         [
             (score.name, *(f"{100 * value:.1f}" for value in (score.precision, score.recall, score.f1)), score.support)
-            for score in confusion.scores()
+            for score in scores
         ],
     )
-    section.figure(
-        confusion_matrix(confusion),
-        "Each row is a true class; the darker, the larger the share of it that got the prediction of the column.",
-        "Confusion matrix; the table above gives precision and recall of each class.",
-    )
+    if confusion is not None:
+        section.figure(
+            confusion_matrix(confusion),
+            "Each row is a true class; the darker, the larger the share of it that got the prediction of the column.",
+            "Confusion matrix; the table above gives precision and recall of each class.",
+        )
 
 
 def _add_calibration(report: Report, calibration: Calibration) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from foretext.batch import Batch
 from foretext.model.gpt import GPT
-from foretext.model.likelihood import token_log_probabilities
+from foretext.model.kernels.likelihood import token_log_probabilities
 from foretext.model.sequences import Sequences
 
 

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.encode import Encoder
 from foretext.tasks.examples import Encoded, Example
+from foretext.tasks.kinds import KINDS, Heuristic
 from foretext.tasks.pronouns import BLANK, around_pronoun, put_in_place
 from foretext.tasks.schema import TaskSchema
 
-Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
 Prompt = tuple[tuple[str, ...], str]  # the texts that are given, one behind the other, and the one that is scored
 
 SUFFIX = "very"  # section 5
@@ -49,10 +48,12 @@ class ZeroShotTask:
     words: tuple[str, ...] = WORDS
 
     def __post_init__(self) -> None:
-        kind, classes, texts = self.schema.kind, self.schema.classes, len(self.schema.text)
-        wanted = "choice" if self.heuristic in ("question-answering", "winograd") else "classification"
-        if kind != wanted:
-            raise SettingsError(f"{self.heuristic} is a heuristic for tasks of kind {wanted}; this one is {kind}")
+        classes, texts = self.schema.classes, len(self.schema.text)
+        if self.heuristic not in self.schema.task_kind.heuristics:
+            wanted = " or ".join(name for name, kind in KINDS.items() if self.heuristic in kind.heuristics)
+            raise SettingsError(
+                f"{self.heuristic} is a heuristic for tasks of kind {wanted}; this one is {self.schema.kind}"
+            )
         if self.heuristic == "acceptability" and (len(classes) != 2 or texts != 1):
             raise SettingsError(
                 f"acceptability takes one text and two classes; this task has {texts} and {len(classes)}"

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foretext.errors import DataError, UnknownName
 from foretext.evaluation.calibration import Calibration, calibration
-from foretext.evaluation.chance import chance_of_answers, chance_of_classes, chance_of_scores
-from foretext.evaluation.confusion import Confusion
+from foretext.evaluation.confusion import ClassScore, Confusion, class_scores
 from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
-from foretext.evaluation.statistics import Numbers, statistic
+from foretext.evaluation.statistics import statistic
 from foretext.tasks.examples import Example, Label
-from foretext.tasks.metrics import METRICS, metrics_for
+from foretext.tasks.labels.form import LabelForm
+from foretext.tasks.metrics import METRICS, Numbers
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
 from foretext.text_table import text_table
@@ -29,6 +28,7 @@ class Evaluation:
     count: int
     metrics: dict[str, Estimate]
     chance: dict[str, float]
+    classes: tuple[ClassScore, ...] = ()
     confusion: Confusion | None = None
     calibration: Calibration | None = None
 
@@ -48,6 +48,7 @@ class Evaluation:
             "main": self.main,
             "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
             "chance": self.chance,
+            "classes": [asdict(score) for score in self.classes],
             "confusion": self.confusion and self.confusion.to_json(),
             "calibration": self.calibration and self.calibration.to_json(),
         }
@@ -59,8 +60,8 @@ class Evaluation:
             ["metric", "score", "95 % interval", "chance"],
             [[name, *_cells(score), f"{100 * self.chance[name]:.1f}"] for name, score in self.metrics.items()],
         )
-        if self.confusion:
-            lines += ["", *_class_lines(self.confusion)]
+        if self.classes:
+            lines += ["", *_class_lines(self.classes)]
         if self.calibration:
             lines += ["", f"expected calibration error {100 * self.calibration.error:.1f}"]
         return lines
@@ -70,29 +71,32 @@ def score(
     truth: Sequence[Label],
     predictions: Predictions,
     *,
-    metrics: Sequence[str],
-    classes: Sequence[str] = (),
+    labels: LabelForm,
+    metrics: Sequence[str] = (),
     answers: Sequence[int] = (),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Evaluation:
     """The evaluation of `predictions` against the true labels of the same examples.
 
-    `metrics` are names of `foretext.tasks.metrics.METRICS`, the main one first. `classes` are given for tasks with
-    classes, `answers` (how many each example has) for multiple choice, neither for scores.
+    `labels` is what the labels are: `ClassLabels(classes)`, `ScoreLabels()` or `AnswerLabels()`, for which `answers`
+    says how many each example has. `metrics` are names of `foretext.tasks.metrics.METRICS`, the main one first; those
+    that fit the labels if none is given.
 
     Raises:
         DataError: there is nothing to score, or a label is none of the classes.
         UnknownName: a metric that is not in the table.
     """
+    metrics = metrics or labels.metrics()
     _check(truth, predictions, metrics)
-    true, said = as_numbers(truth, classes), as_numbers(predictions.labels, classes)
+    true, said = labels.numbers(truth), labels.numbers(predictions.labels)
     return Evaluation(
         count=len(truth),
         metrics={name: _estimate(name, true, said, resamples, seed) for name in metrics},
-        chance={name: _chance(name, true, classes, answers) for name in metrics},
-        confusion=Confusion.of(true, said, classes) if classes else None,
-        calibration=_calibration(true == said, predictions),
+        chance={name: labels.chance(METRICS[name], true, answers) for name in metrics},
+        classes=class_scores(labels.classes, labels.counts(true, said)),
+        confusion=Confusion.of(true, said, labels.classes) if labels.confusable else None,
+        calibration=_calibration(list(map(labels.right, truth, predictions.labels)), predictions),
     )
 
 
@@ -109,14 +113,12 @@ def score_examples(
     Raises:
         DataError: a label is missing or is none of the classes; the message names its place.
     """
-    for example in examples:
-        _check_label(example, schema)
     return score(
-        [example.label for example in examples if example.label is not None],
+        [_label(example, schema.labels) for example in examples],
         predictions,
-        metrics=metrics_for(schema),
-        classes=schema.classes,
-        answers=[len(example.choices) for example in examples] if schema.kind == "choice" else (),
+        labels=schema.labels,
+        metrics=schema.metrics(),
+        answers=[len(example.choices) for example in examples],
         resamples=resamples,
         seed=seed,
     )
@@ -132,25 +134,15 @@ def _check(truth: Sequence[Label], predictions: Predictions, metrics: Sequence[s
             raise UnknownName("metric", name, METRICS)
 
 
-def _check_label(example: Example, schema: TaskSchema) -> None:
+def _label(example: Example, labels: LabelForm) -> Label:
     place = f"{example.where}: " if example.where else ""
     if example.label is None:
         raise DataError(f"{place}the label is missing; scoring needs a label in every row")
     try:
-        schema.target(example.label)
+        labels.target(example.label)
     except DataError as error:
         raise DataError(f"{place}{error}") from error
-
-
-def as_numbers(labels: Sequence[Label], classes: Sequence[str]) -> Numbers:
-    """Labels as numbers `(examples,)`: the index of the class or of the answer, or the score."""
-    if not classes:
-        return np.asarray(labels)
-    place = {name: k for k, name in enumerate(classes)}
-    unknown = sorted({str(label) for label in labels if label not in place})
-    if unknown:
-        raise DataError(f"label {unknown[0]!r} is none of the classes {', '.join(classes)}")
-    return np.array([place[str(label)] for label in labels], dtype=np.int64)
+    return example.label
 
 
 def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> Estimate:
@@ -162,25 +154,18 @@ def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: in
     return estimate
 
 
-def _chance(name: str, truth: Numbers, classes: Sequence[str], answers: Sequence[int]) -> float:
-    if answers:
-        return chance_of_answers(answers)
-    return chance_of_classes(truth, METRICS[name]) if classes else chance_of_scores()
-
-
-def _calibration(right: npt.NDArray[np.bool_], predictions: Predictions) -> Calibration | None:
-    if predictions.probabilities is None:
+def _calibration(right: Sequence[bool | None], predictions: Predictions) -> Calibration | None:
+    if predictions.confidences is None:
         return None
-    return calibration(np.array([max(row) for row in predictions.probabilities]), right)
+    return calibration(np.array(predictions.confidences), np.array(right, dtype=np.bool_))
 
 
 def _cells(estimate: Estimate) -> list[str]:
     return [f"{100 * estimate.value:.1f}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"]
 
 
-def _class_lines(confusion: Confusion) -> list[str]:
+def _class_lines(scores: Sequence[ClassScore]) -> list[str]:
     rows = [
-        [s.name, *(f"{100 * value:.1f}" for value in (s.precision, s.recall, s.f1)), f"{s.support:,}"]
-        for s in confusion.scores()
+        [s.name, *(f"{100 * value:.1f}" for value in (s.precision, s.recall, s.f1)), f"{s.support:,}"] for s in scores
     ]
     return text_table(["class", "precision", "recall", "F1", "examples"], rows)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from foretext.evaluation.report import ShownExample
-from foretext.tasks.examples import Example, Label
+from foretext.tasks.examples import Example
+from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.predictions import Predictions
 
 
@@ -16,38 +17,38 @@ def sample(count: int, size: int = 10) -> list[int]:
     return [place * count // min(size, count) for place in range(min(size, count))]
 
 
-def worst(examples: Sequence[Example], predictions: Predictions, size: int = 10) -> list[int]:
+def worst(examples: Sequence[Example], predictions: Predictions, labels: LabelForm, size: int = 10) -> list[int]:
     """The places of the gravest mistakes, worst first: wrong with the most confidence, or furthest from the score."""
-    gravity = np.array([_gravity(example, predictions, place) for place, example in enumerate(examples)])
+    gravity = np.array([_gravity(example, predictions, labels, place) for place, example in enumerate(examples)])
     order = np.argsort(-gravity, kind="stable")[:size]
     return [int(place) for place in order if gravity[place] > 0]
 
 
 def shown(
-    examples: Sequence[Example], predictions: Predictions, places: Sequence[int], *, names: Sequence[str] = ()
+    examples: Sequence[Example],
+    predictions: Predictions,
+    places: Sequence[int],
+    *,
+    labels: LabelForm,
+    names: Sequence[str] = (),
 ) -> tuple[ShownExample, ...]:
     """The examples at `places` with their predictions; `names` are what the texts are called ("premise", …)."""
-    return tuple(_shown(examples[place], predictions, place, names) for place in places)
+    return tuple(_shown(examples[place], predictions, place, labels, names) for place in places)
 
 
-def _shown(example: Example, predictions: Predictions, place: int, names: Sequence[str]) -> ShownExample:
+def _shown(
+    example: Example, predictions: Predictions, place: int, labels: LabelForm, names: Sequence[str]
+) -> ShownExample:
     options = example.choices or predictions.classes
     probabilities = predictions.probabilities[place] if predictions.probabilities else ()
     predicted, label = predictions.labels[place], example.label
-    graded = isinstance(predicted, float)
     return ShownExample(
         texts={_name(names, k, len(example.texts)): text for k, text in enumerate(example.texts)},
-        predicted=_in_words(predicted, example),
-        label="nothing" if label is None else _in_words(label, example),
-        right=None if graded or label is None else label == predicted,
+        predicted=labels.words(predicted, example),
+        label="nothing" if label is None else labels.words(label, example),
+        right=None if label is None else labels.right(label, predicted),
         probabilities=tuple(zip(options, probabilities, strict=True)) if probabilities else (),
     )
-
-
-def _in_words(label: Label, example: Example) -> str:
-    if example.choices:
-        return str(example.choices[int(label)])
-    return f"{label:.2f}" if isinstance(label, float) else str(label)
 
 
 def _name(names: Sequence[str], place: int, count: int) -> str:
@@ -56,10 +57,7 @@ def _name(names: Sequence[str], place: int, count: int) -> str:
     return "text" if count == 1 else f"text {place + 1}"
 
 
-def _gravity(example: Example, predictions: Predictions, place: int) -> float:
-    predicted = predictions.labels[place]
-    if example.label is None or example.label == predicted:
+def _gravity(example: Example, predictions: Predictions, labels: LabelForm, place: int) -> float:
+    if example.label is None:
         return 0.0
-    if isinstance(predicted, float):
-        return abs(float(example.label) - predicted)
-    return predictions.confidence(place) or 1.0
+    return labels.gravity(example.label, predictions.labels[place], predictions.confidence(place))

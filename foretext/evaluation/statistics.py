@@ -6,15 +6,15 @@ resamples together, and a test holds the two equal. A metric without a fast form
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foretext.evaluation.intervals import Statistic, Values
+from foretext.evaluation.intervals import Rows, Statistic, Values
+from foretext.tasks.metrics import Numbers
 
-Numbers = npt.NDArray[Any]  # (examples,): indices of classes or answers, or scores
 Counts = npt.NDArray[np.int64]  # (resamples, classes, classes): true class, predicted class
 Scores = npt.NDArray[np.float64]  # (resamples, examples) or (resamples, classes)
 
@@ -24,14 +24,17 @@ ROUNDING = 1e-12  # values that lie closer than this, relative to the largest, a
 def statistic(
     metric: str, truth: Numbers, predicted: Numbers, definition: Callable[[Numbers, Numbers], float]
 ) -> Statistic:
-    """The named metric between `truth` and `predicted`, both `(examples,)`, as a function of resampled rows.
+    """The named metric between `truth` and `predicted`, both `(examples, …)`, as a function of resampled rows.
 
-    Classes are integers counted from 0. `definition` is the metric as the tasks define it, for names that have no
-    fast form here.
+    Classes are integers counted from 0; of sets there is a truth value for each label. `definition` is the metric as
+    the tasks define it, for names that have no fast form here.
     """
     if metric in OF_RIGHT:
-        right = (truth == predicted).astype(np.float64)
+        right = (truth == predicted).reshape(len(truth), -1).all(axis=1).astype(np.float64)
         return lambda rows: OF_RIGHT[metric](right[rows])
+    if truth.ndim == 2 and metric in OF_SETS:
+        each = np.stack([truth & predicted, truth, predicted]).astype(np.float64)  # (3, examples, labels)
+        return lambda rows: OF_SETS[metric](_multiplicities(rows, len(truth)) @ each)
     if metric in OF_COUNTS:
         classes = max(2, int(max(truth.max(), predicted.max())) + 1)
         return lambda rows: OF_COUNTS[metric](confusion_counts(truth[rows], predicted[rows], classes))
@@ -107,10 +110,47 @@ def _divided(part: Numbers, whole: Numbers, *, defined: npt.NDArray[np.bool_], o
     return quotient
 
 
-OF_RIGHT: dict[str, Callable[[Scores], Values]] = {"accuracy": _accuracy}
+def _quadratic_kappa(truth: Scores, predicted: Scores) -> Values:
+    """Quadratic weighted kappa of each row of places in an order; 0 where both sides are one and the same class."""
+    truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
+    apart = ((truth - predicted) ** 2).mean(axis=1)
+    by_chance = truth.var(axis=1) + predicted.var(axis=1) + (truth.mean(axis=1) - predicted.mean(axis=1)) ** 2
+    return 1 - _divided(apart, by_chance, defined=by_chance > 0, otherwise=1.0)
+
+
+def _multiplicities(rows: Rows, count: int) -> Scores:
+    """How often each of `count` examples stands in each row: `(resamples, examples)`."""
+    offsets = np.arange(len(rows))[:, None] * count
+    return (
+        np.bincount((rows + offsets).ravel(), minlength=len(rows) * count).reshape(len(rows), count).astype(np.float64)
+    )
+
+
+def _f1_of_sets(counts: Scores) -> Scores:
+    """F1 from how often labels are found, true and said, `(3, …)`; NaN for those that are neither true nor said."""
+    hits, true, said = counts
+    return _divided(2 * hits, true + said, defined=true + said > 0, otherwise=np.nan)
+
+
+def _f1_micro(counts: Scores) -> Values:
+    return np.nan_to_num(_f1_of_sets(counts.sum(axis=2)))
+
+
+def _f1_macro_of_sets(counts: Scores) -> Values:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a resample without any label has no mean
+        return np.asarray(np.nan_to_num(np.nanmean(_f1_of_sets(counts), axis=1)))
+
+
+OF_RIGHT: dict[str, Callable[[Scores], Values]] = {"accuracy": _accuracy, "exact_match": _accuracy}
 OF_COUNTS: dict[str, Callable[[Counts], Values]] = {
     "f1": _f1_positive,
     "f1_macro": _f1_macro,
     "matthews": _matthews,
 }
-OF_SCORES: dict[str, Callable[[Scores, Scores], Values]] = {"pearson": _pearson, "spearman": _spearman}
+OF_SCORES: dict[str, Callable[[Scores, Scores], Values]] = {
+    "pearson": _pearson,
+    "spearman": _spearman,
+    "quadratic_kappa": _quadratic_kappa,
+}
+OF_SETS: dict[str, Callable[[Scores], Values]] = {"f1_micro": _f1_micro, "f1_macro": _f1_macro_of_sets}

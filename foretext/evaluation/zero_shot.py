@@ -22,15 +22,14 @@ import torch
 
 from foretext.evaluation.intervals import RESAMPLES
 from foretext.evaluation.prompts import EncodedTask, Question
-from foretext.evaluation.scoring import Evaluation, as_numbers, score_examples
+from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.evaluation.statistics import OF_COUNTS
 from foretext.model.gpt import GPT
-from foretext.model.likelihood import token_log_probabilities
+from foretext.model.kernels.likelihood import token_log_probabilities
 from foretext.model.sequences import Sequences
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.examples import Example
-from foretext.tasks.metrics import metrics_for
 from foretext.tasks.predictions import Predictions, of_classes
 from foretext.tasks.schema import TaskSchema
 
@@ -74,7 +73,7 @@ def best_threshold(values: Array, examples: Sequence[Example], schema: TaskSchem
     It lies halfway between two neighbours, or beyond all of them.
     """
     order = np.argsort(values, kind="stable")
-    positive = as_numbers([str(example.label) for example in examples], schema.classes)[order]
+    positive = schema.labels.numbers([str(example.label) for example in examples])[order]
     below = np.concatenate([[0], np.cumsum(positive)])  # of the second class among the lowest 0, 1, …
     total, all_positive = len(values), int(positive.sum())
     said_no = np.arange(total + 1)
@@ -84,7 +83,7 @@ def best_threshold(values: Array, examples: Sequence[Example], schema: TaskSchem
     ranked = values[order]
     between = np.concatenate([[ranked[0] - 1.0], (ranked[:-1] + ranked[1:]) / 2, [ranked[-1] + 1.0]])
     apart = np.concatenate([[True], ranked[:-1] < ranked[1:], [True]])  # equal values cannot be told apart
-    return float(between[np.argmax(np.where(apart, _metric_of_counts(metrics_for(schema)[0])(counts), -np.inf))])
+    return float(between[np.argmax(np.where(apart, _metric_of_counts(schema.metrics()[0])(counts), -np.inf))])
 
 
 def log_likelihoods(

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from foretext.errors import DataError, SettingsError
-from foretext.evaluation.prompts import SUFFIX, WORDS, Heuristic, ZeroShotTask
+from foretext.evaluation.prompts import SUFFIX, WORDS, ZeroShotTask
 from foretext.settings import Settings
 from foretext.tasks.catalogue import TASKS, find_task
+from foretext.tasks.kinds import Heuristic
 from foretext.tasks.labelled import DATA_FOLDER, LabelledDataSettings, drawn, published_root, read_as_given
 from foretext.tasks.sources import named_sources
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from foretext.tasks.schema import TaskSchema
 
 PAPER_TASKS = ("SST-2", "DPR", "CoLA", "RACE")  # Figure 2, right
-HEURISTICS: dict[str, Heuristic] = {  # tasks of kind choice that are not here: question-answering
+HEURISTICS: dict[str, Heuristic] = {  # beside the usual one of a kind
     "CoLA": "acceptability",
     "SST-2": "sentiment",
     "MR": "sentiment",
@@ -100,7 +101,7 @@ def _tasks_in(root: Path) -> dict[str, LabelledDataSettings]:
     found = {
         name: LabelledDataSettings(task=name, data=root)
         for name, task in TASKS.items()
-        if (task.kind == "choice" or name in HEURISTICS) and task.folder(root) != root and task.splits(root)
+        if (task.task_kind.usual_heuristic or name in HEURISTICS) and task.folder(root) != root and task.splits(root)
     }
     if not found:
         raise SettingsError(f"{root} holds no published task that can be answered without training")
@@ -141,8 +142,8 @@ def _heuristic(name: str, schema: TaskSchema, settings: ZeroShotSettings, *, pub
         return HEURISTICS[name]
     if settings.heuristic is not None and not published:
         return settings.heuristic
-    if schema.kind == "choice":
-        return "question-answering"
+    if schema.task_kind.usual_heuristic:
+        return schema.task_kind.usual_heuristic
     if published:
         raise SettingsError(f"no heuristic is known for {name}: it is {schema.kind}; known are {', '.join(HEURISTICS)}")
     raise SettingsError(f"{name} is {schema.kind}: say with --heuristic whether it asks for acceptability or sentiment")

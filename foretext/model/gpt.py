@@ -18,9 +18,9 @@ from torch.utils.checkpoint import checkpoint
 
 from foretext.batch import Batch
 from foretext.errors import SettingsError
-from foretext.model.dropout import dropout
-from foretext.model.embedding import embedded
 from foretext.model.heads import TaskHead
+from foretext.model.kernels.dropout import dropout
+from foretext.model.kernels.embedding import embedded
 from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import Block, picked

@@ -7,22 +7,28 @@ One linear layer W_y does all of it; kinds of task differ in how the sequences o
     choose   an example is one sequence an answer; one score each,       multiple choice
              softmax over the answers of the example
 
+and in what is learned, a small class each: `loss` is L2 of a batch, `decode` what an answer is made of.
+
 Source: Radford et al. 2018, sections 3.2 and 3.3, Figure 1; recipe points 12 and 16.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from foretext.model.dropout import dropout
+from foretext.batch import Target
+from foretext.model.kernels.dropout import dropout
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
     from foretext.model.settings import HeadSettings
+
+Per = Literal["example", "sequence"]  # what there is one output of
 
 
 class TaskHead(nn.Module):
@@ -32,11 +38,12 @@ class TaskHead(nn.Module):
         super().__init__()
         self.settings = settings
         self.linear = nn.Linear(width, settings.outputs)
+        self.target = TARGETS[settings.target](settings)
 
     def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
         """Scores from a state of each sequence, `(sequences, width)`.
 
-        Returns `(examples, outputs)`; for `choose`, `(sequences,)`: one score an answer.
+        Returns `(examples, outputs)`; of answers `(sequences, 1)`: one score each.
         """
         if self.training and self.settings.dropout:
             ones = states.new_ones(sequences.example_count, states.shape[-1])
@@ -44,52 +51,159 @@ class TaskHead(nn.Module):
             states = states * mask.index_select(0, sequences.examples)
         if self.settings.combine == "add":
             states = sequences.by_example(states)
-        scores = self.linear(states)
-        if scores.dtype.itemsize < 4:  # halves, as autocast leaves them: softmax and loss want more digits
-            scores = scores.float()
-        return scores.squeeze(-1) if self.settings.combine == "choose" else scores  # type: ignore[no-any-return]
+        scores: Tensor = self.linear(states)
+        # Halves, as autocast leaves them, are widened: softmax and loss want more digits.
+        return scores.float() if scores.dtype.itemsize < 4 else scores
 
     def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
         """L2 of the batch with its sign turned: the sum over its examples, to be divided by their number."""
-        labels = sequences.labels
-        assert labels is not None, "a batch without labels has no L2"
-        if self.settings.target == "value":
-            wanted = (labels.to(scores.dtype) - self.settings.low) / self.settings.step
-            return (scores.squeeze(-1) - wanted).square().sum()
-        if self.settings.target == "grades":
-            return -(self._soft_grades(labels.to(scores.dtype)) * scores.log_softmax(-1)).sum()
-        if self.settings.combine == "choose":
-            return -_log_softmax_within_examples(scores, sequences).index_select(0, right_answers(sequences)).sum()
+        assert sequences.labels is not None, "a batch without labels has no L2"
+        return self.target.loss(scores, sequences, sequences.labels)
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """What an answer is made of, a row for each example, or for each answer of an example."""
+        return self.target.decode(scores)
+
+    @property
+    def per(self) -> Per:
+        """What `decode` has a row for."""
+        return self.target.per
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        """The sequence that holds each example's right answer, `(examples,)`; None where an example has no answers."""
+        return self.target.right_sequences(sequences)
+
+
+class TargetOfHead(Protocol):
+    """What a head learns, and how its scores are read."""
+
+    per: Per
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor: ...
+
+    def decode(self, scores: Tensor) -> Tensor: ...
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None: ...
+
+
+class Classes:
+    """A class for each example: softmax and cross-entropy over `(examples, classes)`."""
+
+    per: Per = "example"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        pass
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
         return functional.cross_entropy(scores, labels, reduction="sum")
 
-    def probabilities(self, scores: Tensor, sequences: Sequences) -> Tensor:
-        """Probabilities of classes or grades `(examples, outputs)`, or of answers `(sequences,)`."""
-        if self.settings.combine == "choose":
-            return _log_softmax_within_examples(scores, sequences).exp()
-        return scores.softmax(-1)
+    def decode(self, scores: Tensor) -> Tensor:
+        """The scores themselves, before the softmax: `(examples, classes)`."""
+        return scores
 
-    def values(self, scores: Tensor) -> Tensor:
-        """Predicted scores on the scale of the labels, `(examples,)`; for grades the expected one."""
-        if self.settings.target == "value":
-            return scores.squeeze(-1) * self.settings.step + self.settings.low
-        grades = torch.arange(self.settings.outputs, device=scores.device, dtype=scores.dtype)
-        return scores.softmax(-1) @ (self.settings.low + self.settings.step * grades)
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        return None
 
-    def _soft_grades(self, labels: Tensor) -> Tensor:
+
+class Answers:
+    """The right one of an example's answers: softmax and cross-entropy over the sequences of each example."""
+
+    per: Per = "sequence"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        pass
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+        right = self.right_sequences(sequences)
+        return -log_softmax_within_examples(scores.squeeze(-1), sequences).index_select(0, right).sum()
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """The scores themselves, before the softmax: `(sequences, 1)`."""
+        return scores
+
+    def right_sequences(self, sequences: Sequences) -> Tensor:
+        assert sequences.labels is not None, "without labels no answer is right"
+        counts = torch.bincount(sequences.examples, minlength=sequences.example_count)
+        return counts.cumsum(0) - counts + sequences.labels
+
+
+class Grades:
+    """A score as a soft choice among grades `step` apart from `low` on: cross-entropy with shares of two grades."""
+
+    per: Per = "example"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        self.outputs, self.low, self.step = settings.outputs, settings.low, settings.step
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+        return -(self.soft(labels.to(scores.dtype)) * scores.log_softmax(-1)).sum()
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """The expected score, then the probability of each grade: `(examples, 1 + grades)`."""
+        grades = torch.arange(self.outputs, device=scores.device, dtype=scores.dtype)
+        probabilities = scores.softmax(-1)
+        expected = probabilities @ (self.low + self.step * grades)
+        return torch.cat([expected.unsqueeze(-1), probabilities], dim=-1)
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        return None
+
+    def soft(self, labels: Tensor) -> Tensor:
         """A score between two grades as shares of both: 3.25 on 0 … 5 is 0.75 of grade 3, 0.25 of grade 4."""
-        place = ((labels - self.settings.low) / self.settings.step).clamp(0, self.settings.outputs - 1)
-        grades = torch.arange(self.settings.outputs, device=labels.device, dtype=labels.dtype)
+        place = ((labels - self.low) / self.step).clamp(0, self.outputs - 1)
+        grades = torch.arange(self.outputs, device=labels.device, dtype=labels.dtype)
         return (1 - (place[:, None] - grades).abs()).clamp(min=0)
 
 
-def right_answers(sequences: Sequences) -> Tensor:
-    """The index of the sequence that holds each example's right answer, `(examples,)`; the labels say which it is."""
-    assert sequences.labels is not None, "without labels no answer is right"
-    counts = torch.bincount(sequences.examples, minlength=sequences.example_count)
-    return counts.cumsum(0) - counts + sequences.labels
+class Value:
+    """A score by least squares, in steps of `step` from `low`."""
+
+    per: Per = "example"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        self.low, self.step = settings.low, settings.step
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+        wanted = (labels.to(scores.dtype) - self.low) / self.step
+        return (scores.squeeze(-1) - wanted).square().sum()
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """The score, `(examples, 1)`."""
+        return scores * self.step + self.low
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        return None
 
 
-def _log_softmax_within_examples(scores: Tensor, sequences: Sequences) -> Tensor:
+class Labels:
+    """Any number of labels for each example: a sigmoid and binary cross-entropy for each of `(examples, labels)`."""
+
+    per: Per = "example"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        pass
+
+    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(scores, labels.to(scores.dtype), reduction="sum")
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """The scores themselves, before the sigmoid: `(examples, labels)`."""
+        return scores
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        return None
+
+
+TARGETS: dict[Target, Callable[[HeadSettings], TargetOfHead]] = {
+    "classes": Classes,
+    "answers": Answers,
+    "grades": Grades,
+    "value": Value,
+    "labels": Labels,
+}
+
+
+def log_softmax_within_examples(scores: Tensor, sequences: Sequences) -> Tensor:
     """log softmax of `(sequences,)` over the sequences of each example."""
     highest = scores.new_full((sequences.example_count,), -torch.inf)
     highest = highest.scatter_reduce(0, sequences.examples, scores.detach(), "amax")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from foretext.model.dropout import dropout
+from foretext.model.kernels.dropout import dropout
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import LAYER_NORM_EPSILON, picked
 

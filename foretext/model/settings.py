@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from foretext.batch import Combine, Target
 from foretext.errors import SettingsError
 from foretext.settings import Settings
 
@@ -13,8 +14,6 @@ SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind th
 Backbone = Literal["transformer", "lstm"]
 AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
-Combine = Literal["one", "add", "choose"]
-Target = Literal["class", "grades", "value"]
 Reads = Literal["extract", "mean"]
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
@@ -95,11 +94,11 @@ class HeadSettings(Settings):
 
     combine: Combine = "one"
     """How the sequences of one example meet: one, add or choose."""
-    target: Target = "class"
-    """class: a softmax over classes or answers. grades: a score, as a soft choice among whole grades
-    (Tai et al. 2015). value: a score, by least squares."""
+    target: Target = "classes"
+    """What it learns. classes: a softmax over them. answers: a softmax over the answers of an example. grades: a score,
+    as a soft choice among whole grades (Tai et al. 2015). value: a score, by least squares. labels: a sigmoid each."""
     outputs: int = Field(2, ge=1)
-    """Rows of W_y: classes, grades, or 1."""
+    """Rows of W_y: classes, grades, labels, or 1."""
     low: float = 0.0
     """Grades: the score of the lowest grade. Value: the mean of the training scores."""
     step: float = 1.0
@@ -108,6 +107,14 @@ class HeadSettings(Settings):
     """The state of a sequence that is read: at its extract token, or the mean over all its tokens."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on the state that is read, one mask an example."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _answers_where_one_is_chosen(cls, values: Any) -> Any:
+        """Where sequences are chosen among, answers are what is learned; models of before called both `class`."""
+        if isinstance(values, dict) and values.get("target", "class") == "class":
+            return {**values, "target": "answers" if values.get("combine") == "choose" else "classes"}
+        return values
 
 
 # Sizes by name: what differs from the paper's model. The vocabulary always comes from the tokenizer.

@@ -5,26 +5,24 @@ Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from foretext.model.dropout import dropout
+from foretext.model.kernels.attention import attend
+from foretext.model.kernels.dropout import dropout
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
     from foretext.model.settings import ModelSettings
 
 LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
-WRITTEN_OUT_LENGTH = 256  # tokens; up to here attention written out beats torch's kernel on a CPU (docs/log.md)
-QUERIES_AT_ONCE = 128  # of attention written out; with fewer, its products get too small
 
 
 class Attention(nn.Module):
-    """Causal self-attention: each token's state from those of its own sequence up to itself.
+    """Causal self-attention, softmax(Q Kᵀ / √d) V: each token's state from those of its own sequence up to itself.
 
     In a tree of sequences the same: a token sees those it continues, and none of another branch.
     """
@@ -78,47 +76,6 @@ class KeysAndValues:
 def picked(values: Tensor, at: Tensor | None) -> Tensor:
     """The rows `at` of `values`, or all."""
     return values if at is None else values.index_select(0, at)
-
-
-def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
-    """Causal attention with dropout on its weights; all `(rows, heads, longest_row, width / heads)`.
-
-    `visible` `(rows, longest_row, longest_row)` says what each place sees where that is not all up to itself.
-    torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
-    lengths. They are written out for some queries at a time, since half of the square of all of them is the future.
-    """
-    longest = query.shape[-2]
-    if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):
-        mask = None if visible is None else visible[:, None]
-        return functional.scaled_dot_product_attention(
-            query, key, value, mask, is_causal=mask is None, dropout_p=probability
-        )
-    queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (rows * heads, longest_row, …)
-    if longest <= QUERIES_AT_ONCE or torch.compiler.is_compiling():  # one program for all lengths
-        return _attend(queries, keys, values, probability, visible).view(query.shape)
-    parts = []
-    for first in range(0, longest, QUERIES_AT_ONCE):
-        last = min(longest, first + QUERIES_AT_ONCE)
-        seen = None if visible is None else visible[:, first:last, :last]
-        parts.append(_attend(queries[:, first:last], keys[:, :last], values[:, :last], probability, seen))
-    return torch.cat(parts, dim=1).view(query.shape)
-
-
-def _attend(queries: Tensor, keys: Tensor, values: Tensor, probability: float, visible: Tensor | None) -> Tensor:
-    """`attend` written out, `(rows * heads, length, …)`; the queries are those of the last keys."""
-    asking, asked = queries.shape[1], keys.shape[1]
-    scores = torch.bmm(queries / math.sqrt(queries.shape[2]), keys.transpose(1, 2))
-    if visible is None:
-        first = asked - asking  # whatever comes before all of these queries is seen by all of them
-        unseen = queries.new_full((1, 1, asking, asking), -torch.inf).triu_(1)
-    else:
-        seen_by_all = visible.all(1).all(0)  # of each key; a compiled layer does without, since it cannot look
-        first = 0 if torch.compiler.is_compiling() else int(seen_by_all.byte().argmin())
-        hidden = ~visible[:, None, :, first:]
-        unseen = queries.new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)
-    # What is added is constant, so that no gradient has to pass by it.
-    scores.detach().view(len(unseen), -1, asking, asked)[..., first:] += unseen
-    return torch.bmm(dropout(scores.softmax(-1), probability, True), values)
 
 
 class FeedForward(nn.Module):

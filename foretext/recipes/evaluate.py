@@ -79,8 +79,8 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
             evaluation,
             reading.examples,
             predictions,
+            schema=schema,
             title=f"{settings.model} on {settings.data.name}",
-            names=schema.text,
             settings=settings.model_dump(mode="json"),
         )
         write_report(settings.report, page)

@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Finetuning, FinetuningResult
 from foretext.checkpoints.run_folder import RunFolder
@@ -20,21 +18,19 @@ from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.model.gpt import GPT, transfer
 from foretext.model.settings import HeadSettings
 from foretext.progress import progress
-from foretext.recipes.run import Run, carry_out
+from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
-from foretext.serving.predictor import answer
+from foretext.serving.predictor import outputs
 from foretext.tasks.batching import EpochBatches
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.overview import overview
+from foretext.tasks.schema import TaskSchema
 from foretext.training.objectives import FineTuning
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
 from foretext.training.state import State
-
-GRADES = 5  # steps of a soft scale whose scores are no small whole numbers; STS-B's own number
-MOST_GRADES = 20  # steps of 1 up to this many
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +85,7 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
     train, valid = _encode(source, data)
-    for line in overview(data.train, train, data.valid, valid).lines():
+    for line in overview(data.schema.labels, data.train, train, data.valid, valid).lines():
         log.info(line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
@@ -109,12 +105,11 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
-        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1).score.value},
+        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
         conclude=partial(
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
         ),
         tokenizer=source.tokenizer,
-        task=data.schema,
     )
     return carry_out(run)
 
@@ -148,14 +143,15 @@ def _conclude(
     valid: Sequence[Encoded],
     keep: Literal["best", "last"],
     learning_rate: float,
-) -> Finetuned:
-    """The run with the weights that are kept, which are evaluated."""
+) -> Concluded[Finetuned]:
+    """The run with the weights that are kept, which are evaluated, and the task with what validation teaches."""
     kept = state.update
     if keep == "best" and state.best_update is not None:
         kept = state.best_update
         folder.restore_best(kept, objective)
-    evaluation = _evaluate(objective.model, data, valid)
-    return Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
+    evaluation, schema = _evaluate(objective.model, data, valid)
+    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
+    return Concluded(done, schema)
 
 
 def default_learning_rate(width: int) -> float:
@@ -201,22 +197,25 @@ def _special_tokens_from(source: SavedModel, text: str) -> list[int]:
 def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSettings:
     """The head that fits the task's labels."""
     schema = data.schema
-    common = {"combine": schema.combine, "dropout": settings.classifier_dropout, "reads": settings.points.head_reads}
-    if not schema.graded:
-        outputs = 1 if schema.kind == "choice" else len(schema.classes)
-        return HeadSettings(outputs=outputs, **common)
-    scores = np.array([float(example.label) for example in data.train if example.label is not None])
-    learned = settings.scores or ("grades" if schema.kind == "similarity" else "value")
-    if learned == "value":
-        low, step = float(scores.mean()), float(scores.std()) or 1.0
-        return HeadSettings(target="value", outputs=1, low=low, step=step, **common)
-    low, high = float(np.floor(scores.min())), float(np.ceil(scores.max()))
-    steps = round(high - low) if 2 <= high - low <= MOST_GRADES else GRADES
-    return HeadSettings(target="grades", outputs=steps + 1, low=low, step=(high - low) / steps, **common)
+    labels = [example.label for example in data.train if example.label is not None]
+    output = schema.labels.output(labels, settings.scores or schema.task_kind.scale)
+    return HeadSettings(
+        combine=schema.task_kind.combine,
+        reads=settings.points.head_reads,
+        dropout=settings.classifier_dropout,
+        **output._asdict(),
+    )
 
 
-def _evaluate(model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int) -> Evaluation:
-    return score_examples(data.valid, answer(model, data.schema, valid), schema=data.schema, **options)
+def _evaluate(
+    model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int
+) -> tuple[Evaluation, TaskSchema]:
+    """How good the answers for validation are, and the schema with what they teach of how to answer."""
+    found = outputs(model, valid)
+    truth = [example.label for example in data.valid if example.label is not None]
+    schema = data.schema.learned(data.schema.labels.fitted(found, truth))
+    predictions = schema.labels.predictions(found, valid)
+    return score_examples(data.valid, predictions, schema=schema, **options), schema
 
 
 def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, plan: Plan) -> Finetuning:

@@ -14,7 +14,7 @@ from foretext.errors import DataError, SettingsError
 from foretext.progress import Progress, progress
 from foretext.recipes.settings.predict import PredictSettings
 from foretext.serving.int8_report import compare, require
-from foretext.serving.predictor import Prediction, Predictor
+from foretext.serving.predictor import Predictor
 from foretext.tasks.examples import Example
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
@@ -23,8 +23,6 @@ from foretext.tasks.files.writing import write_rows
 from foretext.tasks.reading import read_labelled, unlabelled
 
 log = logging.getLogger(__name__)
-
-DIGITS = 6  # of a probability in a file: what float32 can tell
 
 
 @dataclass(frozen=True)
@@ -94,18 +92,10 @@ def _answered(
 
     for prediction in predictor.stream(examples(), tokens_per_batch=tokens_per_batch):
         row = waiting.popleft()
-        answer = _cells(prediction)
+        probabilities = list((prediction.probabilities or {}).values())
+        answer = predictor.schema.labels.columns(prediction.label, probabilities)
         taken = sorted(answer.keys() & row.values.keys())
         if taken:
             raise DataError(f"{source} has a column {taken[0]!r} already; rename it, or predictions would overwrite it")
         bar.advance(1)
         yield {**row.values, **answer}
-
-
-def _cells(prediction: Prediction) -> dict[str, Any]:
-    if prediction.probabilities is None:
-        return {"prediction": round(float(prediction.label), DIGITS)}
-    rounded = {key: round(value, DIGITS) for key, value in prediction.probabilities.items()}
-    if isinstance(prediction.label, str):
-        return {"prediction": prediction.label, **{f"probability_{name}": value for name, value in rounded.items()}}
-    return {"prediction": prediction.label, "probabilities": list(rounded.values())}

@@ -21,7 +21,7 @@ from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
-from foretext.recipes.run import Run, carry_out
+from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.objectives import LanguageModelling
@@ -170,10 +170,10 @@ def _record(settings: PretrainSettings, corpus: Corpus, source: SavedModel | Non
     )
 
 
-def _conclude(model: GPT, folder: RunFolder, state: State) -> Pretrained:
+def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrained]:
     """The run as its last validation found it."""
     scores: dict[str, Any] = next((line for line in reversed(folder.metrics()) if "valid_loss" in line), {})
-    return Pretrained(
+    done = Pretrained(
         folder=folder.path,
         parameters=model.parameter_count(),
         updates=state.update,
@@ -182,3 +182,4 @@ def _conclude(model: GPT, folder: RunFolder, state: State) -> Pretrained:
         valid_loss=scores.get("valid_loss"),
         valid_perplexity=scores.get("valid_perplexity"),
     )
+    return Concluded(done)

@@ -42,6 +42,14 @@ class HasResult(Protocol):
 Outcome = TypeVar("Outcome", bound=HasResult)
 
 
+@dataclass(frozen=True)
+class Concluded(Generic[Outcome]):
+    """What a recipe gives when its run has ended, and the task that the model has learned, if one."""
+
+    outcome: Outcome
+    task: TaskSchema | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run(Generic[Outcome]):
     """What is to be run. Nothing of it has touched the disk, or a device, yet."""
@@ -54,9 +62,8 @@ class Run(Generic[Outcome]):
     plan: Plan
     batch_at: BatchAt
     validate: Validate | None
-    conclude: Callable[[RunFolder, State], Outcome]  # after the last update: chooses weights, scores them
+    conclude: Callable[[RunFolder, State], Concluded[Outcome]]  # after the last update: chooses weights, scores them
     tokenizer: Tokenizer
-    task: TaskSchema | None = None
 
 
 def carry_out(run: Run[Outcome]) -> Outcome:
@@ -71,10 +78,10 @@ def carry_out(run: Run[Outcome]) -> Outcome:
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
     record = _with_departures(run, engine)
     state = _trainer(run, engine, folder).run()
-    outcome = run.conclude(folder, state)
+    concluded = run.conclude(folder, state)
     if engine.rank == 0:
-        _save(run, replace(record, result=outcome.result()), folder)
-    return outcome
+        _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
+    return concluded.outcome
 
 
 def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetuning:
@@ -100,9 +107,9 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
     )
 
 
-def _save(run: Run[Outcome], record: Pretraining | Finetuning, folder: RunFolder) -> None:
+def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None, folder: RunFolder) -> None:
     """Writes the model with its history, and the page."""
-    saved = SavedModel(run.objective.model, run.tokenizer, run.task, run.history.after(record))
+    saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
     save_model(folder.path, saved)
     page = training_report(
         folder.metrics(),

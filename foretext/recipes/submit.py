@@ -107,7 +107,7 @@ def _wanted(task: Task) -> list[tuple[Task, str, str]]:
 
 def _check_same_task(schema: TaskSchema, task: Task, file: str, run: str) -> None:
     words = GLUE.get(file, ())
-    if (schema.kind, schema.text, set(schema.classes)) != (task.kind, task.text, set(words)):
+    if schema.identity != TaskSchema(kind=task.kind, text=task.text, classes=words).identity:
         raise SettingsError(
             f"{run} was fine-tuned for {_in_words(schema.kind, schema.text, schema.classes)}; {task.name} is "
             f"{_in_words(task.kind, task.text, words)}. `foretext finetune MODEL --task {task.name} --out RUN` makes a "
@@ -127,17 +127,17 @@ def _write(predictor: Predictor, examples: Sequence[Example], file: Path) -> Ans
             labels.append(prediction.label)
             bar.advance(1)
     if file.name == STORY_CLOZE:
-        rows = [f"{name},{int(label) + 1}" for name, label in zip(ids, labels, strict=True)]
+        rows = [f"{name},{int(str(label)) + 1}" for name, label in zip(ids, labels, strict=True)]
         write_text(file, "\n".join(["InputStoryid,AnswerRightEnding", *rows, ""]))
         return Answers(file, len(rows))
-    clipped = [label for label in labels if not isinstance(label, str) and not LOWEST <= label <= HIGHEST]
-    rows = [f"{name}\t{_word(label)}" for name, label in zip(ids, labels, strict=True)]
+    words, clipped = list(map(str, labels)), 0
+    if not GLUE[file.name]:
+        scores = predictor.schema.labels.numbers(labels)
+        allowed = scores.clip(LOWEST, HIGHEST)
+        words, clipped = [f"{score:.{DIGITS}f}" for score in allowed], int((scores != allowed).sum())
+    rows = [f"{name}\t{word}" for name, word in zip(ids, words, strict=True)]
     write_text(file, "\n".join(["index\tprediction", *rows, ""]))
-    return Answers(file, len(rows), len(clipped))
-
-
-def _word(label: Label) -> str:
-    return label if isinstance(label, str) else f"{min(max(label, LOWEST), HIGHEST):.{DIGITS}f}"
+    return Answers(file, len(rows), clipped)
 
 
 def _numbers(examples: Sequence[Example], file: Path) -> list[str]:

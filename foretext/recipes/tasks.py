@@ -70,12 +70,11 @@ def _cell(task: Task, root: Path | None, split: str) -> str:
 
 
 def _in_full(task: Task, root: Path | None) -> list[str]:
-    inputs = [*task.text, "answers"] if task.kind == "choice" else list(task.text)
     glue = f"; GLUE takes {' and '.join(task.glue)}" if task.glue else ""
     paper = "; one of the paper's twelve" if task.paper else ""
     lines = [
         f"{task.name}: {task.kind}, scored by {task.metric}{glue}{paper}",
-        f"  reads        {', '.join(inputs)}",
+        f"  reads        {', '.join(task.inputs)}",
         f"  publication  {task.source}",
         f"  source       {task.url}",
         f"  licence      {task.licence} (as generally known)",

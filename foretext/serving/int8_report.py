@@ -12,9 +12,10 @@ from foretext.checkpoints.tensors import read_json
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.files import write_json
-from foretext.model.packed import int8_product
+from foretext.model.kernels.linear import int8_product
 from foretext.serving.predictor import Predictor
 from foretext.tasks.examples import Example
+from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.predictions import Predictions
 from foretext.text_table import text_table
 
@@ -38,19 +39,20 @@ class Int8Report:
     difference: float | None
 
     @classmethod
-    def of(cls, weights: str, bits: int, data: Path, scored: dict[str, tuple[Evaluation, Predictions]]) -> Int8Report:
+    def of(
+        cls, weights: str, bits: int, data: Path, labels: LabelForm, scored: dict[str, tuple[Evaluation, Predictions]]
+    ) -> Int8Report:
         """The report of what fp32 and int8 said of the examples of `data`; `scored` is by precision."""
         (exact, said), (quick, also) = scored["fp32"], scored["int8"]
-        pairs = list(zip(said.labels, also.labels, strict=True))
-        graded = said.probabilities is None
+        agreement, difference = labels.agreement(said.labels, also.labels)
         return cls(
             weights=weights,
             activation_bits=bits,
             data=data.name,
-            count=len(pairs),
+            count=len(said),
             metrics={name: (one.value, quick.metrics[name].value) for name, one in exact.metrics.items()},
-            agreement=None if graded else sum(one == other for one, other in pairs) / len(pairs),
-            difference=sum(abs(float(a) - float(b)) for a, b in pairs) / len(pairs) if graded else None,
+            agreement=agreement,
+            difference=difference,
         )
 
     def lines(self) -> list[str]:
@@ -76,7 +78,7 @@ def compare(saved: SavedModel, quick: Predictor, examples: Sequence[Example], da
     for predictor in (exact, quick):
         said = predictor.answer_all(examples)
         scored[predictor.precision] = (score_examples(examples, said, schema=predictor.schema, resamples=0), said)
-    report = Int8Report.of(saved.fingerprint, activation_bits(), data, scored)
+    report = Int8Report.of(saved.fingerprint, activation_bits(), data, quick.schema.labels, scored)
     if saved.folder is not None:
         write_json(saved.folder / NAME, report.to_json())
     return report

@@ -7,30 +7,30 @@ of fp32, where torch chooses among kernels by the size of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, ModelError
+from foretext.model.answering import for_answering
 from foretext.model.devices import find_device, find_precision
 from foretext.model.gpt import GPT
-from foretext.model.packed import packed
+from foretext.model.heads import Per
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
-from foretext.tasks.examples import Encoded, Example
-from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
+from foretext.tasks.examples import Encoded, Example, Label
+from foretext.tasks.labels.form import Outputs
+from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
 
-Array = npt.NDArray[np.float64]
 CPU_TOKENS_PER_BATCH = 1_024  # more, and a CPU waits for memory: int8 answers a quarter slower with 2,048 (docs/log.md)
 CHUNK = 4_096  # examples sorted by length together while streaming
 REMEMBERED = 16_384  # answers kept for examples that come again: some 20 MB where these are sentences
@@ -41,11 +41,11 @@ Key = tuple[tuple[int, ...], ...]  # all that the model reads of an example
 class Prediction:
     """What the model says of one example.
 
-    `label` is a class, a score, or the index of the chosen answer. `probabilities` are keyed by class, or by the
-    index of the answer; None for scores.
+    `label` is a class, several, a score, or the index of the chosen answer. `probabilities` are keyed by class, or by
+    the index of the answer; None for scores.
     """
 
-    label: str | float
+    label: Label
     probabilities: dict[str | int, float] | None = None
 
 
@@ -58,7 +58,7 @@ class Predictor:
     saved: SavedModel
     precision: str = "fp32"
     remembered: int = REMEMBERED
-    seen: dict[Key, Array] = field(default_factory=dict, repr=False, compare=False)
+    seen: dict[Key, Outputs] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(
@@ -88,7 +88,7 @@ class Predictor:
         chosen = find_precision(precision, found)
         if precision == "auto" and saved.gpt.settings.backbone != "transformer":
             chosen = "fp32"
-        gpt = packed(saved.gpt.to(found).eval(), chosen)
+        gpt = for_answering(saved.gpt.to(found).eval(), chosen)
         return cls(gpt, saved.task, replace(saved, gpt=gpt), chosen, remembered)
 
     def predict(self, examples: Iterable[Any]) -> list[Prediction]:
@@ -118,13 +118,13 @@ class Predictor:
         new = {key: item for key, item in zip(keys, encoded, strict=True) if key not in self.seen}
         if bar is not None:
             bar.advance(len(encoded) - len(new))
-        scores = outputs(self.gpt, self.schema, list(new.values()), tokens_per_batch=tokens_per_batch, bar=bar)
+        scores = outputs(self.gpt, list(new.values()), tokens_per_batch=tokens_per_batch, bar=bar)
         found = dict(zip(new, scores, strict=True))
         answers = [found[key] if key in found else self.seen[key] for key in keys]
         self._remember(found)
-        return _as_predictions(answers, self.schema)
+        return self.schema.labels.predictions(answers, encoded)
 
-    def _remember(self, found: Mapping[Key, Array]) -> None:
+    def _remember(self, found: Mapping[Key, Outputs]) -> None:
         """Keeps the newest answers, the oldest go."""
         self.seen.update(found)
         for key in list(islice(self.seen, max(0, len(self.seen) - self.remembered))):
@@ -136,51 +136,36 @@ def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> 
     return Predictor.load(name, device=device, precision=precision)
 
 
-def answer(
-    gpt: GPT,
-    schema: TaskSchema,
-    encoded: Sequence[Encoded],
-    *,
-    tokens_per_batch: int = 0,
-    bar: Progress | None = None,
-) -> Predictions:
-    """What `gpt` says of the examples, in their order."""
-    return _as_predictions(outputs(gpt, schema, encoded, tokens_per_batch=tokens_per_batch, bar=bar), schema)
-
-
 def outputs(
     gpt: GPT,
-    schema: TaskSchema,
     encoded: Sequence[Encoded],
     *,
     tokens_per_batch: int = 0,
     bar: Progress | None = None,
-) -> list[Array]:
-    """The numbers behind each answer: a score a class or answer, or the value; batches are sorted by length inside.
+) -> list[Outputs]:
+    """The numbers behind each answer, as the head decodes them, `(rows, outputs)` an example; sorted by length inside.
 
     With `tokens_per_batch` 0 they have the size that suits the device.
     """
     assert gpt.head is not None, "a model without a head gives no answers"
     most = CPU_TOKENS_PER_BATCH if gpt.embedding.device.type == "cpu" else TOKENS_PER_BATCH
-    found: list[Array] = [np.empty(0)] * len(encoded)
+    found: list[Outputs] = [np.empty(0)] * len(encoded)
     with gpt.evaluating(), torch.inference_mode():
         for indices, batch in length_sorted(encoded, tokens_per_batch or most):
-            scores = gpt.read(gpt.sequences(batch))
-            values = gpt.head.values(scores) if schema.graded else scores
-            counts = [len(encoded[index].sequences) for index in indices] if schema.kind == "choice" else None
-            for index, output in zip(indices, _by_example(values, counts), strict=True):
+            rows = gpt.head.decode(gpt.read(gpt.sequences(batch))).double().cpu().numpy()
+            counts = [ROWS[gpt.head.per](encoded[index]) for index in indices]
+            for index, output in zip(indices, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
                 found[index] = output
             if bar is not None:
                 bar.advance(len(indices))
     return found
 
 
-def _as_predictions(answers: Sequence[Array], schema: TaskSchema) -> Predictions:
-    if schema.graded:
-        return of_scores(np.array(answers, dtype=np.float64))
-    if schema.kind == "choice":
-        return of_answers(answers)
-    return of_classes(_softmax(np.stack(answers)), schema.classes)
+# How many rows of the head's outputs an example has.
+ROWS: dict[Per, Callable[[Encoded], int]] = {
+    "example": lambda encoded: 1,
+    "sequence": lambda encoded: len(encoded.sequences),
+}
 
 
 def _key(encoded: Encoded) -> Key:
@@ -199,11 +184,11 @@ def as_example(value: Any, schema: TaskSchema) -> Example:
         return _from_columns(value, schema)
     fields = [value] if isinstance(value, str) else list(value)
     answers: tuple[str, ...] = ()
-    if schema.kind == "choice":
+    if schema.task_kind.has_answers:
         answers = tuple(fields.pop()) if fields and not isinstance(fields[-1], str) else ()
     if len(fields) != len(schema.text) or not all(isinstance(text, str) for text in fields):
         raise DataError(f"{schema.kind} takes {len(schema.text)} texts ({', '.join(schema.text)}); given: {value!r}")
-    if schema.kind == "choice" and not answers:
+    if schema.task_kind.has_answers and not answers:
         raise DataError(f"a choice needs its list of answers behind the texts; given: {value!r}")
     return Example(texts=tuple(fields), choices=answers)
 
@@ -217,18 +202,6 @@ def _from_columns(row: Mapping[str, Any], schema: TaskSchema) -> Example:
     if len(choices) == 1 and not isinstance(choices[0], str):
         choices = list(choices[0])
     return Example(texts=tuple(str(row[name]) for name in schema.text), choices=tuple(map(str, choices)))
-
-
-def _by_example(values: torch.Tensor, counts: list[int] | None) -> list[Array]:
-    """One array an example: its row, or for choice the scores of its answers."""
-    array = values.double().cpu().numpy()
-    return list(array) if counts is None else np.split(array, np.cumsum(counts)[:-1])
-
-
-def _softmax(scores: Array) -> Array:
-    powers: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
-    normalized: Array = powers / powers.sum(axis=1, keepdims=True)
-    return normalized
 
 
 def _one_by_one(predictions: Predictions) -> Iterator[Prediction]:

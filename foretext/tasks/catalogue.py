@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from foretext.errors import UnknownName
 from foretext.tasks.further_tasks import FURTHER_TASKS, GLUE_PAGE
+from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.published import race, story_cloze
 from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.splits import Files
@@ -232,7 +233,7 @@ STS_B = Task(
     "STS-B",
     "similarity",
     "pearson",
-    TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "score", id="index"),), graded=True),
+    TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "score", id="index"),), labels=ScoreLabels()),
     _GLUE_FILES,
     ("sentence1", "sentence2"),
     source="Cer et al. 2017",

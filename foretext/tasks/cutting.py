@@ -17,8 +17,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from foretext.errors import SettingsError
-from foretext.tasks.examples import Kind
-from foretext.tasks.transforms import Ids, special_count
+from foretext.tasks.transforms import Ids
 
 Cutting = Literal["fill", "equal"]
 
@@ -36,21 +35,21 @@ def limits(lengths: Sequence[int], room: int, rule: Cutting) -> list[int]:
 
 
 def cut(
-    kind: Kind, fields: Sequence[Ids], answers: Sequence[Ids], *, context: int, rule: Cutting
+    fields: Sequence[Ids], answers: Sequence[Ids], *, context: int, special_tokens: int, rule: Cutting
 ) -> tuple[list[Ids], list[Ids], int]:
-    """The fields and answers as far as they fit, and how many tokens were cut from them.
+    """The fields and answers as far as they fit beside the special tokens, and how many tokens were cut from them.
 
     Raises:
         SettingsError: the context has no room for one token of each field.
     """
     lengths = [len(field) for field in fields]
-    if kind == "choice":
+    if answers:
         lengths.append(max(map(len, answers)))
-    room = context - special_count(kind, len(fields))
+    room = context - special_tokens
     if room < len(lengths):
         raise SettingsError(
             f"context {context} is too short: {len(lengths)} fields and their special tokens need "
-            f"{context - room + len(lengths)} at least"
+            f"{special_tokens + len(lengths)} at least"
         )
     most = limits(lengths, room, rule)
     kept = [field[:limit] for field, limit in zip(fields, most, strict=False)]

@@ -10,7 +10,7 @@ from foretext.progress import Progress
 from foretext.tasks.cutting import cut
 from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.schema import TaskSchema
-from foretext.tasks.transforms import Marks, transform
+from foretext.tasks.transforms import Marks
 
 CHUNK = 2_048  # examples tokenised together: equal texts in a chunk (a premise with three hypotheses) are encoded once
 
@@ -42,19 +42,19 @@ def encode_stream(
     examples: Iterable[Example], schema: TaskSchema, tokenizer: Encoder, context: int
 ) -> Iterator[Encoded]:
     """The same as `encode`, one at a time with bounded memory."""
-    source = iter(examples)
+    source, kind, labels = iter(examples), schema.task_kind, schema.labels
     while chunk := list(islice(source, CHUNK)):
         ids = _ids_of_texts(chunk, tokenizer)
         for example in chunk:
             fields, answers, lost = cut(
-                schema.kind,
                 [ids[text] for text in example.texts],
                 [ids[text] for text in example.choices],
                 context=context,
+                special_tokens=kind.special_tokens(len(example.texts)),
                 rule=schema.cutting,
             )
-            label = None if example.label is None else schema.target(example.label)
-            yield Encoded(transform(schema.kind, fields, answers, tokenizer), label, lost)
+            label = None if example.label is None else labels.target(example.label)
+            yield Encoded(kind.transform(fields, answers, tokenizer), label, lost)
 
 
 def _ids_of_texts(examples: Sequence[Example], tokenizer: Encoder) -> dict[str, list[int]]:

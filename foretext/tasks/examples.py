@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-from foretext.errors import UnknownName
-
-Kind = Literal["classification", "entailment", "similarity", "choice", "regression"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-
-Label = str | float
+Label = str | float | tuple[str, ...]
+Learned = int | float | tuple[float, ...]  # a label as the model learns it
 AnswerRule = Literal["index0", "index1", "letter", "text"]  # how a label cell names the right answer
 
 
@@ -19,7 +15,8 @@ class Example:
     """One labelled (or not yet labelled) row.
 
     `texts` are the fields in the order the model reads them; `choices` the answers of a multiple choice, else empty.
-    `label` is the name of a class, a score, or for multiple choice the index of the right answer from 0. `where` is
+    `label` is the name of a class, several names, a score, or for multiple choice the index of the right answer from 0.
+    `where` is
     the place it was read from, `file:line`, for messages; `id` what the publisher of the data calls it, if anything.
     """
 
@@ -40,22 +37,10 @@ class Encoded:
     """An example as the model reads it.
 
     `sequences` holds one list of ids in classification, entailment and regression, two in similarity, one for each
-    answer in multiple choice. `label` is the index of the class or of the answer, or the score. `cut` is how many
-    tokens of its fields did not fit into the context.
+    answer in multiple choice. `label` is the index of the class or of the answer, the score, or a number for each
+    class. `cut` is how many tokens of its fields did not fit into the context.
     """
 
     sequences: list[list[int]]
-    label: int | float | None = None
+    label: Learned | None = None
     cut: int = 0
-
-
-def check_kind(kind: str) -> Kind:
-    """`kind` as one of the known kinds of task.
-
-    Raises:
-        UnknownName: it is none of them.
-    """
-    for known in KINDS:
-        if kind == known:
-            return known
-    raise UnknownName("kind of task", kind, KINDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from foretext.tasks.labels.answers import AnswerLabels
+from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.published import copa, dpr, dream, openbookqa, trec
 from foretext.tasks.published.by_class import ByClassReader
 from foretext.tasks.published.columns import Layout, TableReader
@@ -78,7 +80,7 @@ SICK_R = Task(
     "SICK-R",
     "similarity",
     "pearson",
-    TableReader(_SICK_FILES, _SICK_LAYOUTS["relatedness_score"], graded=True),
+    TableReader(_SICK_FILES, _SICK_LAYOUTS["relatedness_score"], labels=ScoreLabels()),
     _SICK_FILES,
     ("sentence_A", "sentence_B"),
     source="Marelli et al. 2014",
@@ -182,7 +184,7 @@ SWAG = Task(
     TableReader(
         _SWAG_FILES,
         (Layout(("sent1", "sent2"), "label", answers=tuple(f"ending{number}" for number in range(4)), id="video-id"),),
-        answers="index0",
+        labels=AnswerLabels("index0"),
     ),
     _SWAG_FILES,
     ("sent1", "sent2"),

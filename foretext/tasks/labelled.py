@@ -16,10 +16,12 @@ from foretext.errors import SettingsError
 from foretext.settings import Settings
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.cutting import Cutting
-from foretext.tasks.examples import AnswerRule, Example, Kind
+from foretext.tasks.examples import AnswerRule, Example
 from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
-from foretext.tasks.reading import LabelType, Reading, read_examples, read_labelled
+from foretext.tasks.kinds import Kind
+from foretext.tasks.labels.form import LabelOptions, LabelType
+from foretext.tasks.reading import Reading, read_examples, read_labelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
@@ -53,7 +55,7 @@ class LabelledDataSettings(Settings):
     task: str | None = None
     """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
     kind: Kind | None = None
-    """classification, entailment, similarity, choice or regression."""
+    """What is asked of a text: the kind of task."""
     text: tuple[str, ...] = ()
     """Column of a text; give it once for each text, in order. Not given: guessed, and said."""
     choices: tuple[str, ...] = ()
@@ -66,8 +68,12 @@ class LabelledDataSettings(Settings):
     """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
     positive: str | None = None
     """Which of two classes is the positive one."""
+    order: tuple[str, ...] = ()
+    """Ordinal: the classes from the lowest to the highest, with commas between or one by one. Not given: numbers by
+    size, or as known words such as low, medium, high stand; it is said."""
     metric: str | None = None
-    """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores."""
+    """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores, quadratic
+    weighted kappa for classes in an order."""
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
     short field leaves goes to the longer ones."""
@@ -76,6 +82,11 @@ class LabelledDataSettings(Settings):
     train_rows: int = Field(0, ge=0)
     """Train on so many examples, drawn by the seed; 0 means all."""
     file: FileSettings = FileSettings()
+
+    def label_options(self) -> LabelOptions:
+        """What is said of the labels."""
+        order = tuple(name.strip() for names in self.order for name in names.split(",") if name.strip())
+        return LabelOptions(labels=self.labels, answer_labels=self.answer_labels, positive=self.positive, order=order)
 
 
 @dataclass(frozen=True)
@@ -143,7 +154,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     return LabelledData(schema, train.examples, valid)
 
 
-def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> LabelledData:
+def _from_files(settings: LabelledDataSettings, path: Path, kind: str) -> LabelledData:
     options = settings.file.options()
     reading = read_examples(
         path,
@@ -151,9 +162,7 @@ def _from_files(settings: LabelledDataSettings, path: Path, kind: Kind) -> Label
         text=settings.text,
         choices=settings.choices,
         label=settings.label,
-        labels=settings.labels,
-        answer_labels=settings.answer_labels,
-        positive=settings.positive,
+        labels=settings.label_options(),
         metric=settings.metric,
         options=options,
     )
@@ -174,7 +183,7 @@ def _say(reading: Reading) -> None:
 def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: int) -> LabelledData:
     if data.valid:
         return data
-    train, valid = stratified_split(data.train, share=settings.validation, seed=seed)
+    train, valid = stratified_split(data.train, data.schema.labels, share=settings.validation, seed=seed)
     log.info(
         "no --valid: %s of the %s examples are held out for validation, each class in proportion (seed %d)",
         f"{len(valid):,}",

@@ -7,37 +7,35 @@ one side is constant or there are fewer than two examples, F1 when the class is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from foretext.errors import SettingsError, UnknownName
-from foretext.tasks.schema import TaskSchema
-
-Labels = npt.NDArray[np.generic]
-Metric = Callable[[Labels, Labels], float]
+Numbers = npt.NDArray[Any]  # (examples,): indices of classes or answers, or scores
+Metric = Callable[[Numbers, Numbers], float]
 
 
-def accuracy(truth: Labels, predicted: Labels) -> float:
+def accuracy(truth: Numbers, predicted: Numbers) -> float:
     """Share of labels that are right."""
     return float(np.mean(truth == predicted))
 
 
-def f1(truth: Labels, predicted: Labels) -> float:
+def f1(truth: Numbers, predicted: Numbers) -> float:
     """F1 of the positive class, which is class 1."""
     from sklearn.metrics import f1_score
 
     return float(f1_score(truth == 1, predicted == 1, zero_division=0))
 
 
-def f1_macro(truth: Labels, predicted: Labels) -> float:
+def f1_macro(truth: Numbers, predicted: Numbers) -> float:
     """Mean of the F1 of each class that is true or predicted anywhere."""
     from sklearn.metrics import f1_score
 
     return float(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
-def matthews(truth: Labels, predicted: Labels) -> float:
+def matthews(truth: Numbers, predicted: Numbers) -> float:
     """Matthews correlation, for any number of classes; 0 where one side is constant."""
     if len(np.unique(truth)) < 2 or len(np.unique(predicted)) < 2:
         return 0.0
@@ -46,7 +44,7 @@ def matthews(truth: Labels, predicted: Labels) -> float:
     return float(matthews_corrcoef(truth, predicted))
 
 
-def pearson(truth: Labels, predicted: Labels) -> float:
+def pearson(truth: Numbers, predicted: Numbers) -> float:
     """Pearson's linear correlation; 0 where one side is constant."""
     if _constant(truth) or _constant(predicted):
         return 0.0
@@ -55,13 +53,23 @@ def pearson(truth: Labels, predicted: Labels) -> float:
     return float(pearsonr(truth, predicted).statistic)
 
 
-def spearman(truth: Labels, predicted: Labels) -> float:
+def spearman(truth: Numbers, predicted: Numbers) -> float:
     """Spearman's correlation of ranks, ties sharing their mean rank; 0 where one side is constant."""
     if _constant(truth) or _constant(predicted):
         return 0.0
     from scipy.stats import spearmanr
 
     return float(spearmanr(truth, predicted).statistic)
+
+
+def quadratic_kappa(truth: Numbers, predicted: Numbers) -> float:
+    """Agreement beyond chance on places in an order, a miss counting by the square of its distance; at most 1.
+
+    0 where both sides are one and the same class. Source: Cohen 1968, "Weighted kappa", with quadratic weights.
+    """
+    true, said = truth.astype(np.float64), predicted.astype(np.float64)
+    by_chance = true.var() + said.var() + (true.mean() - said.mean()) ** 2  # of two drawn apart from each other
+    return 1 - float(np.mean((true - said) ** 2) / by_chance) if by_chance else 0.0
 
 
 METRICS: dict[str, Metric] = {
@@ -71,35 +79,11 @@ METRICS: dict[str, Metric] = {
     "matthews": matthews,
     "pearson": pearson,
     "spearman": spearman,
+    "quadratic_kappa": quadratic_kappa,
 }
 
 
-def metrics_for(schema: TaskSchema) -> list[str]:
-    """Names of the metrics that fit the task's labels, the one that decides first.
-
-    Raises:
-        UnknownName: the schema's metric is in no table.
-        SettingsError: it does not fit the labels.
-    """
-    if schema.graded:
-        names = ["pearson", "spearman"]
-    elif schema.kind == "choice":
-        names = ["accuracy"]
-    elif len(schema.classes) == 2:
-        names = ["accuracy", "f1", "f1_macro", "matthews"]
-    else:
-        names = ["accuracy", "f1_macro", "matthews"]
-    if schema.metric is None:
-        return names
-    if schema.metric not in METRICS:
-        raise UnknownName("metric", schema.metric, METRICS)
-    if schema.metric not in names:
-        labels = "scores" if schema.graded else "answers" if schema.kind == "choice" else "these classes"
-        raise SettingsError(f"the metric {schema.metric} does not fit {labels}; those that do: {', '.join(names)}")
-    return [schema.metric, *(name for name in names if name != schema.metric)]
-
-
-def _constant(values: Labels) -> bool:
+def _constant(values: Numbers) -> bool:
     """Whether all values are one, so far as floating point can tell."""
     numbers = values.astype(np.float64)
     return len(numbers) < 2 or bool(np.ptp(numbers) <= 1e-12 * max(1.0, float(np.abs(numbers).max())))

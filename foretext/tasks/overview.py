@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.files.problems import counted
+from foretext.tasks.labels.form import LabelForm
 
 LISTED = 20  # classes that are listed by name
-BARS = 5  # ranges that scores are counted in
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class Part:
     contradictions: int  # rows whose question also stands there with another label
 
     @classmethod
-    def of(cls, examples: Sequence[Example], encoded: Sequence[Encoded]) -> Part:
+    def of(cls, examples: Sequence[Example], encoded: Sequence[Encoded], form: LabelForm) -> Part:
         cuts = [item.cut for item in encoded if item.cut]
         labels: dict[object, set[object]] = defaultdict(set)
         for example in examples:
             labels[example.content].add(example.label)
         return cls(
             rows=len(examples),
-            labels=_balance(examples),
+            labels=form.balance([example.label for example in examples if example.label is not None]),
             lengths=_lengths(encoded),
             cut_rows=len(cuts),
             cut_tokens=sum(cuts),
@@ -103,34 +102,19 @@ class Overview:
 
 
 def overview(
+    form: LabelForm,
     train: Sequence[Example],
     train_encoded: Sequence[Encoded],
     valid: Sequence[Example] = (),
     valid_encoded: Sequence[Encoded] = (),
 ) -> Overview:
-    """What stands in the examples, and in the same examples encoded."""
+    """What stands in the examples, whose labels are of `form`, and in the same examples encoded."""
     known = {example.content for example in train}
     return Overview(
-        train=Part.of(train, train_encoded),
-        valid=Part.of(valid, valid_encoded) if valid else None,
+        train=Part.of(train, train_encoded, form),
+        valid=Part.of(valid, valid_encoded, form) if valid else None,
         shared=sum(example.content in known for example in valid),
     )
-
-
-def _balance(examples: Sequence[Example]) -> dict[str, int]:
-    """Rows of each class, commonest first; of each right answer, in order; or in each of five ranges of scores."""
-    labels = [example.label for example in examples if example.label is not None]
-    if any(isinstance(label, float) for label in labels):
-        counts, edges = np.histogram(np.array(labels, dtype=np.float64), bins=BARS)
-        ranges = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-        return dict(zip(ranges, map(int, counts), strict=True))
-    if examples and examples[0].choices:
-        return {f"answer {label + 1}": count for label, count in sorted(Counter(map(_index, labels)).items())}
-    return {str(label): count for label, count in Counter(labels).most_common()}
-
-
-def _index(label: str | float) -> int:
-    return int(label)
 
 
 def _lengths(encoded: Sequence[Encoded]) -> Lengths:

@@ -15,20 +15,46 @@ from foretext.tasks.examples import Label
 class Predictions:
     """One label for each example and, where there is something to choose among, the probabilities behind it.
 
-    A label is a class, a score, or for choice the index of the answer from 0. `probabilities` has a row an example: a
-    value a class in the order of `classes`, or for choice a value an answer.
+    A label is a class, several, a score, or for choice the index of the answer from 0. `probabilities` has a row an
+    example: a value a class in the order of `classes`, or for choice a value an answer. `confidences` are the
+    probabilities of the labels themselves, where one of several is chosen.
     """
 
     labels: tuple[Label, ...]
     probabilities: tuple[tuple[float, ...], ...] | None = None
     classes: tuple[str, ...] = ()
+    confidences: tuple[float, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def confidence(self, index: int) -> float | None:
-        """The probability of what was predicted for example `index`, or None without probabilities."""
-        return None if self.probabilities is None else max(self.probabilities[index])
+        """The probability of what was predicted for example `index`, or None where there is none."""
+        return None if self.confidences is None else self.confidences[index]
+
+
+def softmax(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The softmax over the last axis: `(examples, classes)`, or `(answers,)` of one example."""
+    powers: npt.NDArray[np.float64] = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    normalized: npt.NDArray[np.float64] = powers / powers.sum(axis=-1, keepdims=True)
+    return normalized
+
+
+def sigmoid(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The logistic function of each score."""
+    return 0.5 * (1.0 + np.tanh(0.5 * scores))
+
+
+def of_sets(probabilities: npt.NDArray[np.float64], classes: Sequence[str], thresholds: Sequence[float]) -> Predictions:
+    """Of each example the classes that are as probable as their threshold, from `(examples, classes)`."""
+    said = probabilities >= np.asarray(thresholds)
+    return Predictions(
+        labels=tuple(
+            tuple(sorted(name for name, is_said in zip(classes, row, strict=True) if is_said)) for row in said
+        ),
+        probabilities=tuple(tuple(map(float, row)) for row in probabilities),
+        classes=tuple(classes),
+    )
 
 
 def of_classes(probabilities: npt.NDArray[np.float64], classes: Sequence[str]) -> Predictions:
@@ -38,15 +64,17 @@ def of_classes(probabilities: npt.NDArray[np.float64], classes: Sequence[str]) -
         labels=tuple(classes[k] for k in best),
         probabilities=tuple(tuple(map(float, row)) for row in probabilities),
         classes=tuple(classes),
+        confidences=tuple(map(float, probabilities.max(axis=1))),
     )
 
 
 def of_answers(scores: Sequence[npt.NDArray[np.float64]]) -> Predictions:
     """The best answer of each example, from one score an answer; probabilities are the softmax over its answers."""
-    probabilities = [np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in scores]
+    probabilities = [softmax(row) for row in scores]
     return Predictions(
         labels=tuple(int(row.argmax()) for row in probabilities),
         probabilities=tuple(tuple(map(float, row)) for row in probabilities),
+        confidences=tuple(float(row.max()) for row in probabilities),
     )
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from foretext.errors import DataError, SettingsError
-from foretext.tasks.examples import AnswerRule, Example, Kind
-from foretext.tasks.files.cells import CellError, answers_of, texts_of
+from foretext.tasks.examples import Example
+from foretext.tasks.files.cells import CellError, answers_of, is_missing, texts_of
 from foretext.tasks.files.columns import Columns, find_columns
 from foretext.tasks.files.delimited import Quoting, Row
 from foretext.tasks.files.problems import Problems, counted
 from foretext.tasks.files.tables import Format, Table, TableOptions, open_table, source_of
-from foretext.tasks.labels import Meaning, are_scores, find_answer_rule, is_missing
-from foretext.tasks.learning import learn_schema
-from foretext.tasks.schema import TaskSchema
-
-LabelType = Literal["auto", "class", "score"]
+from foretext.tasks.kinds import TaskKind, find_kind
+from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions
+from foretext.tasks.schema import TaskSchema, learn_schema
 
 
 @dataclass(frozen=True)
@@ -35,48 +33,41 @@ class Reading:
     def lines(self) -> list[str]:
         """How the file was understood, for the person to check."""
         how = self.format.upper() + (", no quoting" if self.format == "tsv" and self.quoting == "none" else "")
-        lines = [f"{self.source}: {counted(len(self.examples), 'example')} ({how})", *self.columns.lines()]
-        if self.schema.classes:
-            lines.append(f"classes: {', '.join(self.schema.classes)}")
-        if self.schema.answer_labels:
-            lines.append(f"labels name the right answer by {self.schema.answer_labels}")
-        if self.schema.low is not None and self.schema.high is not None:
-            lines.append(f"scores: {self.schema.low:g} to {self.schema.high:g}")
-        return lines
+        read = f"{self.source}: {counted(len(self.examples), 'example')} ({how})"
+        return [read, *self.columns.lines(), *self.schema.labels.lines()]
 
 
 def read_examples(
     path: Path | str,
     *,
-    kind: Kind,
+    kind: str,
     text: Sequence[str] = (),
     choices: Sequence[str] = (),
     label: str | None = None,
-    labels: LabelType = "auto",
-    answer_labels: AnswerRule | None = None,
-    positive: str | None = None,
+    labels: LabelOptions | None = None,
     metric: str | None = None,
     options: TableOptions | None = None,
 ) -> Reading:
     """The examples of a training file, and the schema that they teach.
 
-    Columns that are not given are guessed by name. `labels` says whether the labels of a similarity are classes or
-    scores; `positive` which of two classes is the positive one, otherwise the later in natural order.
+    Columns that are not given are guessed by name. `labels` says of the labels what the data leave open; of two classes
+    the later in natural order is the positive one unless it says otherwise.
 
     Raises:
         DataError: the file is missing or empty, rows are bad (all are named together), or there is one class only.
-        UnknownName: a column or class that is not there.
+        UnknownName: a kind, column or class that is not there.
         SettingsError: a column can be neither found nor guessed, or labels can be read in several ways.
     """
-    drafts = _drafts(path, kind, text=text, choices=choices, label=label, options=options)
-    meaning = _meaning(drafts, kind, labels, answer_labels)
-    examples = drafts.examples(meaning)
+    labels, found = labels or LabelOptions(), find_kind(kind)
+    drafts = _drafts(path, found, text=text, choices=choices, label=label, options=options)
+    form = found.form(drafts.cells(), labels)
+    examples = drafts.examples(form)
     schema = learn_schema(
         examples,
-        kind=kind,
+        kind=found,
         columns=drafts.columns,
-        answer_labels=meaning.answers,
-        positive=positive,
+        form=form,
+        options=labels,
         metric=metric,
         source=drafts.table.source,
     )
@@ -102,14 +93,13 @@ def read_labelled(
     """
     drafts = _drafts(
         path,
-        schema.kind,
+        schema.task_kind,
         text=text or schema.text,
         choices=choices or schema.choices,
         label=label or schema.label,
         options=options,
     )
-    meaning = Meaning(schema.graded, schema.answer_labels, schema.classes)
-    return drafts.reading(drafts.examples(meaning), schema)
+    return drafts.reading(drafts.examples(schema.labels), schema)
 
 
 def unlabelled(table: Table, schema: TaskSchema, problems: Problems) -> Iterator[tuple[Row, Example]]:
@@ -118,7 +108,7 @@ def unlabelled(table: Table, schema: TaskSchema, problems: Problems) -> Iterator
     Raises:
         UnknownName: a column of the schema is not there.
     """
-    columns = find_columns(table.columns, schema.kind, text=schema.text, choices=schema.choices)
+    columns = find_columns(table.columns, schema.task_kind, text=schema.text, choices=schema.choices)
     return _examples(table, columns, problems)
 
 
@@ -131,12 +121,16 @@ class _Drafts:
     rows: list[tuple[int, Example, Any]]  # line, example without label, cell of the label
     problems: Problems
 
-    def examples(self, meaning: Meaning) -> list[Example]:
+    def cells(self) -> list[Cell]:
+        """The cells of the labels that are there, each with the answers of its row."""
+        return [(cell, draft.choices) for _, draft, cell in self.rows if not is_missing(cell)]
+
+    def examples(self, form: LabelForm) -> list[Example]:
         """The examples with their labels, if there is no bad row."""
         labelled = []
         for line, draft, cell in self.rows:
             try:
-                label = meaning.label(cell, draft.choices)
+                label = form.label(cell, draft.choices)
                 labelled.append(Example(draft.texts, draft.choices, label, draft.where))
             except ValueError as problem:
                 self.problems.add(line, str(problem), column=self.columns.label)
@@ -151,7 +145,7 @@ class _Drafts:
 
 def _drafts(
     path: Path | str,
-    kind: Kind,
+    kind: TaskKind,
     *,
     text: Sequence[str],
     choices: Sequence[str],
@@ -179,13 +173,3 @@ def _examples(table: Table, columns: Columns, problems: Problems) -> Iterator[tu
             problems.add(row.line, str(problem), column=problem.column)
             continue
         yield row, Example(texts, answers, where=f"{table.source}:{row.line}")
-
-
-def _meaning(drafts: _Drafts, kind: Kind, labels: LabelType, answers: AnswerRule | None) -> Meaning:
-    """How the labels of a training file are to be read."""
-    given = [(cell, draft.choices) for _, draft, cell in drafts.rows if not is_missing(cell)]
-    if kind == "choice":
-        return Meaning(answers=answers or find_answer_rule(given))
-    if kind == "similarity" and labels == "auto":
-        return Meaning(graded=are_scores(cell for cell, _ in given))
-    return Meaning(graded=kind == "regression" or (kind == "similarity" and labels == "score"))

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import model_validator
 
-from foretext.errors import DataError, SettingsError
+from foretext.errors import DataError, SettingsError, UnknownName
 from foretext.settings import Settings
 from foretext.tasks.cutting import Cutting
-from foretext.tasks.examples import AnswerRule, Kind, Label
+from foretext.tasks.examples import AnswerRule, Example, Label
+from foretext.tasks.files.columns import Columns
+from foretext.tasks.kinds import KINDS, Kind, TaskKind
+from foretext.tasks.labels.form import LabelForm, LabelOptions
+from foretext.tasks.metrics import METRICS
 
-Combine = Literal["one", "add", "choose"]
-
-COMBINE: dict[Kind, Combine] = {"similarity": "add", "choice": "choose"}
-TEXT_COLUMNS: dict[Kind, tuple[int, int | None]] = {  # fewest and most text columns
-    "classification": (1, None),
-    "entailment": (2, 2),
-    "similarity": (2, 2),
-    "choice": (1, None),
-    "regression": (1, None),
+ALWAYS = {  # fields that stand in every file; later ones only where they say something
+    *("kind", "text", "choices", "label", "answer_labels", "classes", "low", "high", "metric", "cutting"),
 }
 
 
@@ -28,7 +25,7 @@ class TaskSchema(Settings):
     """Which columns hold what, and what the labels are; saved with a model in `model.json`."""
 
     kind: Kind
-    """classification, entailment, similarity, choice or regression."""
+    """The kind of task, by its name in `KINDS`."""
     text: tuple[str, ...]
     """Columns of the texts, in the order the model reads them."""
     choices: tuple[str, ...] = ()
@@ -39,6 +36,10 @@ class TaskSchema(Settings):
     """Multiple choice: how a label names the right answer: index0, index1, letter or text."""
     classes: tuple[str, ...] = ()
     """The classes in the order of the model's outputs; of two, the second is the positive one. Empty for scores."""
+    separator: str | None = None
+    """Sets of labels: what stands between the names in a cell of text; None where cells are lists."""
+    thresholds: tuple[float, ...] = ()
+    """Sets of labels: the probability of each class from which on it is said, as validation has taught it."""
     low: float | None = None
     """Scores: the lowest one seen in training."""
     high: float | None = None
@@ -49,44 +50,58 @@ class TaskSchema(Settings):
     """How an example that is too long is cut: equal (the paper) or fill."""
 
     @model_validator(mode="after")
-    def _labels_fit_the_kind(self) -> TaskSchema:
-        fewest, most = TEXT_COLUMNS[self.kind]
-        if len(self.text) < fewest or (most is not None and len(self.text) > most):
-            wanted = f"{fewest}" if most == fewest else f"{fewest} or more"
+    def _fields_fit_the_kind(self) -> TaskSchema:
+        if not self.task_kind.takes(len(self.text)):
+            wanted = self.task_kind.count_of_texts()
             raise SettingsError(f"{self.kind} takes {wanted} text columns; given: {', '.join(self.text) or 'none'}")
         if len(set(self.classes)) != len(self.classes):
             raise SettingsError(f"the classes {', '.join(self.classes)} are not all different")
-        if self.kind in ("choice", "regression") and self.classes:
+        if self.classes and not self.labels.classes:
             raise SettingsError(f"{self.kind} has no classes; given: {', '.join(self.classes)}")
         return self
 
     @property
-    def combine(self) -> Combine:
-        """How the sequences of an example meet in the head: one, added, or a choice among them."""
-        return COMBINE.get(self.kind, "one")
+    def task_kind(self) -> TaskKind:
+        """All that the kind decides."""
+        return KINDS[self.kind]
 
     @property
-    def graded(self) -> bool:
-        """Whether labels are scores: always in regression, in similarity unless it has classes."""
-        return self.kind == "regression" or (self.kind == "similarity" and not self.classes)
+    def labels(self) -> LabelForm:
+        """What the labels are: how cells are read, what is learned of them, how answers are said."""
+        return self.task_kind.labels(self)
 
-    def target(self, label: Label) -> int | float:
-        """The label as the model learns it: index of the class or of the answer, or the score.
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two schemas share whose models answer the same questions."""
+        return self.kind, self.text, frozenset(self.classes)
+
+    def learned(self, labels: LabelForm) -> TaskSchema:
+        """The same schema with labels of which more is known."""
+        return self.model_copy(update=labels.remembered())
+
+    def metrics(self) -> list[str]:
+        """Names of the metrics that fit the labels, the one that decides first.
 
         Raises:
-            DataError: the class is not one of the schema's.
+            UnknownName: the schema's metric is in no table.
+            SettingsError: it does not fit the labels.
         """
-        if self.graded:
-            return float(label)
-        if self.kind == "choice":
-            return int(label)
-        if label not in self.classes:
-            raise DataError(f"label {label!r} is none of the classes {', '.join(self.classes)}")
-        return self.classes.index(str(label))
+        names = self.labels.metrics()
+        if self.metric is None:
+            return list(names)
+        if self.metric not in METRICS:
+            raise UnknownName("metric", self.metric, METRICS)
+        if self.metric not in names:
+            raise SettingsError(
+                f"the metric {self.metric} does not fit {self.labels.noun}; those that do: {', '.join(names)}"
+            )
+        return [self.metric, *(name for name in names if name != self.metric)]
 
     def to_dict(self) -> dict[str, Any]:
-        """The schema as JSON knows it."""
-        return self.model_dump(mode="json")
+        """The schema as JSON knows it, without what is as it was before there was a choice: runs of then stay known."""
+        fields = type(self).model_fields
+        unsaid = {name for name in fields if name not in ALWAYS and getattr(self, name) == fields[name].default}
+        return self.model_dump(mode="json", exclude=unsaid)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TaskSchema:
@@ -96,3 +111,39 @@ class TaskSchema(Settings):
             SettingsError: something in it is missing, unknown or of another type.
         """
         return cls(**values)
+
+
+def learn_schema(
+    examples: Sequence[Example],
+    *,
+    kind: TaskKind,
+    columns: Columns,
+    form: LabelForm | None = None,
+    options: LabelOptions | None = None,
+    metric: str | None = None,
+    source: str = "the training data",
+) -> TaskSchema:
+    """The schema that all training examples of a task teach, each of which has a label.
+
+    `form` is what their labels were read as, found from the labels if it is not given; `source` is what messages call
+    the data.
+
+    Raises:
+        DataError: there are no examples, or nothing to learn from their labels.
+        UnknownName: the positive class is none of the classes, or the metric is not known.
+        SettingsError: the metric does not fit the labels.
+    """
+    if not examples:
+        raise DataError(f"{source} has no labelled examples")
+    labels: list[Label] = [example.label for example in examples if example.label is not None]
+    learned = (form or kind.form_of_labels(labels)).learned(labels, options or LabelOptions(), source)
+    schema = TaskSchema(
+        kind=kind.name,
+        text=columns.text,
+        choices=columns.choices,
+        label=columns.label,
+        metric=metric,
+        **learned.remembered(),
+    )
+    schema.metrics()
+    return schema

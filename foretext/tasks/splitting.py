@@ -10,13 +10,13 @@ import numpy as np
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.examples import Example
 from foretext.tasks.files.problems import counted
+from foretext.tasks.labels.form import LabelForm
 
 SHARE = 0.1
-STRATA = 10  # groups of like scores, each split in the same proportion
 
 
 def stratified_split(
-    examples: Sequence[Example], *, share: float = SHARE, seed: int = 0
+    examples: Sequence[Example], labels: LabelForm, *, share: float = SHARE, seed: int = 0
 ) -> tuple[list[Example], list[Example]]:
     """Examples to train on and to validate with, a pure function of the examples and the seed.
 
@@ -35,10 +35,12 @@ def stratified_split(
     if len(alike) < 2:
         raise DataError(f"{counted(len(alike), 'different example')} cannot be split into training and validation")
     chosen: set[int] = set()
-    for number, stratum in enumerate(_strata(examples, list(alike.values()))):
+    groups = list(alike.values())
+    strata = labels.strata([examples[group[0]].label for group in groups])
+    for number, stratum in enumerate(strata):
         random = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
         for place in random.permutation(len(stratum))[: _size(len(stratum), share)]:
-            chosen.update(stratum[place])
+            chosen.update(groups[stratum[place]])
     if not chosen:  # no class has two examples
         chosen.update(next(reversed(alike.values())))
     train = [example for index, example in enumerate(examples) if index not in chosen]
@@ -48,20 +50,3 @@ def stratified_split(
 def _size(count: int, share: float) -> int:
     """How many of `count` to set aside: the rounded share, but one at least and not all; none of a single one."""
     return min(max(1, round(count * share)), count - 1)
-
-
-def _strata(examples: Sequence[Example], groups: list[list[int]]) -> list[list[list[int]]]:
-    """The groups of equal examples, those with like labels together."""
-    labels = [examples[group[0]].label for group in groups]
-    if any(isinstance(label, float) for label in labels):
-        ranked = sorted(range(len(groups)), key=lambda place: (_number(labels[place]), place))
-        parts = np.array_split(np.array(ranked), min(STRATA, max(1, len(groups) // 2)))
-        return [[groups[place] for place in part] for part in parts]
-    strata: dict[object, list[list[int]]] = defaultdict(list)
-    for label, group in zip(labels, groups, strict=True):
-        strata[label].append(group)
-    return list(strata.values())
-
-
-def _number(label: object) -> float:
-    return float(label) if isinstance(label, int | float) else float("-inf")

@@ -8,11 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 from foretext.errors import DataError
-from foretext.tasks.examples import Example, Kind
+from foretext.tasks.examples import Example
 from foretext.tasks.files.columns import Columns
-from foretext.tasks.learning import learn_schema
+from foretext.tasks.kinds import KINDS, Kind, TaskKind
+from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.published.splits import Files, Reader, Split, find_split
-from foretext.tasks.schema import TaskSchema
+from foretext.tasks.schema import TaskSchema, learn_schema
 
 PEEK = 100  # rows among which one has a label, if the labels of a split are public
 
@@ -106,15 +107,27 @@ class Task:
             "Foretext downloads no data"
         )
 
+    @property
+    def task_kind(self) -> TaskKind:
+        """All that its kind decides."""
+        return KINDS[self.kind]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What a model reads of an example: its texts, and its answers where it has some."""
+        return (*self.text, *self._answers)
+
+    @property
+    def _answers(self) -> tuple[str, ...]:
+        return ("answers",) if self.task_kind.has_answers else ()
+
     def schema(self, examples: Sequence[Example]) -> TaskSchema:
         """The schema that its training examples teach; columns are called as the publisher calls them."""
-        columns = Columns(self.text, ("answers",) if self.kind == "choice" else (), "label")
         return learn_schema(
             examples,
-            kind=self.kind,
-            columns=columns,
-            answer_labels="index0" if self.kind == "choice" else None,
-            positive=self.positive,
+            kind=self.task_kind,
+            columns=Columns(self.text, self._answers, "label"),
+            options=LabelOptions(positive=self.positive),
             metric=self.metric,
             source=self.name,
         )

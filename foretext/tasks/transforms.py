@@ -7,10 +7,8 @@ Source: Radford et al. 2018, section 3.3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
-
-from foretext.tasks.examples import Kind
 
 Ids = Sequence[int]
 
@@ -26,7 +24,11 @@ class Marks(Protocol):
     def extract(self) -> int: ...
 
 
-def in_one_sequence(fields: Sequence[Ids], marks: Marks) -> list[list[int]]:
+# The fields of an example, its answers (none but for multiple choice) and the special tokens, to its sequences.
+Transform = Callable[[Sequence[Ids], Sequence[Ids], Marks], list[list[int]]]
+
+
+def in_one_sequence(fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
     """The fields in their order: classification and regression of a text, entailment of a pair.
 
     fields = [7, 8]              result = [[s], 7, 8, [e]]
@@ -38,34 +40,20 @@ def in_one_sequence(fields: Sequence[Ids], marks: Marks) -> list[list[int]]:
     return [[*ids, marks.extract]]
 
 
-def in_both_orders(fields: Sequence[Ids], marks: Marks) -> list[list[int]]:
+def in_both_orders(fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
     """Both orders of a pair, for tasks where order means nothing.
 
     fields = [7, 8]  [9]         result = [[s], 7, 8, [$], 9, [e]]
                                           [[s], 9, [$], 7, 8, [e]]
     """
-    return in_one_sequence(fields, marks) + in_one_sequence(fields[::-1], marks)
+    return in_one_sequence(fields, answers, marks) + in_one_sequence(fields[::-1], answers, marks)
 
 
-def one_sequence_an_answer(context: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
-    """The context, read through (document, then question, nothing in between), before each answer.
+def one_sequence_an_answer(fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
+    """The fields, read through (document, then question, nothing in between), before each answer.
 
-    context = [7, 8]  [6]        result = [[s], 7, 8, 6, [$], 4, [e]]
+    fields  = [7, 8]  [6]        result = [[s], 7, 8, 6, [$], 4, [e]]
     answers = [4]  [5, 5]                 [[s], 7, 8, 6, [$], 5, 5, [e]]
     """
-    together = [token for field in context for token in field]
+    together = [token for field in fields for token in field]
     return [[marks.start, *together, marks.delimiter, *answer, marks.extract] for answer in answers]
-
-
-def transform(kind: Kind, fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
-    """The sequences of one example of a task of this kind; `answers` is empty but for multiple choice."""
-    if kind == "choice":
-        return one_sequence_an_answer(fields, answers, marks)
-    if kind == "similarity":
-        return in_both_orders(fields, marks)
-    return in_one_sequence(fields, marks)
-
-
-def special_count(kind: Kind, fields: int) -> int:
-    """How many special tokens stand in a sequence made of `fields` text fields."""
-    return 3 if kind == "choice" else fields + 1

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from foretext.batch import Batch
 from foretext.checkpoints.history import EngineRecord
-from foretext.model.devices import ENOUGH_FREE, find_device, find_precision, give_back_freed_memory, prepare_cpu
+from foretext.model.devices import find_device, find_precision
 from foretext.model.sequences import Sequences
+from foretext.training.freed_memory import ENOUGH_FREE, give_back_freed_memory, prepare_cpu
 from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
 

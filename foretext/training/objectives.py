@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from foretext.model.gpt import GPT, Hidden
-from foretext.model.heads import right_answers
-from foretext.model.likelihood import weighted_cross_entropy
+from foretext.model.kernels.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
 from foretext.training.plan import Plan
 
@@ -66,8 +65,7 @@ class FineTuning(nn.Module):
         task = self.model.head.loss(self.model.scores(hidden, sequences), sequences) / counts.examples
         if not self.language_model_weight:
             return {"loss": task, "task_loss": task.detach()}
-        chosen = self.model.head.settings.combine == "choose" and self.right_answers_only
-        counted = right_answers(sequences) if chosen else None
+        counted = self.model.head.right_sequences(sequences) if self.right_answers_only else None
         text = language_model_loss(
             hidden, sequences, counts, rows=self.rows, counted=counted, compiled=self.model.compiled is not None
         )
@@ -94,16 +92,21 @@ def language_model_loss(
     several sequences is computed once and counts for each of them. Nothing here makes the host wait for an accelerator,
     save `counted`.
     """
-    among = counts.sequences if counted is None else counts.examples
     exact = torch.promote_types(hidden.matrix.dtype, torch.float32)  # the matrix may be in halves
-    weights = 1.0 / ((sequences.lengths - 1).to(exact) * among)
-    if counted is not None:
-        weights = torch.zeros_like(weights).index_copy(0, counted, weights.index_select(0, counted))
-    places, weights = sequences.predicted(weights)
-    if counted is not None:
-        of_counted = weights.nonzero().squeeze(1)
-        places, weights = places[of_counted], weights[of_counted]
+    places, weights = _targets(sequences, counts, counted, exact)
     states = hidden.states.index_select(0, sequences.before(places))
     targets = sequences.tokens.index_select(0, places)
     matrix = hidden.matrix if rows == len(hidden.matrix) else hidden.matrix[:rows]  # a slice's gradient is a copy
     return weighted_cross_entropy(states, matrix, targets, weights, compiled=compiled)
+
+
+def _targets(sequences: Sequences, counts: Counts, counted: Tensor | None, exact: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The places of the targets of L1, and what each weighs: 1 / (targets of its sequence · sequences that count)."""
+    among = counts.sequences if counted is None else counts.examples
+    weights = 1.0 / ((sequences.lengths - 1).to(exact) * among)
+    if counted is None:
+        return sequences.predicted(weights)
+    weights = torch.zeros_like(weights).index_copy(0, counted, weights.index_select(0, counted))
+    places, weights = sequences.predicted(weights)
+    of_counted = weights.nonzero().squeeze(1)
+    return places[of_counted], weights[of_counted]

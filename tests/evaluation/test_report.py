@@ -13,6 +13,9 @@ from foretext.evaluation.report import Report, ShownExample, write_report
 from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown, worst
 from foretext.tasks.examples import Example
+from foretext.tasks.labels.answers import AnswerLabels
+from foretext.tasks.labels.classes import ClassLabels
+from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.predictions import of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
 from foretext.text_table import wrapped_table
@@ -133,12 +136,12 @@ def test_a_comparison_names_the_mean_lead():
 def test_the_gravest_mistakes_come_first_and_right_ones_not_at_all():
     examples = [Example((f"text {k}",), label=label) for k, label in enumerate(["no", "no", "yes"])]
     predictions = of_classes(np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2]]), ("no", "yes"))
-    assert worst(examples, predictions) == [2, 1]
+    assert worst(examples, predictions, ClassLabels()) == [2, 1]
 
 
 def test_scores_furthest_off_are_the_gravest():
     examples = [Example(("a",), label=1.0), Example(("b",), label=4.0), Example(("c",), label=2.0)]
-    assert worst(examples, of_scores(np.array([1.5, 1.0, 2.0]))) == [1, 0]
+    assert worst(examples, of_scores(np.array([1.5, 1.0, 2.0])), ScoreLabels()) == [1, 0]
 
 
 @pytest.mark.parametrize(("count", "places"), [(100, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]), (3, [0, 1, 2])])
@@ -148,7 +151,7 @@ def test_a_sample_is_spread_evenly(count, places):
 
 def test_a_choice_is_shown_in_the_words_of_its_answers():
     example = Example(("which?",), choices=("left", "right"), label=1)
-    (one,) = shown([example], of_answers([np.array([2.0, 0.0])]), [0])
+    (one,) = shown([example], of_answers([np.array([2.0, 0.0])]), [0], labels=AnswerLabels())
     assert (one.predicted, one.label, one.right) == ("left", "right", False)
     assert [name for name, _ in one.probabilities] == ["left", "right"]
 
@@ -158,7 +161,7 @@ def test_the_page_of_an_evaluation_has_scores_confusions_and_mistakes():
     predictions = of_classes(np.array([[0.9, 0.1], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9]]), ("no", "yes"))
     schema = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
     evaluation = score_examples(examples, predictions, schema=schema)
-    html = evaluation_report(evaluation, examples, predictions, title="Sentiment").html()
+    html = evaluation_report(evaluation, examples, predictions, schema=schema, title="Sentiment").html()
     pictures = re.findall(r"data:image/svg\+xml;base64,([\w+/=]+)", html)
     assert len(pictures) == 4  # two figures, light and dark
     assert all(base64.b64decode(picture).startswith(b"<?xml") for picture in pictures)

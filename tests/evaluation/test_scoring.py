@@ -8,6 +8,7 @@ from foretext.evaluation.calibration import calibration
 from foretext.evaluation.comparison import lead
 from foretext.evaluation.scoring import score, score_examples
 from foretext.tasks.examples import Example
+from foretext.tasks.labels.classes import ClassLabels
 from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
 
@@ -118,18 +119,18 @@ def test_what_cannot_be_scored_is_refused(labels, said, message):
 
 def test_an_unknown_metric_is_refused_with_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
-        score(["no"], Predictions(("no",)), metrics=["acuracy"], classes=("no", "yes"))
+        score(["no"], Predictions(("no",)), metrics=["acuracy"], labels=ClassLabels(("no", "yes")))
 
 
 def test_a_prediction_that_is_none_of_the_classes_is_refused():
     with pytest.raises(DataError, match="label 'maybe' is none of the classes no, yes"):
-        score(["no"], Predictions(("maybe",)), metrics=["accuracy"], classes=("no", "yes"))
+        score(["no"], Predictions(("maybe",)), labels=ClassLabels(("no", "yes")))
 
 
 def test_the_lead_of_one_system_over_another_is_taken_on_the_same_examples():
     truth = ["no", "yes"] * 20
     worse, better = Predictions(("no",) * 40), Predictions(("no", "yes") * 15 + ("no",) * 10)
-    difference = lead(truth, worse, better, metric="accuracy", classes=("no", "yes"))
+    difference = lead(truth, worse, better, metric="accuracy", labels=ClassLabels(("no", "yes")))
     assert difference.estimate.value == pytest.approx(15 / 40)
     assert difference.estimate.low > 0.2
     assert difference.reversed == 0

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from foretext.evaluation.statistics import OF_COUNTS, OF_RIGHT, OF_SCORES, statistic
+from foretext.evaluation.statistics import OF_COUNTS, OF_RIGHT, OF_SCORES, OF_SETS, statistic
 from foretext.tasks.metrics import METRICS
 
 ROWS = np.random.default_rng(0).integers(40, size=(40, 40))
 
 
 def test_every_metric_of_the_tasks_has_a_fast_form():
-    assert {*OF_RIGHT, *OF_COUNTS, *OF_SCORES} >= set(METRICS)
+    assert {*OF_RIGHT, *OF_COUNTS, *OF_SCORES, *OF_SETS} >= set(METRICS)
 
 
 @pytest.mark.parametrize(

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from functools import partial
 
 import pytest
 import torch
-from torch.nn.functional import scaled_dot_product_attention as kernel
 
 from foretext.batch import pack
 from foretext.errors import SettingsError
-from foretext.model.dropout import dropout
 from foretext.model.gpt import BACKBONES, GPT, transfer
 from foretext.model.sequences import Sequences
 from foretext.model.settings import SPECIALS, ModelSettings
-from foretext.model.transformer import QUERIES_AT_ONCE, WRITTEN_OUT_LENGTH, attend
 
 SETTINGS = ModelSettings(vocabulary=20, context=12, layers=2, width=16, heads=4)
 
@@ -93,18 +89,6 @@ def normalised(x, gain, bias):
 
 def gelu(x):
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
-@pytest.mark.parametrize("length", [7, QUERIES_AT_ONCE, QUERIES_AT_ONCE + 1, WRITTEN_OUT_LENGTH])
-def test_attention_written_out_is_the_kernels_attention(length):
-    drawn = torch.randn(3, 2, 4, length, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
-    results = []
-    for attention in (partial(attend, probability=0.0), partial(kernel, is_causal=True)):
-        parts = drawn.clone().requires_grad_()
-        mixed = attention(*parts)
-        mixed.square().sum().backward()
-        results.append((mixed.detach(), parts.grad))
-    torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-13)  # sums of up to 256 terms of size 1
 
 
 def test_the_paper_model_has_the_papers_number_of_parameters():
@@ -195,25 +179,6 @@ def test_pieces_and_special_tokens_may_have_a_deviation_of_their_own():
     wide.embedding.data[:23] = plain.embedding[:23]
     for name, parameter in wide.named_parameters():
         assert torch.equal(parameter, plain.get_parameter(name)), name
-
-
-def test_dropout_keeps_the_expectation_and_drops_the_share_it_was_given():
-    torch.manual_seed(0)
-    count = 1 << 20
-    dropped = dropout(torch.ones(count), 0.1, True)
-    # Binomial: the share's deviation is sqrt(0.1 * 0.9 / count); five of those.
-    assert abs(float((dropped == 0).double().mean()) - 0.1) < 5 * math.sqrt(0.09 / count)
-    assert abs(float(dropped[dropped != 0][0]) - 1 / 0.9) < 1e-4
-    assert dropout(dropped, 0.1, False) is dropped
-
-
-@pytest.mark.parametrize("precision", [torch.float64, torch.float32, torch.bfloat16])
-def test_dropout_passes_gradients_where_it_passes_values_and_scales_both_alike(precision):
-    values = torch.ones(1_001, dtype=precision, requires_grad=True)
-    dropped = dropout(values, 0.1, True)
-    dropped.sum().backward()
-    assert 0 < int((dropped == 0).sum()) < 300
-    assert torch.equal(values.grad, dropped.detach())  # of ones, both are the mask times the scale
 
 
 @pytest.mark.parametrize(("layers", "taken"), [(-1, []), (0, ["embedding"]), (1, ["embedding", "blocks.0"]),

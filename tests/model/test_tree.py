@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch.nn.functional import scaled_dot_product_attention as kernel
 
 from foretext.batch import pack
-from foretext.model import transformer, tree
+from foretext.model import tree
 from foretext.model.gpt import GPT
+from foretext.model.kernels import attention
+from foretext.model.kernels.attention import attend
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
-from foretext.model.transformer import attend
 from foretext.model.tree import grow
 from foretext.training.objectives import Counts, FineTuning, language_model_loss
 
@@ -136,16 +137,16 @@ def test_in_float64_throughout_gradients_agree_to_its_last_digits(eager):
     assert len(gradients[0]) == 1 + 2 * 12
 
 
-@pytest.mark.parametrize("at_once", [transformer.QUERIES_AT_ONCE, 3])
+@pytest.mark.parametrize("at_once", [attention.QUERIES_AT_ONCE, 3])
 def test_attention_over_trees_written_out_is_the_kernels(monkeypatch, at_once):
-    monkeypatch.setattr(transformer, "QUERIES_AT_ONCE", at_once)
+    monkeypatch.setattr(attention, "QUERIES_AT_ONCE", at_once)
     visible = joined().visible
     rows, longest, _ = visible.shape
     drawn = torch.randn(3, rows, 2, longest, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     results = []
-    for attention in (partial(attend, probability=0.0, visible=visible), partial(kernel, attn_mask=visible[:, None])):
+    for way in (partial(attend, probability=0.0, visible=visible), partial(kernel, attn_mask=visible[:, None])):
         parts = drawn.clone().requires_grad_()
-        mixed = attention(*parts)
+        mixed = way(*parts)
         mixed.square().sum().backward()
         results.append((mixed.detach(), parts.grad))
     torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-14)

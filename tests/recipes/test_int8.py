@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from foretext.errors import SettingsError
-from foretext.model.packed import int8_product
+from foretext.model.kernels.linear import int8_product
 from foretext.recipes.evaluate import evaluate
 from foretext.recipes.predict import predict
 from foretext.recipes.settings.evaluate import EvaluateSettings

@@ -16,7 +16,7 @@ from foretext.checkpoints.saved_model import describe, load_model
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
-from foretext.recipes.run import Run, carry_out
+from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.objectives import LanguageModelling
@@ -56,7 +56,7 @@ def run(tmp_path, plan):
         plan=plan(updates=3, log_every=1),
         batch_at=batch_at,
         validate=None,
-        conclude=lambda folder, state: Outcome(folder.path, state.update),
+        conclude=lambda folder, state: Concluded(Outcome(folder.path, state.update)),
         tokenizer=TOKENIZER,
     )
 

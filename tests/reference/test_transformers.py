@@ -132,7 +132,7 @@ def test_choice_scores_and_both_losses_are_those_of_the_double_heads_of_transfor
         )
     tolerance = TOLERANCE[precision]
     torch.testing.assert_close(text, wanted.loss, rtol=0, atol=tolerance)
-    torch.testing.assert_close(scores, wanted.mc_logits.flatten(), rtol=0, atol=tolerance)
+    torch.testing.assert_close(scores.squeeze(-1), wanted.mc_logits.flatten(), rtol=0, atol=tolerance)
     torch.testing.assert_close(task, wanted.mc_loss, rtol=0, atol=tolerance)
 
 
@@ -148,5 +148,5 @@ def test_answers_of_many_lengths_score_as_in_transformers_padded():
         loss = gpt.head.loss(scores, sequences)
         ends = torch.tensor([lengths]) - 1
         wanted = other(torch.from_numpy(ids)[None], mc_token_ids=ends, mc_labels=torch.tensor([1]))
-    torch.testing.assert_close(scores, wanted.mc_logits[0], rtol=0, atol=TOLERANCE[torch.float32])
+    torch.testing.assert_close(scores.squeeze(-1), wanted.mc_logits[0], rtol=0, atol=TOLERANCE[torch.float32])
     torch.testing.assert_close(loss, wanted.mc_loss, rtol=0, atol=TOLERANCE[torch.float32])

@@ -11,7 +11,7 @@ import torch
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
-from foretext.model.packed import int8_product
+from foretext.model.kernels.linear import int8_product
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.serving.predictor import Predictor, outputs
 from foretext.tasks.examples import Encoded
@@ -100,9 +100,9 @@ def counted(monkeypatch) -> list[int]:
     """How many examples were computed, call by call."""
     calls: list[int] = []
 
-    def count(gpt, schema, encoded, **options):
+    def count(gpt, encoded, **options):
         calls.append(len(encoded))
-        return outputs(gpt, schema, encoded, **options)
+        return outputs(gpt, encoded, **options)
 
     monkeypatch.setattr("foretext.serving.predictor.outputs", count)
     return calls

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from foretext.storyworld.events import KINDS
+from foretext.storyworld import events
 from foretext.storyworld.plots import HELD_OUT
 from foretext.storyworld.stories import generate, invent
 from foretext.storyworld.tasks import TASKS, Labelled
@@ -96,7 +96,7 @@ def _outcome(text: Any, hero: str) -> bool | None:
     roles = dict(filled)
     others = [roles[role] for role in ("A", "B") if role in roles and roles[role] != hero]
     asked = {"A": hero, "t": roles.get("t", ""), "B": others[0] if others else ""}
-    return text.books.value(KINDS[kind].about, asked)  # type: ignore[no-any-return]
+    return text.books.value(events.KINDS[kind].about, asked)  # type: ignore[no-any-return]
 
 
 def test_no_ending_says_how_anybody_feels() -> None:
@@ -171,11 +171,15 @@ def test_questions_about_the_end_are_answered_by_the_facts(understand: Any) -> N
 def test_word_counts_do_not_solve_a_task(task: str) -> None:
     from foretext.evaluation.baselines import tfidf_baseline
     from foretext.tasks.examples import Example
+    from foretext.tasks.files.columns import Columns
+    from foretext.tasks.kinds import KINDS
+    from foretext.tasks.schema import learn_schema
 
     kind = TASKS[task].kind
     rows = [Example(row.texts, row.answers, row.label) for row in TASKS[task].examples(TRAIN + TEST, 0)]
     train, test = rows[:TRAIN], rows[TRAIN:]
-    said = tfidf_baseline(train, test, kind).labels
+    columns = Columns(tuple(map(str, range(len(train[0].texts)))), ("answers",) if train[0].choices else ())
+    said = tfidf_baseline(train, test, learn_schema(train, kind=KINDS[kind], columns=columns)).labels
     assert _score(said, test, kind) < _chance(test, kind) + ABOVE_CHANCE[task]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foretext.errors import SettingsError, UnknownName
-from foretext.tasks.metrics import METRICS, metrics_for
+from foretext.tasks.metrics import METRICS
 from foretext.tasks.schema import TaskSchema
 
 BINARY = TaskSchema(kind="classification", text=("x",), classes=("no", "yes"))
@@ -39,15 +39,15 @@ def test_a_correlation_with_a_constant_is_zero_even_after_rounding(metric: str) 
 
 
 def test_the_metrics_fit_the_labels_and_the_first_decides() -> None:
-    assert metrics_for(BINARY)[0] == "accuracy"
-    assert metrics_for(BINARY.model_copy(update={"metric": "matthews"}))[0] == "matthews"
-    assert metrics_for(BINARY.model_copy(update={"classes": ("a", "b", "c")})) == ["accuracy", "f1_macro", "matthews"]
-    assert metrics_for(TaskSchema(kind="similarity", text=("x", "y"))) == ["pearson", "spearman"]
-    assert metrics_for(TaskSchema(kind="choice", text=("x",))) == ["accuracy"]
+    assert BINARY.metrics()[0] == "accuracy"
+    assert BINARY.model_copy(update={"metric": "matthews"}).metrics()[0] == "matthews"
+    assert BINARY.model_copy(update={"classes": ("a", "b", "c")}).metrics() == ["accuracy", "f1_macro", "matthews"]
+    assert TaskSchema(kind="similarity", text=("x", "y")).metrics() == ["pearson", "spearman"]
+    assert TaskSchema(kind="choice", text=("x",)).metrics() == ["accuracy"]
 
 
 def test_a_metric_that_is_not_known_or_does_not_fit_is_refused() -> None:
     with pytest.raises(UnknownName, match="no metric called 'acuracy'; did you mean 'accuracy'"):
-        metrics_for(BINARY.model_copy(update={"metric": "acuracy"}))
+        BINARY.model_copy(update={"metric": "acuracy"}).metrics()
     with pytest.raises(SettingsError, match="the metric pearson does not fit these classes; those that do: accuracy"):
-        metrics_for(BINARY.model_copy(update={"metric": "pearson"}))
+        BINARY.model_copy(update={"metric": "pearson"}).metrics()

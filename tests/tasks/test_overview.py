@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 from foretext.tasks.examples import Encoded, Example
+from foretext.tasks.labels.answers import AnswerLabels
+from foretext.tasks.labels.classes import ClassLabels
+from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.overview import overview
 
 TRAIN = [
@@ -19,27 +22,27 @@ VALID = [Example(("a",), label="no"), Example(("c",), label="no")]
 
 
 def test_rows_balance_lengths_and_cuts_are_counted() -> None:
-    part = overview(TRAIN, ENCODED).train
+    part = overview(ClassLabels(), TRAIN, ENCODED).train
     assert (part.rows, part.labels) == (5, {"yes": 3, "no": 2})
     assert (part.lengths.minimum, part.lengths.median, part.lengths.maximum) == (2, 3, 5)
     assert (part.cut_rows, part.cut_tokens, part.most_cut) == (2, 6, 4)
 
 
 def test_repeated_contradicting_empty_and_shared_rows_are_counted() -> None:
-    found = overview(TRAIN, ENCODED, VALID, ENCODED[:2])
+    found = overview(ClassLabels(), TRAIN, ENCODED, VALID, ENCODED[:2])
     assert (found.train.duplicates, found.train.contradictions, found.train.empty_texts) == (2, 2, 1)
     assert found.shared == 1
 
 
 def test_scores_are_counted_in_ranges_and_answers_by_place() -> None:
     scores = [Example(("a",), label=value) for value in (0.0, 0.5, 5.0)]
-    assert next(iter(overview(scores, ENCODED[:3]).train.labels.items())) == ("0 to 1", 2)
+    assert next(iter(overview(ScoreLabels(), scores, ENCODED[:3]).train.labels.items())) == ("0 to 1", 2)
     answers = [Example(("a",), ("x", "y"), label) for label in (1, 0, 1)]
-    assert overview(answers, ENCODED[:3]).train.labels == {"answer 1": 1, "answer 2": 2}
+    assert overview(AnswerLabels(), answers, ENCODED[:3]).train.labels == {"answer 1": 1, "answer 2": 2}
 
 
 def test_the_overview_says_what_it_found() -> None:
-    assert overview(TRAIN, ENCODED, VALID, ENCODED[:2]).lines() == [
+    assert overview(ClassLabels(), TRAIN, ENCODED, VALID, ENCODED[:2]).lines() == [
         "training: 5 rows",
         "  labels: yes 3 (60%), no 2 (40%)",
         "  tokens in a sequence: 2 at least, 3 in the middle, 95 % up to 5, 5 at most",
@@ -56,4 +59,4 @@ def test_the_overview_says_what_it_found() -> None:
 
 
 def test_an_overview_is_json() -> None:
-    assert json.loads(json.dumps(overview(TRAIN, ENCODED).to_json()))["train"]["rows"] == 5
+    assert json.loads(json.dumps(overview(ClassLabels(), TRAIN, ENCODED).to_json()))["train"]["rows"] == 5

@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from foretext.errors import DataError, ForetextError, SettingsError, UnknownName
-from foretext.tasks.examples import Example, Kind
+from foretext.tasks.examples import Example
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import open_table
 from foretext.tasks.files.writing import write_rows
+from foretext.tasks.labels.classes import ClassLabels
+from foretext.tasks.labels.form import LabelOptions
+from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.reading import read_examples, read_labelled, unlabelled
 
 Write = Callable[[str, str | bytes], Path]
 
 
-def complaint(path: Path, kind: Kind = "classification", error: type[ForetextError] = DataError, **how: Any) -> str:
+def complaint(path: Path, kind: str = "classification", error: type[ForetextError] = DataError, **how: Any) -> str:
     with pytest.raises(error) as caught:
         read_examples(path, kind=kind, **how)
     return str(caught.value).replace(str(path.parent) + "/", "")
@@ -102,7 +105,7 @@ def test_a_label_that_is_none_of_the_answers_is_named(write: Write) -> None:
 def test_labels_of_answers_that_can_be_read_in_two_ways_are_asked_about(write: Write) -> None:
     path = write("a.csv", "question,A,B,C,answer\nq,x,y,z,1\n")
     assert "--answer-labels index0|index1" in complaint(path, "choice", SettingsError)
-    assert read_examples(path, kind="choice", answer_labels="index1").examples[0].label == 0
+    assert read_examples(path, kind="choice", labels=LabelOptions(answer_labels="index1")).examples[0].label == 0
 
 
 def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
@@ -154,14 +157,16 @@ def test_a_score_that_is_no_number_is_named(write: Write) -> None:
 
 def test_grades_give_a_range_and_two_labels_of_a_pair_are_classes(write: Write) -> None:
     graded = read_examples(write("a.csv", "first,second,score\na,b,0\na,c,2.5\na,d,5\n"), kind="similarity").schema
-    assert (graded.graded, graded.low, graded.high, graded.classes) == (True, 0.0, 5.0, ())
+    assert (graded.labels, graded.classes) == (ScoreLabels(0.0, 5.0), ())
     classed = read_examples(write("b.csv", "first,second,label\na,b,0\na,c,1\n"), kind="similarity").schema
-    assert (classed.graded, classed.classes) == (False, ("0", "1"))
+    assert classed.labels == ClassLabels(("0", "1"))
 
 
 def test_two_grades_are_scores_if_that_is_said(write: Write) -> None:
     path = write("a.csv", "first,second,label\na,b,0\na,c,1\n")
-    assert read_examples(path, kind="similarity", labels="score").schema.graded
+    assert read_examples(path, kind="similarity", labels=LabelOptions(labels="score")).schema.labels == ScoreLabels(
+        0.0, 1.0
+    )
 
 
 def test_scores_that_are_all_one_teach_nothing(write: Write) -> None:
@@ -172,8 +177,13 @@ def test_scores_that_are_all_one_teach_nothing(write: Write) -> None:
 
 def test_the_positive_class_goes_second(write: Write) -> None:
     path = write("a.csv", "text,label\na,spam\nb,ham\n")
-    assert read_examples(path, kind="classification", positive="ham").schema.classes == ("spam", "ham")
-    assert "no class called 'hm'; did you mean 'ham'?" in complaint(path, error=UnknownName, positive="hm")
+    assert read_examples(path, kind="classification", labels=LabelOptions(positive="ham")).schema.classes == (
+        "spam",
+        "ham",
+    )
+    assert "no class called 'hm'; did you mean 'ham'?" in complaint(
+        path, error=UnknownName, labels=LabelOptions(positive="hm")
+    )
 
 
 def test_a_metric_that_does_not_fit_is_refused_while_reading(write: Write) -> None:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foretext.tasks.cutting import cut, limits
-from foretext.tasks.examples import KINDS, Kind
-from foretext.tasks.transforms import in_both_orders, in_one_sequence, one_sequence_an_answer, transform
+from foretext.tasks.kinds import KINDS, TaskKind
+from foretext.tasks.transforms import in_both_orders, in_one_sequence, one_sequence_an_answer
 
 
 class Marks:
@@ -17,27 +17,25 @@ class Marks:
 S, D, E = Marks.start, Marks.delimiter, Marks.extract
 MARKS = Marks()
 field = st.lists(st.integers(0, 99), max_size=12)
-kind_and_fields = st.sampled_from(KINDS).flatmap(
+kind_and_fields = st.sampled_from(list(KINDS.values())).flatmap(
     lambda kind: st.tuples(
         st.just(kind),
-        st.lists(field, min_size=2, max_size=2)
-        if kind in ("entailment", "similarity")
-        else st.lists(field, min_size=1, max_size=3),
-        st.lists(field, min_size=2, max_size=4) if kind == "choice" else st.just([]),
+        st.lists(field, min_size=kind.fewest, max_size=kind.most or 3),
+        st.lists(field, min_size=2, max_size=4) if kind.has_answers else st.just([]),
     )
 )
 
 
 def test_a_text_stands_between_start_and_extract() -> None:
-    assert in_one_sequence([[7, 8]], MARKS) == [[S, 7, 8, E]]
+    assert in_one_sequence([[7, 8]], [], MARKS) == [[S, 7, 8, E]]
 
 
 def test_premise_and_hypothesis_stand_around_a_delimiter() -> None:
-    assert in_one_sequence([[7, 8], [9]], MARKS) == [[S, 7, 8, D, 9, E]]
+    assert in_one_sequence([[7, 8], [9]], [], MARKS) == [[S, 7, 8, D, 9, E]]
 
 
 def test_a_similar_pair_is_read_in_both_orders() -> None:
-    assert in_both_orders([[7, 8], [9]], MARKS) == [[S, 7, 8, D, 9, E], [S, 9, D, 7, 8, E]]
+    assert in_both_orders([[7, 8], [9]], [], MARKS) == [[S, 7, 8, D, 9, E], [S, 9, D, 7, 8, E]]
 
 
 def test_each_answer_follows_the_document_and_the_question() -> None:
@@ -49,27 +47,29 @@ def test_each_answer_follows_the_document_and_the_question() -> None:
 
 @given(kind_and_fields)
 def test_every_sequence_starts_with_start_and_ends_with_the_only_extract(
-    case: tuple[Kind, list[list[int]], list[list[int]]],
+    case: tuple[TaskKind, list[list[int]], list[list[int]]],
 ) -> None:
     kind, fields, answers = case
-    for ids in transform(kind, fields, answers, MARKS):
+    for ids in kind.transform(fields, answers, MARKS):
         assert (ids[0], ids[-1]) == (S, E)
         assert ids.count(S) == ids.count(E) == 1
-        assert ids.count(D) == (1 if kind == "choice" else len(fields) - 1)
+        assert ids.count(S) + ids.count(D) + ids.count(E) == kind.special_tokens(len(fields))
 
 
 @given(field, field)
 def test_the_two_orders_mirror_each_other_when_the_pair_is_swapped(a: list[int], b: list[int]) -> None:
-    assert in_both_orders([a, b], MARKS) == in_both_orders([b, a], MARKS)[::-1]
+    assert in_both_orders([a, b], [], MARKS) == in_both_orders([b, a], [], MARKS)[::-1]
 
 
 @given(kind_and_fields, st.integers(7, 40), st.sampled_from(["equal", "fill"]))
 def test_no_sequence_is_longer_than_the_context_and_every_lost_token_is_counted(
-    case: tuple[Kind, list[list[int]], list[list[int]]], context: int, rule: str
+    case: tuple[TaskKind, list[list[int]], list[list[int]]], context: int, rule: str
 ) -> None:
     kind, fields, answers = case
-    kept, kept_answers, lost = cut(kind, fields, answers, context=context, rule=rule)  # type: ignore[arg-type]
-    assert max(map(len, transform(kind, kept, kept_answers, MARKS))) <= context
+    kept, kept_answers, lost = cut(
+        fields, answers, context=context, special_tokens=kind.special_tokens(len(fields)), rule=rule
+    )  # type: ignore[arg-type]
+    assert max(map(len, kind.transform(kept, kept_answers, MARKS))) <= context
     before = sum(map(len, [*fields, *answers]))
     assert before - sum(map(len, [*kept, *kept_answers])) == lost
     for short, long in zip([*kept, *kept_answers], [*fields, *answers], strict=True):
@@ -89,6 +89,6 @@ def test_point_13_equal_shares_are_those_of_the_released_code_at_context_512() -
 
 def test_all_answers_are_cut_to_one_limit_so_that_the_context_before_them_is_the_same() -> None:
     document, answers = list(range(20)), [[1] * 9, [2]]
-    kept, kept_answers, lost = cut("choice", [document], answers, context=15, rule="fill")
+    kept, kept_answers, lost = cut([document], answers, context=15, special_tokens=3, rule="fill")
     assert [len(ids) for ids in (*kept, *kept_answers)] == [6, 6, 1]
     assert lost == 14 + 3

@@ -11,11 +11,11 @@ import torch
 
 from foretext.batch import Batch, pack
 from foretext.errors import ForetextError
-from foretext.model.devices import ENOUGH_FREE
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import ModelSettings
 from foretext.training import engine, loop, memory
+from foretext.training.freed_memory import ENOUGH_FREE
 from foretext.training.objectives import Counts, LanguageModelling
 
 SHAPE = ModelSettings(vocabulary=30, context=32, layers=3, width=16, heads=2)  # dropout is on

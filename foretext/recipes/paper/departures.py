@@ -104,12 +104,12 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
     """The settings of a fine-tuning, and what the task or the model decides where no setting does."""
     settings = {**_defaults(FinetuneSettings), **_leaves(run.settings)}
     transferred = settings["transfer_layers"]
-    scored_pairs = run.task is not None and run.task.kind == "similarity" and not run.task.classes
+    scale = run.task.task_kind.scale if run.task and run.task.task_kind.paper_scale and not run.task.classes else None
     return {
         **settings,
         "learning_rate": settings["learning_rate"] or run.learning_rate or run.result.learning_rate,
         "cutting": run.task.cutting if run.task else None,
-        "scores": (settings["scores"] or "grades") if scored_pairs else None,
+        "scores": scale and (settings["scores"] or scale),
         "transfer_layers": "all" if transferred in (None, layers) else transferred,
         "precision": run.engine.precision,
     }

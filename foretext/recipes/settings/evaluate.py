@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from foretext.model.settings import AnswerPrecision
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.labelled import FileSettings
 
@@ -14,7 +17,13 @@ from foretext.tasks.labelled import FileSettings
 class EvaluateSettings(Settings):
     """What to score, and on what."""
 
-    model: str
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("text", "label", "choices"),
+        "Output": ("report",),
+        "Computing": ("device", "precision"),
+    }
+
+    model: NameOrPath
     """Folder of a fine-tuned run."""
     data: Path
     """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from foretext.paths import NameOrPath
 from foretext.recipes.settings.import_model import Format
 from foretext.settings import Settings
 
@@ -13,7 +14,7 @@ class ExportModelSettings(Settings):
 
     format: Format
     """openai: as the paper's authors released theirs. hf: a folder that transformers loads."""
-    model: str
+    model: NameOrPath
     """Name of an installed model, or the folder of a run."""
     folder: Path
     """Folder to write; it must be new or empty."""

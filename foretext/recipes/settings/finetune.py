@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
@@ -47,7 +49,14 @@ class FinetuningSettings(Settings):
 class FinetuneSettings(FinetuningSettings):
     """Fine-tuning of a model on labelled examples."""
 
-    model: str
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("text", "label", "choices", "valid"),
+        "Task": ("kind", "task"),
+        "Training": ("epochs", "batch", "learning_rate", "transfer_layers", "seed", "device"),
+        "Output": ("out", "resume"),
+    }
+
+    model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""
     out: Path
     """Folder of the run; the best model is saved there."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 
 class GenerateSettings(Settings):
     """How to draw text from a model."""
 
-    model: str
+    model: NameOrPath
     """Name of an installed model, or the folder of a run."""
     prompt: str
     """Text to go on from."""

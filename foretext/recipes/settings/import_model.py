@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 Format = Literal["openai", "hf"]
@@ -17,7 +18,7 @@ class ImportModelSettings(Settings):
 
     format: Format
     """openai: the folder that the paper's authors released. hf: transformers' OpenAIGPT."""
-    source: str
+    source: NameOrPath
     """A folder; with hf also a name on the Hugging Face Hub, which is then fetched."""
     out: Path
     """Folder of the model; it must be new or empty."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 PAPER_SIZE = 40_478  # 40,000 merges, 238 characters twice, <unk> and the line break
@@ -15,7 +16,7 @@ PAPER_SIZE = 40_478  # 40,000 merges, 238 characters twice, <unk> and the line b
 class LearnTokenizerSettings(Settings):
     """What to read, and how large a vocabulary to learn from it."""
 
-    inputs: tuple[str, ...] = Field(min_length=1)
+    inputs: tuple[NameOrPath, ...] = Field(min_length=1)
     """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
     out: Path
     """Folder to write tokenizer.json into."""

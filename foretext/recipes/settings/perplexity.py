@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 
 class PerplexitySettings(Settings):
     """Which model, on which text."""
 
-    model: str
+    model: NameOrPath
     """Name of an installed model, or the folder of a run."""
-    inputs: tuple[str, ...] = Field(min_length=1)
+    inputs: tuple[NameOrPath, ...] = Field(min_length=1)
     """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
     update: int | None = Field(None, ge=0)
     """The model as it stood after so many updates of pre-training, where the run kept that checkpoint."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from foretext.model.settings import AnswerPrecision
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.files.tables import Format
 from foretext.tasks.labelled import FileSettings
@@ -15,11 +18,17 @@ from foretext.tasks.labelled import FileSettings
 class PredictSettings(Settings):
     """Which model answers what, and where the answers go."""
 
-    model: str
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("text", "choices", "format"),
+        "Output": ("out", "out_format"),
+        "Computing": ("device", "precision"),
+    }
+
+    model: NameOrPath
     """Folder of a fine-tuned run."""
-    data: str
+    data: NameOrPath
     """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
-    out: str = "-"
+    out: NameOrPath = "-"
     """File to write, its format by its ending; - is standard output."""
     out_format: Format | None = None
     """csv, tsv, jsonl or parquet. Not given: by the ending of --out; on standard output that of the input."""

@@ -8,13 +8,14 @@ from typing import Literal
 from pydantic import Field
 
 from foretext.corpus.preparer import SHARD_TOKENS
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 
 class PrepareSettings(Settings):
     """What to read, with which tokenizer, and how to lay it out."""
 
-    inputs: tuple[str, ...] = Field(min_length=1)
+    inputs: tuple[NameOrPath, ...] = Field(min_length=1)
     """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
     out: Path
     """Folder to make; an interrupted run goes on when started again."""

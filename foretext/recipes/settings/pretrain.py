@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelShape
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
@@ -17,7 +19,7 @@ class PretrainSettings(Settings):
     """Pre-training; the defaults are the paper's."""
 
     # Smaller models take a higher rate and, having seen each token less than once, no dropout: departures, printed.
-    PRESETS: ClassVar[dict[str, dict[str, Any]]] = {
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "gpt1": model_settings.PRESETS["gpt1"],
         **{
             name: {
@@ -32,12 +34,17 @@ class PretrainSettings(Settings):
             for name, rate in {"small": 1e-3, "mini": 1e-3, "tiny": 2e-3}.items()
         },
     }
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Training": ("updates", "epochs", "batch", "learning_rate", "start", "seed", "device"),
+        "Model": ("layers", "width", "heads", "context"),
+        "Output": ("out", "resume"),
+    }
 
     corpus: Path
     """Folder that `foretext prepare` made."""
     out: Path
     """Folder of the run; the finished model is saved there."""
-    start: str | None = None
+    start: NameOrPath | None = None
     """A model to go on from, by name or folder, instead of new weights: on your own text, say. The corpus must have
     been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
@@ -54,7 +61,7 @@ class PretrainSettings(Settings):
     """Updates over which the learning rate rises, before it falls along a cosine."""
     validation_tokens: int = Field(200_000, ge=1)
     """Most tokens of the validation set that one validation reads."""
-    probe: tuple[str, ...] = ()
+    probe: tuple[NameOrPath, ...] = ()
     """Also answer these tasks without training, by the paper's zero-shot heuristics, at each validation: names of
     published ones (CoLA, SST-2, DPR, …), TOML files with the settings of a labelled file, or a folder of tasks."""
     probe_rows: int = Field(500, ge=0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 
 class RecipeSettings(Settings):
     """Whose recipe to show."""
 
-    run: str | None = None
+    run: NameOrPath | None = None
     """Name of a model, or the folder of a finished run. Not given: the defaults, which are the paper's."""

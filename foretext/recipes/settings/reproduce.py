@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.settings import Settings
 
@@ -14,12 +16,18 @@ from foretext.settings import Settings
 class ReproduceSettings(Settings):
     """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
 
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Task": ("table", "data"),
+        "Training": ("model", "seeds", "epochs", "batch", "learning_rate", "train_rows", "device"),
+        "Output": ("out", "keep_runs"),
+    }
+
     task: str | None = None
     """A published task, or GLUE for its nine tasks and their average."""
     table: Literal[2, 3, 4] | None = None
     """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
     similarity."""
-    model: str = "openai-gpt"
+    model: NameOrPath = "openai-gpt"
     """Name of a model, or the folder of a pre-training run."""
     seeds: int = Field(5, ge=1)
     """How often each task is fine-tuned, under the seeds 0, 1, …; the paper's figures are of one run each."""

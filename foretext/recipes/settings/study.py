@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings
+from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.settings import Settings
 from foretext.tasks.labelled import (
@@ -17,9 +20,15 @@ from foretext.tasks.labelled import (
 class StudySettings(Settings):
     """What the studies by fine-tuning share."""
 
-    model: str
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Data": ("data", "kind", "text", "label", "valid", "train_rows"),
+        "Training": ("seeds", "epochs", "batch", "learning_rate", "device"),
+        "Output": ("out",),
+    }
+
+    model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[NameOrPath, ...] = ()
     """Published tasks, or TOML files with the settings of a labelled file (data, kind, text, label, …). Without any:
     the file in --data."""
     out: Path
@@ -35,6 +44,8 @@ class StudySettings(Settings):
 class StudyLayersSettings(StudySettings):
     """Score against the number of layers transferred (Figure 2, left)."""
 
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {"Study": ("layers", "scratch"), **StudySettings.SHOWN}
+
     layers: tuple[int, ...] = ()
     """How many layers to transfer, given once for each; 0 is the embeddings alone. Not given: 0 to all of them."""
     scratch: bool = False
@@ -44,10 +55,16 @@ class StudyLayersSettings(StudySettings):
 class StudyZeroShotSettings(Settings):
     """Zero-shot scores over the updates of pre-training (Figure 2, right)."""
 
-    models: tuple[str, ...] = Field(min_length=1)
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Study": ("tasks", "best", "heuristic", "score_rows", "device"),
+        "Data": ("data", "kind", "text", "label"),
+        "Output": ("out",),
+    }
+
+    models: tuple[NameOrPath, ...] = Field(min_length=1)
     """Folders of pre-training runs, each a curve over the checkpoints it kept (pretrain --keep-checkpoints); models
     without checkpoints make one curve together, in the order given."""
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[NameOrPath, ...] = ()
     """Published tasks, or TOML files with the settings of a labelled file. Not given: the file in --data, or those of
     SST-2, DPR, CoLA and RACE whose files are there."""
     out: Path
@@ -63,12 +80,19 @@ class StudyZeroShotSettings(Settings):
 class StudyAblationsSettings(StudySettings):
     """What the parts of the method are worth (Table 5)."""
 
-    lstm: str | None = None
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {"Study": ("lstm",), **StudySettings.SHOWN}
+
+    lstm: NameOrPath | None = None
     """Name or folder of a model pre-trained with an LSTM as its backbone. Not given: that variant is left out."""
 
 
 class StudyDataSettings(StudySettings):
     """Score against the number of labelled examples."""
+
+    SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "Study": ("sizes", "points", "fewest", "updates"),
+        **StudySettings.SHOWN,
+    }
 
     sizes: tuple[int, ...] = ()
     """Numbers of labelled examples, given once for each. Not given: --points from --fewest to all there are, equally

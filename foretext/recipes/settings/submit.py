@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
 
@@ -12,7 +13,7 @@ class SubmitSettings(Settings):
 
     task: str
     """A published task with a hidden test set: one of GLUE's, or StoryCloze."""
-    run: str
+    run: NameOrPath
     """Folder of the run that was fine-tuned on it."""
     out: Path
     """Folder for the answers. What other runs wrote there stays, and all of it goes into one archive."""

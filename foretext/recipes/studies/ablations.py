@@ -9,7 +9,6 @@ from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import SettingsError
 from foretext.evaluation.intervals import Difference, Statistic, paired_over_runs
-from foretext.evaluation.scoring import as_numbers
 from foretext.evaluation.statistics import statistic
 from foretext.recipes.paper.scores import TABLE_5, TABLE_5_TASKS
 from foretext.recipes.settings.study import StudyAblationsSettings
@@ -110,9 +109,9 @@ def _difference(task: StudiedTask, full: list[Trial], trials: list[Trial]) -> Di
 
 
 def _statistic(task: StudiedTask, trial: Trial) -> Statistic:
-    scores, classes = next(iter(trial.sets.values())), task.data.schema.classes
-    truth = as_numbers([example.label for example in task.data.valid if example.label is not None], classes)
-    return statistic(scores.main, truth, as_numbers(scores.predictions, classes), METRICS[scores.main])
+    scores, labels = next(iter(trial.sets.values())), task.data.schema.labels
+    truth = labels.numbers([example.label for example in task.data.valid if example.label is not None])
+    return statistic(scores.main, truth, labels.numbers(scores.predictions), METRICS[scores.main])
 
 
 def _findings(rows: list[dict[str, Any]], variants: list[str]) -> list[str]:

@@ -1,13 +1,16 @@
-"""From the cells of a row to the texts and answers of an example."""
+"""What a cell means: nothing, a name, a number, a text; and the texts and answers of an example."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foretext.tasks.files.problems import counted, text_problem
-from foretext.tasks.labels import class_name, kind_of
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 class CellError(ValueError):
@@ -16,6 +19,40 @@ class CellError(ValueError):
     def __init__(self, column: str, problem: str) -> None:
         super().__init__(problem)
         self.column = column
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell holds nothing: null, white space, or not-a-number."""
+    return (
+        cell is None or (isinstance(cell, str) and not cell.strip()) or (isinstance(cell, float) and math.isnan(cell))
+    )
+
+
+def type_in_words(cell: Any) -> str:
+    """What a cell is, in words."""
+    names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(cell), f"of type {type(cell).__name__}")
+
+
+def class_name(cell: Any) -> str | None:
+    """The cell as the name of a class, or None for a list or an object.
+
+    "  good " is "good", true is "true", 1 is "1", 1.0 is "1.0".
+    """
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, str | int | float):
+        return str(cell).strip()
+    return None
+
+
+def as_score(cell: Any) -> float | None:
+    """The cell as a finite number, or None; "1e-3" is one, "1,5", "1_000", "nan" and true are none."""
+    if isinstance(cell, str):
+        return float(cell) if _NUMBER.fullmatch(cell.strip()) and math.isfinite(float(cell)) else None
+    if isinstance(cell, bool) or not isinstance(cell, int | float):
+        return None
+    return float(cell) if math.isfinite(cell) else None
 
 
 def texts_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
@@ -69,7 +106,7 @@ def _text(cell: Any, column: str) -> str:
     if cell is None:
         raise CellError(column, "the text is missing")
     if not isinstance(cell, str):
-        raise CellError(column, f"{_short(cell)} is {kind_of(cell)}, not a text")
+        raise CellError(column, f"{_short(cell)} is {type_in_words(cell)}, not a text")
     if problem := text_problem(cell):
         raise CellError(column, problem)
     return cell

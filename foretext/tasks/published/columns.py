@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foretext.errors import DataError
-from foretext.tasks.examples import AnswerRule, Example, Label
-from foretext.tasks.files.cells import CellError, answers_of, texts_of
+from foretext.tasks.examples import Example, Label
+from foretext.tasks.files.cells import CellError, answers_of, is_missing, texts_of
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import ENDINGS, Format, Table, TableOptions, open_table
-from foretext.tasks.labels import answer_index, class_name, is_missing, score
+from foretext.tasks.labels.classes import ClassLabels
+from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.published.splits import Files, Split, find_split
 
 NO_MAJORITY = "-"  # SNLI: the annotators did not agree
@@ -53,9 +54,8 @@ class TableReader:
 
     files: Files
     layouts: tuple[Layout, ...]
-    graded: bool = False  # the label is a score
-    answers: AnswerRule | None = None  # multiple choice: how the label names the right answer
-    names: Mapping[str, str] = field(default_factory=dict)  # what labels as published are called here
+    labels: LabelForm = field(default_factory=ClassLabels)
+    names: Mapping[Label, str] = field(default_factory=dict)  # what labels as published are called here
     leave_out_ragged: bool = False  # rows with another number of cells than the header are the publisher's, and known
 
     def __call__(self, folder: Path, split: Split) -> Iterator[Example]:
@@ -102,17 +102,11 @@ class TableReader:
     def _label(self, cell: object, answers: tuple[str, ...], column: str) -> Label | None:
         if is_missing(cell) or cell == NO_MAJORITY:
             return None
-        label: Label | None
-        if self.answers:
-            label = answer_index(cell, answers, self.answers)
-        else:
-            label = score(cell) if self.graded else class_name(cell)
-        if label is None:
-            wanted = (
-                f"none of the {len(answers)} answers" if self.answers else "no number" if self.graded else "no class"
-            )
-            raise CellError(column, f"{cell!r} is {wanted}")
-        return self.names.get(label, label) if isinstance(label, str) else label
+        try:
+            label = self.labels.label(cell, answers)
+        except ValueError as error:
+            raise CellError(column, str(error)) from None
+        return self.names.get(label, label)
 
 
 def _options(path: Path, *, header: bool) -> TableOptions:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from foretext.tasks.examples import Example
+from foretext.tasks.files.cells import is_missing
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import TableOptions, open_table
-from foretext.tasks.labels import answer_index, is_missing
+from foretext.tasks.labels.answers import answer_index
 from foretext.tasks.published.questions import read_questions
 from foretext.tasks.published.splits import Files, Split, find_split
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
-from foretext.tasks.labels import answer_index
+from foretext.tasks.labels.answers import answer_index
 from foretext.tasks.published.json_text import read_json_text
 from foretext.tasks.published.splits import Files, Split, find_split
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
+from foretext.tasks.labels.answers import AnswerLabels
 from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.splits import Files, Split
 
@@ -36,7 +37,7 @@ _LAYOUT = Layout(
     label="AnswerRightEnding",
     id="InputStoryid",
 )
-_read = TableReader(FILES, (_LAYOUT,), answers="index1")
+_read = TableReader(FILES, (_LAYOUT,), labels=AnswerLabels("index1"))
 
 
 def read(folder: Path, split: Split) -> Iterator[Example]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
 from foretext.errors import SettingsError, UnknownName
-from foretext.tasks.examples import Kind
 from foretext.tasks.files.columns import Columns, find_columns
+from foretext.tasks.kinds import KINDS
 
 
 @pytest.mark.parametrize(
@@ -30,47 +28,47 @@ from foretext.tasks.files.columns import Columns, find_columns
         ("choice", "question answer_1 answer_2 answer_3 correct", "question", "answer_1 answer_2 answer_3", "correct"),
     ],
 )
-def test_common_names_are_understood(kind: Kind, columns: str, text: str, choices: str, label: str) -> None:
-    found = find_columns(columns.split(), kind)
+def test_common_names_are_understood(kind: str, columns: str, text: str, choices: str, label: str) -> None:
+    found = find_columns(columns.split(), KINDS[kind])
     assert (found.text, found.choices, found.label) == (tuple(text.split()), tuple(choices.split()), label)
     assert found.guessed == (("text", "choices", "label") if choices else ("text", "label"))
 
 
 def test_what_is_said_is_taken_and_not_marked_as_a_guess() -> None:
-    found = find_columns(["text", "title", "label", "topic"], "classification", text=["title"], label="topic")
+    found = find_columns(["text", "title", "label", "topic"], KINDS["classification"], text=["title"], label="topic")
     assert found == Columns(("title",), (), "topic", ())
 
 
 def test_a_guess_is_marked_in_the_lines_that_are_shown() -> None:
-    found = find_columns(["text", "topic"], "classification", label="topic")
+    found = find_columns(["text", "topic"], KINDS["classification"], label="topic")
     assert found.lines() == ["text: 'text' (guessed)", "label: 'topic'"]
 
 
 def test_a_column_that_is_not_there_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UnknownName, match="no column called 'lable'; did you mean 'label'"):
-        find_columns(["text", "label"], "classification", label="lable")
+        find_columns(["text", "label"], KINDS["classification"], label="lable")
 
 
 def test_texts_that_no_name_gives_away_are_asked_for() -> None:
     with pytest.raises(SettingsError, match=r"which columns hold the texts\? Say it with --text NAME .* are: x, y, z"):
-        find_columns(["x", "y", "z"], "classification")
+        find_columns(["x", "y", "z"], KINDS["classification"])
 
 
 def test_answers_that_no_name_gives_away_are_asked_for() -> None:
     with pytest.raises(SettingsError, match="which columns hold the answers"):
-        find_columns(["question", "label"], "choice")
+        find_columns(["question", "label"], KINDS["choice"])
 
 
 def test_a_column_cannot_be_both_text_and_label() -> None:
     with pytest.raises(SettingsError, match="'text' is given twice"):
-        find_columns(["text", "label"], "classification", text=["text"], label="text")
+        find_columns(["text", "label"], KINDS["classification"], text=["text"], label="text")
 
 
 def test_answers_are_for_multiple_choice_alone() -> None:
-    with pytest.raises(SettingsError, match="--choices is for tasks of kind choice"):
-        find_columns(["text", "a"], "classification", choices=["a"])
+    with pytest.raises(SettingsError, match="--choices is for tasks with answers .*; classification has none"):
+        find_columns(["text", "a"], KINDS["classification"], choices=["a"])
 
 
 def test_a_label_that_is_not_there_is_none() -> None:
-    for kind in get_args(Kind):
+    for kind in KINDS.values():
         assert find_columns(["premise", "hypothesis", "answers"], kind, text=["premise", "hypothesis"]).label is None

@@ -14,9 +14,15 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from foretext.model.devices import lowered_type
-from foretext.model.dropout import dropout, scale, survivors
+from foretext.model.kernels.dropout import dropout, scale, survivors
 
 ENTRIES_AT_ONCE = 1 << 19  # of the matrix: 2 MB in fp32
+
+
+def plain_embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """The matrix under dropout, and h_0 = U W_e + W_p: the row of each token plus that of its place."""
+    matrix = dropout(matrix, probability, training=True)
+    return matrix, functional.embedding(tokens, matrix) + functional.embedding(places, matrix)
 
 
 def embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
@@ -26,8 +32,7 @@ def embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float)
     """
     if matrix.device.type == "cpu" and matrix.requires_grad and torch.is_grad_enabled():
         return _Embedded.apply(matrix, tokens, places, probability)  # type: ignore[no-any-return, no-untyped-call]
-    matrix = dropout(matrix, probability, training=True)
-    return matrix, functional.embedding(tokens, matrix) + functional.embedding(places, matrix)
+    return plain_embedded(matrix, tokens, places, probability)
 
 
 class _Embedded(torch.autograd.Function):

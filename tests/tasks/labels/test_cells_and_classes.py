@@ -8,16 +8,10 @@ import pytest
 
 from foretext.errors import SettingsError
 from foretext.tasks.examples import AnswerRule
-from foretext.tasks.labels import (
-    Meaning,
-    answer_index,
-    are_scores,
-    class_name,
-    find_answer_rule,
-    is_missing,
-    natural_order,
-    score,
-)
+from foretext.tasks.files.cells import as_score, class_name, is_missing
+from foretext.tasks.labels.answers import answer_index, find_answer_rule
+from foretext.tasks.labels.classes import ClassLabels, natural_order
+from foretext.tasks.labels.scores import are_scores
 
 COLOURS = ("red", "green", "blue", "grey")
 
@@ -36,7 +30,7 @@ def test_a_cell_of_any_plain_type_names_a_class(cell: Any, name: str | None) -> 
     + [(cell, None) for cell in ("1,5", "1_000", "nan", "inf", "1e999", "", "x", True, None, float("inf"))],
 )
 def test_only_finite_numbers_are_scores(cell: Any, value: float | None) -> None:
-    assert score(cell) == value
+    assert as_score(cell) == value
 
 
 @pytest.mark.parametrize("cell", [None, "", "  ", float("nan")])
@@ -108,4 +102,4 @@ def test_classes_stand_in_the_order_a_person_expects() -> None:
 
 def test_a_class_that_training_has_not_seen_is_refused() -> None:
     with pytest.raises(ValueError, match="the label 'maybe' is none of the classes no, yes"):
-        Meaning(classes=("no", "yes")).label("maybe", ())
+        ClassLabels(("no", "yes")).label("maybe", ())

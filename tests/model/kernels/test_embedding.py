@@ -1,21 +1,18 @@
-"""The embedding matrix in one pass gives what separate operations give, gradients too."""
+"""The embedding matrix in one pass gives what the plain version gives, gradients too."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-import torch.nn.functional as functional
 
-from foretext.model import embedding
-from foretext.model.dropout import dropout
-from foretext.model.embedding import embedded
+from foretext.model.kernels import embedding
+from foretext.model.kernels.embedding import embedded, plain_embedded
 
 TOKENS, PLACES = torch.tensor([2, 0, 2, 4]), torch.tensor([5, 6, 7, 5])
 
 
-def by_separate_operations(matrix, probability):
-    matrix = dropout(matrix, probability, True)
-    return matrix, functional.embedding(TOKENS, matrix) + functional.embedding(PLACES, matrix)
+def plain(matrix, probability):
+    return plain_embedded(matrix, TOKENS, PLACES, probability)
 
 
 def in_one_pass(matrix, probability):
@@ -24,10 +21,10 @@ def in_one_pass(matrix, probability):
 
 @pytest.mark.parametrize("softmax", [True, False])
 @pytest.mark.parametrize("probability", [0.0, 0.3])
-def test_matrix_states_and_gradient_are_those_of_separate_operations(probability, softmax):
+def test_matrix_states_and_gradient_are_those_of_the_plain_version(probability, softmax):
     """With and without a softmax over the matrix, as where the auxiliary loss is left out."""
     found = []
-    for way in (by_separate_operations, in_one_pass):
+    for way in (plain, in_one_pass):
         torch.manual_seed(0)
         leaf = torch.randn(8, 6, dtype=torch.float64).requires_grad_()
         matrix, states = way(leaf, probability)

@@ -15,6 +15,12 @@ from torch import Tensor
 _STEPS = 1 << 16
 
 
+def plain_dropout(values: Tensor, probability: float, kept: Tensor | None = None) -> Tensor:
+    """Each entry by itself 0 with `probability`, else divided by 1 − `probability`; `kept` says which, where given."""
+    kept = torch.rand_like(values) >= probability if kept is None else kept.bool()
+    return torch.where(kept, values / (1 - probability), torch.zeros_like(values))
+
+
 def dropout(values: Tensor, probability: float, training: bool) -> Tensor:
     """`values` with entries set to 0 by chance and the others scaled up; unchanged outside training."""
     if not training or not probability:

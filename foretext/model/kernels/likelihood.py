@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from foretext.model.devices import gains_by_onednn, lowered_type
+from foretext.model.devices import lowered_type
+from foretext.model.kernels.operators import gains_by_onednn, onednn_linear
 
 SLICE_ENTRIES = 1 << 22  # logits at a time on a CPU: 16 MB in fp32, small enough for the allocator to use again
 SLICE_TOKENS = 256  # but so many tokens at least: with fewer the gradient of the matrix costs more (docs/log.md)
@@ -24,6 +25,16 @@ BYTES_AN_ENTRY = 256  # elsewhere an entry for so many bytes of the device: its 
 PADDED_ROWS = 64  # elsewhere the matrix gets rows up to a multiple of this, which its fast products ask for
 
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def plain_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> Tensor:
+    """log P(target), where P(u) = softmax(h W_eᵀ): equation 2; shapes as in `token_log_probabilities`."""
+    return (states @ matrix.T).log_softmax(-1).gather(1, targets[:, None]).squeeze(1)
+
+
+def plain_cross_entropy(states: Tensor, matrix: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """−Σ weight · log P(target): equation 1 with its sign turned."""
+    return -(plain_log_probabilities(states, matrix, targets) * weights).sum()
 
 
 def token_log_probabilities(states: Tensor, matrix: Tensor, targets: Tensor) -> Tensor:
@@ -103,10 +114,7 @@ def _output_rows(matrix: Tensor, states: Tensor) -> Tensor:
 
 def _logits(states: Tensor, rows: Tensor, real: int, out: Tensor | None = None) -> Tensor:
     """Of a slice of tokens; those of rows beyond the `real` ones are −∞ and so count for nothing."""
-    if gains_by_onednn(states):
-        logits: Tensor = torch.ops.mkldnn._linear_pointwise(states, rows, None, "none", [], None)
-    else:
-        logits = torch.mm(states, rows.T, out=out)
+    logits = onednn_linear(states, rows) if gains_by_onednn(states) else torch.mm(states, rows.T, out=out)
     if len(rows) > real:
         logits[:, real:] = -torch.inf
     return logits

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as functional
 
-from foretext.model import likelihood
+from foretext.model.kernels import likelihood
+from foretext.model.kernels.likelihood import plain_cross_entropy, plain_log_probabilities
 
 
 def values(precision=torch.float64):
@@ -16,8 +17,10 @@ def values(precision=torch.float64):
     return states, matrix, torch.randint(0, 11, (7,)), torch.rand(7, dtype=precision)
 
 
-def plain(states, matrix, targets, weights):
-    return (functional.cross_entropy(states @ matrix.T, targets, reduction="none") * weights).sum()
+def test_plain_cross_entropy_is_torchs():
+    states, matrix, targets, weights = values()
+    losses = functional.cross_entropy(states @ matrix.T, targets, reduction="none")
+    torch.testing.assert_close(plain_cross_entropy(states, matrix, targets, weights), (losses * weights).sum())
 
 
 @pytest.mark.parametrize("padding", [1, 8])
@@ -33,7 +36,7 @@ def test_loss_and_gradients_are_those_of_plain_cross_entropy(monkeypatch, slice_
 
     monkeypatch.setattr(likelihood, "_output_rows", padded)
     states, matrix, targets, weights = values(precision)
-    whole = plain(states, matrix, targets, weights)
+    whole = plain_cross_entropy(states, matrix, targets, weights)
     expected = torch.autograd.grad(3 * whole, (states, matrix))
     sliced = likelihood.weighted_cross_entropy(states, matrix, targets, weights)
     torch.testing.assert_close(sliced, whole)
@@ -47,12 +50,12 @@ def test_where_no_gradient_is_wanted_the_loss_is_the_same():
     states, matrix, targets, weights = values()
     with torch.no_grad():
         loss = likelihood.weighted_cross_entropy(states, matrix, targets, weights)
-        torch.testing.assert_close(loss, plain(states, matrix, targets, weights))
+        torch.testing.assert_close(loss, plain_cross_entropy(states, matrix, targets, weights))
 
 
 def test_under_autocast_products_are_in_bf16_and_gradients_in_the_type_of_what_they_are_for():
     states, matrix, targets, weights = values(torch.float32)
-    expected = torch.autograd.grad(plain(states, matrix, targets, weights), (states, matrix))
+    expected = torch.autograd.grad(plain_cross_entropy(states, matrix, targets, weights), (states, matrix))
     with torch.autocast("cpu", torch.bfloat16):
         loss = likelihood.weighted_cross_entropy(states, matrix, targets, weights)
     for found, wanted in zip(torch.autograd.grad(loss, (states, matrix)), expected, strict=True):
@@ -66,7 +69,7 @@ def test_gradients_of_slices_multiplied_together_are_those_of_each_alone(monkeyp
     """In bf16 with the matrix in bf16 too, as training under autocast has it; groups of 1, 3 and all 7 tokens."""
     states, matrix, targets, weights = values(torch.float32)
     rounded = [values.detach().bfloat16().float().requires_grad_() for values in (states, matrix)]
-    expected = torch.autograd.grad(plain(*rounded, targets, weights), rounded)
+    expected = torch.autograd.grad(plain_cross_entropy(*rounded, targets, weights), rounded)
     monkeypatch.setattr(likelihood, "SLICE_ENTRIES", 11)
     monkeypatch.setattr(likelihood, "SLICE_TOKENS", 1)
     monkeypatch.setattr(likelihood, "GROUP_ENTRIES", group_entries)
@@ -93,7 +96,8 @@ def test_token_log_probabilities_are_logarithms_of_a_softmax(monkeypatch):
     monkeypatch.setattr(likelihood, "SLICE_TOKENS", 1)
     states, matrix, targets = torch.randn(7, 5), torch.randn(11, 5), torch.randint(0, 11, (7,))
     expected = (states @ matrix.T).log_softmax(-1)[torch.arange(7), targets]
-    torch.testing.assert_close(likelihood.token_log_probabilities(states, matrix, targets), expected)
+    for way in (plain_log_probabilities, likelihood.token_log_probabilities):
+        torch.testing.assert_close(way(states, matrix, targets), expected)
 
 
 def test_a_second_backward_pass_is_refused_and_not_scaled_twice():
@@ -107,7 +111,7 @@ def test_a_second_backward_pass_is_refused_and_not_scaled_twice():
 @pytest.mark.slow
 def test_compiled_the_loss_and_its_gradients_are_the_same():
     states, matrix, targets, weights = values()
-    expected = torch.autograd.grad(plain(states, matrix, targets, weights), (states, matrix))
+    expected = torch.autograd.grad(plain_cross_entropy(states, matrix, targets, weights), (states, matrix))
     loss = likelihood.weighted_cross_entropy(states, matrix, targets, weights, compiled=True)
     for found, wanted in zip(torch.autograd.grad(loss, (states, matrix)), expected, strict=True):
         torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)

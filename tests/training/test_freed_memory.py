@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from foretext.model.devices import ENOUGH_FREE, prepare_cpu
+from foretext.training.freed_memory import ENOUGH_FREE, prepare_cpu
 
 # The pages in memory before a block of 64 MB, and after it is gone; once more when freed memory is given back.
 PAGES = """
 import ctypes, torch
-from foretext.model.devices import give_back_freed_memory, prepare_cpu
+from foretext.training.freed_memory import give_back_freed_memory, prepare_cpu
 pages = lambda: int(open("/proc/self/statm").read().split()[1])
 kept = prepare_cpu(0)
 torch.ones(8)

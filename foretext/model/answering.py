@@ -1,0 +1,103 @@
+"""A decoder for answering alone: its linear layers hold fp32, bf16 or int8 weights, as `kernels/linear.py` has them.
+
+Embeddings, norms, attention, head and what is added up stay in fp32. Rounding makes steps of small differences, so
+nothing before it may depend on what else is in the batch: a product's row follows from that row alone, and attention
+takes rows of one length together instead of padding them, trees apart from plain sequences. Then an example has the
+same states, to the bit, in any company; what its sequences share is summed in another order than apart, and rounded so.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foretext.errors import SettingsError, UnknownName
+from foretext.model.gpt import GPT
+from foretext.model.kernels.attention import attend
+from foretext.model.kernels.linear import LINEAR, BlockLinear, int8_product
+from foretext.model.kernels.operators import gains_by_onednn
+from foretext.model.sequences import Sequences
+from foretext.model.transformer import Attention, Block, FeedForward, picked
+
+
+def for_answering(gpt: GPT, precision: str) -> GPT:
+    """`gpt` for answers in `precision`, fp32, bf16 or int8; on a CPU it shares embedding and head with `gpt`.
+
+    fp32 is `gpt` itself where another layout of its weights gains nothing. Accelerators, whose kernels take bf16
+    throughout, get a copy that is bf16 throughout.
+
+    Raises:
+        SettingsError: the model or its device cannot compute so.
+    """
+    if precision not in LINEAR:
+        raise UnknownName("precision", precision, tuple(LINEAR))
+    if precision == "fp32" and not (gpt.settings.backbone == "transformer" and gains_by_onednn(gpt.embedding)):
+        return gpt
+    if gpt.settings.backbone != "transformer":
+        raise SettingsError(f"{precision} is for Transformers, and this model is an LSTM; use --precision fp32")
+    if precision == "int8":
+        _check_int8(gpt.embedding.device)
+    if gpt.embedding.device.type != "cpu":
+        return copy.deepcopy(gpt).to(torch.bfloat16).eval()
+    linear = LINEAR[precision]
+    instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding}
+    if gpt.head is not None:
+        instead[id(gpt.head.linear)] = BlockLinear(gpt.head.linear)
+    for block in gpt.blocks:
+        assert isinstance(block, Block)
+        instead[id(block.attention)] = AnsweringAttention(block.attention, linear)
+        instead[id(block.feed_forward)] = AnsweringFeedForward(block.feed_forward, linear)
+    made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
+    made.share_prefixes = "in_examples"  # so that what is shared does not depend on the batch either
+    return made
+
+
+def _check_int8(device: torch.device) -> None:
+    if device.type != "cpu" or int8_product() is None:
+        where = "torch has no product of bytes for this one" if device.type == "cpu" else f"not for {device.type}"
+        raise SettingsError(f"int8 is for x86 CPUs; {where}; use --precision bf16 or fp32")
+
+
+class AnsweringAttention(nn.Module):
+    """Attention without padding: neighbours of one length go through it together."""
+
+    def __init__(self, source: Attention, linear: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.heads = source.heads
+        self.query_key_value, self.output = linear(source.query_key_value), linear(source.output)
+
+    def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
+        """`(tokens, width)` to `(tokens, width)`, or `(at, width)`."""
+        visible, row = sequences.visible, 0
+        kinds = zip(sequences.row_lengths, (count > 1 for count in sequences.row_sequences), strict=True)
+        runs = [(*kind, len(list(run))) for kind, run in groupby(kinds)]
+        parts = torch.split(self.query_key_value(states), [length * count for length, _, count in runs])
+        mixed = []
+        for part, (length, is_tree, count) in zip(parts, runs, strict=True):
+            seen = visible[row : row + count, :length, :length] if is_tree and visible is not None else None
+            mixed.append(self._mixed(part, count, seen))
+            row += count
+        return self.output(picked(torch.cat(mixed), at))  # type: ignore[no-any-return]
+
+    def _mixed(self, values: Tensor, count: int, visible: Tensor | None) -> Tensor:
+        """The mixture of `count` rows of one length, from their `(tokens, 3 * width)`."""
+        grid = values.view(count, len(values) // count, 3, self.heads, -1)
+        # Each (sequences, heads, length, width / heads), laid out alike for one sequence and for many: kernels differ.
+        query, key, value = grid.permute(2, 0, 3, 1, 4).contiguous()
+        return attend(query, key, value, 0.0, visible).transpose(1, 2).reshape(len(values), -1)
+
+
+class AnsweringFeedForward(nn.Module):
+    """The feed-forward layer, GELU taken together with the product before it where that is possible."""
+
+    def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
+        super().__init__()
+        self.expand, self.contract = linear(source.expand, gelu=True), linear(source.contract)
+
+    def forward(self, states: Tensor) -> Tensor:
+        return self.contract(self.expand(states))  # type: ignore[no-any-return]

@@ -1,0 +1,158 @@
+"""Linear layers for answering alone: fp32, bf16 or int8 weights, laid out as the processor likes. No gradients.
+
+            weights                                activations          a product is summed in
+    fp32    as they are                            as they are          fp32
+    bf16    rounded                                rounded              fp32
+    int8    a byte, a scale an output channel      8 or 7 bits, a       whole numbers, exactly
+                                                   scale a token
+
+Processors without instructions for int8 (VNNI, AMX) add two products of bytes in 16 bits. There activations have
+7 bits, of which no two products overflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from foretext.model.kernels import operators
+from foretext.model.kernels.gelu import gelu_, plain_gelu
+
+LARGEST = 127  # of a weight, a signed byte
+BLOCK_ROWS = 128  # fewer would read the weights more often, more would pad single sentences more
+SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
+
+
+def plain_linear(states: Tensor, weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Tensor:
+    """x Wᵀ + b, and GELU of it with `gelu`, in the type of all three."""
+    product = functional.linear(states, weight, bias)
+    return functional.gelu(product, approximate="tanh") if gelu else product
+
+
+def plain_int8_linear(states: Tensor, weight: Tensor, bias: Tensor, *, largest: int, gelu: bool = False) -> Tensor:
+    """x Wᵀ + b of rounded numbers: a row of W is a scale times whole numbers to 127, one of x, to `largest`."""
+    states_scale = (states.abs().amax(1, keepdim=True) / largest).clamp(min=SMALLEST)  # (tokens, 1)
+    weight_scale = (weight.abs().amax(1) / LARGEST).clamp(min=SMALLEST)  # (outputs,)
+    whole_states = (states * states_scale.reciprocal()).round().double()  # in which sums of whole numbers are exact
+    whole_weight = (weight / weight_scale[:, None]).round().double()
+    product = whole_states @ whole_weight.T * states_scale * weight_scale + bias
+    return plain_gelu(product) if gelu else product
+
+
+class FloatLinear(nn.Module):
+    """A linear layer with fp32 or bf16 weights; takes any floats, gives fp32, or `dtype` where GELU follows."""
+
+    def __init__(self, source: nn.Linear, *, dtype: torch.dtype, gelu: bool = False) -> None:
+        super().__init__()
+        self.dtype, self.gelu = dtype, gelu
+        self.bias = source.bias.detach().to(dtype)
+        weight = source.weight.detach().to(dtype)
+        laid_out = operators.lays_out(dtype)
+        self.product: Callable[..., Tensor] = operators.onednn_linear if laid_out else plain_linear
+        self.weight = operators.onednn_layout(weight) if laid_out else weight
+        # With AMX the order of oneDNN's sums depends on how many rows there are: of 768 inputs on whether more than 32.
+        self.in_blocks = dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+    def forward(self, states: Tensor) -> Tensor:
+        if self.in_blocks:
+            product = in_blocks(self._product, states, self.dtype)
+        elif len(states) == 1:  # a row alone would be summed in another order
+            return self.forward(states.repeat(2, 1))[:1]
+        else:
+            product = self._product(states.to(self.dtype))
+        return product if self.gelu else product.float()
+
+    def _product(self, rows: Tensor) -> Tensor:
+        return self.product(rows, self.weight, self.bias, gelu=self.gelu)
+
+
+class BlockLinear(nn.Module):
+    """A linear layer as it is, for the head: MKL's fp32 kernels too depend on how many rows there are."""
+
+    def __init__(self, source: nn.Linear) -> None:
+        super().__init__()
+        self.source = source
+
+    def forward(self, states: Tensor) -> Tensor:
+        return in_blocks(self.source, states, states.dtype)
+
+
+def in_blocks(product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype) -> Tensor:
+    """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time, filled up with zeros: one kernel for any count."""
+    padded = rows.new_zeros(len(rows) + -len(rows) % BLOCK_ROWS, rows.shape[1], dtype=dtype)
+    padded[: len(rows)] = rows
+    return torch.cat([product(block) for block in torch.split(padded, BLOCK_ROWS)])[: len(rows)]
+
+
+class Int8Linear(nn.Module):
+    """A linear layer with int8 weights; fp32 in and out."""
+
+    def __init__(
+        self, source: nn.Linear, *, gelu: bool = False, product: type[EightBits | SevenBits] | None = None
+    ) -> None:
+        super().__init__()
+        self.gelu = gelu
+        weight = source.weight.detach().float()
+        scale = (weight.abs().amax(1) / LARGEST).clamp_(min=SMALLEST)  # (outputs,)
+        self.bias = source.bias.detach().float()
+        chosen = product or int8_product()
+        assert chosen is not None  # `for_answering` has asked
+        self.product = chosen((weight / scale[:, None]).round_(), scale)
+
+    def forward(self, states: Tensor) -> Tensor:
+        scale = torch.maximum(states.amax(-1, keepdim=True), -states.amin(-1, keepdim=True))  # (tokens, 1)
+        scale = scale.div_(self.product.largest).clamp_(min=SMALLEST)
+        whole = (states * scale.reciprocal()).round_()
+        product = torch.addcmul(self.bias, self.product(whole), scale)
+        return gelu_(product) if self.gelu else product
+
+
+class EightBits:
+    """Products of whole numbers from -127 to 127 by oneDNN, where the processor has instructions for them."""
+
+    largest, bits = 127, 8
+    zero = 128  # the unsigned byte that stands for 0: the processor multiplies unsigned by signed bytes
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        self.scale, self.zeros = scale, torch.zeros(len(scale), dtype=torch.int32)
+        self.weight = operators.onednn_bytes_layout(weight)
+
+    def __call__(self, whole: Tensor) -> Tensor:
+        """`(tokens, inputs)` to `(tokens, outputs)`, each output times its scale."""
+        unsigned = whole.to(torch.int8).view(torch.uint8).bitwise_xor_(self.zero)  # the same plus 128
+        return operators.onednn_bytes_linear(unsigned, self.zero, self.weight, self.scale, self.zeros)
+
+
+class SevenBits:
+    """Products of activations from -63 to 63 and weights from -127 to 127 by FBGEMM, on any x86 CPU with AVX2.
+
+    With `zero` added activations are at most 127, and 2 × 127 × 127 = 32,258 is a number of 16 bits.
+    """
+
+    largest, bits = 63, 7
+    zero = 64
+
+    def __init__(self, weight: Tensor, scale: Tensor) -> None:
+        self.weight = operators.fbgemm_bytes_layout(weight, scale)
+
+    def __call__(self, whole: Tensor) -> Tensor:
+        """`(tokens, inputs)` to `(tokens, outputs)`, each output times its scale."""
+        return operators.fbgemm_bytes_linear(whole, self.zero, self.weight)
+
+
+def int8_product() -> type[EightBits | SevenBits] | None:
+    """How this processor multiplies bytes, or None where torch has nothing for it."""
+    if operators.has_onednn_bytes():
+        return EightBits
+    return SevenBits if operators.has_fbgemm_bytes() else None
+
+
+LINEAR: dict[str, Callable[..., nn.Module]] = {
+    "fp32": partial(FloatLinear, dtype=torch.float32),
+    "bf16": partial(FloatLinear, dtype=torch.bfloat16),
+    "int8": Int8Linear,
+}

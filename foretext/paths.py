@@ -1,0 +1,47 @@
+"""Paths as people give them: as text or as a `Path`, with `~` or `~user` for a home folder at the beginning."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePath
+from typing import Annotated, Any, get_args
+
+from foretext.errors import SettingsError
+
+
+class NamesPath:
+    """Marks the type of a text that may be a path."""
+
+
+NameOrPath = Annotated[str, NamesPath]  # the name of a model or a task, or a path; "-" for standard input
+
+
+def holds_paths(kind: Any) -> bool:
+    """Whether a value of that type may be a path or hold some: `Path`, `NameOrPath`, a list or an option of them."""
+    return kind in (Path, NamesPath) or any(map(holds_paths, get_args(kind)))
+
+
+def as_text(value: Any, *, home: bool) -> Any:
+    """`value` with each path in it as text, and with `home` the home folder in place of `~`; other values as they are.
+
+    Raises:
+        SettingsError: there is no such home folder.
+    """
+    if isinstance(value, list | tuple):
+        return [as_text(item, home=home) for item in value]
+    text = str(value) if isinstance(value, PurePath) else value
+    return at_home(text) if home and isinstance(text, str) else text
+
+
+def at_home(path: str) -> str:
+    """`path` with the folder that `~` or `~user` at its beginning stands for.
+
+    Raises:
+        SettingsError: there is no such home folder.
+    """
+    whole = os.path.expanduser(path)
+    if whole.startswith("~"):
+        user = path[1:].split("/")[0]
+        missing = f"there is no user {user!r} on this machine" if user else "your home folder is not known"
+        raise SettingsError(f"{missing}; for a file whose own name begins with ~ give its whole path")
+    return whole

@@ -1,0 +1,176 @@
+"""The kinds of task: all that a kind decides is said here, once, and nobody else asks what the kind is.
+
+What needs tensors stands in `foretext.model.heads`, a small class for each target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from foretext.batch import Combine
+from foretext.errors import UnknownName
+from foretext.tasks.examples import Label
+from foretext.tasks.files import names
+from foretext.tasks.labels.answers import AnswerLabels
+from foretext.tasks.labels.classes import ClassLabels
+from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions, Remembered
+from foretext.tasks.labels.ordered import OrderedLabels
+from foretext.tasks.labels.scores import ScoreLabels
+from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
+
+Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
+Features = Literal["texts", "pair", "answers"]
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """One kind of task."""
+
+    name: str
+    fewest: int  # texts of an example
+    most: int | None  # None: any number
+    texts: Callable[[names.PlainNames], tuple[str, ...]]  # which columns hold them, by their names; none: unknown
+    label_names: tuple[str, ...]  # what the column of the label may be called, best first
+    forms: tuple[type[LabelForm], ...]  # what labels may be; of several the first that fits, the last of them always
+    transform: Transform  # Figure 1 of the paper
+    special_tokens: Callable[[int], int]  # in a sequence, given the number of texts
+    combine: Combine  # how the sequences of an example meet in the head
+    features: Features  # what word counts see of an example, in the baseline
+    has_answers: bool = False  # an example has answers of its own, to choose among
+    scale: Literal["grades", "value"] = "value"  # how scores are learned unless a person says otherwise
+    paper_scale: bool = False  # whether the paper has scores of this kind (recipe point 16)
+    heuristics: tuple[Heuristic, ...] = ()  # those that a language model can answer it by without training
+    usual_heuristic: Heuristic | None = None  # the one to take if nothing is said
+
+    def form(self, cells: Sequence[Cell], options: LabelOptions) -> LabelForm:
+        """What the labels of a training file are, from their cells.
+
+        Raises:
+            SettingsError: they can be read in several ways, and nobody said which.
+        """
+        *others, last = self.forms
+        return next((form for form in others if form.fits(cells, options)), last).found(cells, options)
+
+    def form_of_labels(self, labels: Sequence[Label]) -> LabelForm:
+        """What labels are that are no cells any more."""
+        *others, last = self.forms
+        form = next((form for form in others if all(map(form.holds, labels))), last)
+        return form.found((), LabelOptions(labels="auto", answer_labels="index0"))
+
+    def labels(self, schema: Remembered) -> LabelForm:
+        """What the labels of a task are, from what its schema remembers."""
+        *others, last = self.forms
+        return next((form for form in others if form.remembered_by(schema)), last).of(schema)
+
+    def count_of_texts(self) -> str:
+        """How many texts it takes, in words."""
+        return f"{self.fewest}" if self.most == self.fewest else f"{self.fewest} or more"
+
+    def takes(self, texts: int) -> bool:
+        """Whether an example may have so many texts."""
+        return self.fewest <= texts and (self.most is None or texts <= self.most)
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        TaskKind(
+            name="classification",
+            fewest=1,
+            most=None,
+            texts=names.a_text,
+            label_names=names.CLASS_LABELS,
+            forms=(ClassLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="texts",
+            heuristics=("acceptability", "sentiment"),
+        ),
+        TaskKind(
+            name="entailment",
+            fewest=2,
+            most=2,
+            texts=names.a_pair,
+            label_names=names.CLASS_LABELS,
+            forms=(ClassLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="texts",
+        ),
+        TaskKind(
+            name="similarity",
+            fewest=2,
+            most=2,
+            texts=names.a_pair,
+            label_names=names.SCORE_LABELS,
+            forms=(ScoreLabels, ClassLabels),
+            transform=in_both_orders,
+            special_tokens=lambda texts: texts + 1,
+            combine="add",
+            features="pair",
+            scale="grades",
+            paper_scale=True,
+        ),
+        TaskKind(
+            name="choice",
+            fewest=1,
+            most=None,
+            texts=names.a_document_and_a_question,
+            label_names=names.ANSWER_LABELS,
+            forms=(AnswerLabels,),
+            transform=one_sequence_an_answer,
+            special_tokens=lambda texts: 3,
+            combine="choose",
+            features="answers",
+            has_answers=True,
+            heuristics=("question-answering", "winograd"),
+            usual_heuristic="question-answering",
+        ),
+        TaskKind(
+            name="regression",
+            fewest=1,
+            most=None,
+            texts=names.a_pair_or_a_text,
+            label_names=names.SCORE_LABELS,
+            forms=(ScoreLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="texts",
+        ),
+        TaskKind(
+            name="ordinal",
+            fewest=1,
+            most=None,
+            texts=names.a_pair_or_a_text,
+            label_names=names.CLASS_LABELS,
+            forms=(OrderedLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="texts",
+            scale="grades",
+        ),
+    )
+}
+
+# The name of a kind where a person gives it: one of the table's, known to help and checks.
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[tuple(KINDS)]
+
+
+def find_kind(name: str) -> TaskKind:
+    """The kind of that name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in KINDS:
+        raise UnknownName("kind of task", name, KINDS)
+    return KINDS[name]

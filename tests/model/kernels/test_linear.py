@@ -1,0 +1,128 @@
+"""Layers that hold fp32, bf16 or int8 weights: they are the plain ones of rounded numbers, and rows do not touch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import Linear
+
+from foretext.model.kernels.gelu import plain_gelu
+from foretext.model.kernels.linear import (
+    LINEAR,
+    EightBits,
+    FloatLinear,
+    Int8Linear,
+    SevenBits,
+    int8_product,
+    plain_int8_linear,
+    plain_linear,
+)
+
+needs_vnni = pytest.mark.skipif(int8_product() is not EightBits, reason="this processor has no VNNI")
+needs_fbgemm = pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="no FBGEMM")
+PRODUCTS = [pytest.param(EightBits, marks=needs_vnni), pytest.param(SevenBits, marks=needs_fbgemm)]
+needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
+# Elsewhere fp32 answers come from the model itself, and oneDNN's kernels promise nothing of a row by itself.
+needs_avx2 = pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() != "AVX2", reason="fp32 has another layout on AVX2 alone"
+)
+KINDS = [pytest.param("fp32", marks=needs_avx2), "bf16", pytest.param("int8", marks=needs_int8)]
+
+
+@pytest.fixture
+def linear():
+    torch.manual_seed(1)
+    return Linear(96, 160)
+
+
+@pytest.fixture
+def rows():
+    return some_rows(96)
+
+
+def some_rows(inputs):
+    torch.manual_seed(2)
+    return torch.randn(37, inputs) * torch.linspace(0.01, 30, 37)[:, None]
+
+
+def test_a_plain_layer_with_gelu_is_the_equations_written_out(linear, rows):
+    w, b, x = (value.detach().double() for value in (linear.weight, linear.bias, rows))
+    torch.testing.assert_close(plain_linear(x, w, b), (x[:, None] * w).sum(-1) + b)
+    torch.testing.assert_close(plain_linear(x, w, b, gelu=True), plain_gelu((x[:, None] * w).sum(-1) + b))
+
+
+def test_a_plain_int8_layer_multiplies_whole_numbers():
+    """With a largest number of 127 in each row scales are 1: -50.4 becomes -50, 0.6 becomes 1."""
+    weight, bias = torch.tensor([[127, -50.4], [127, 0.0]]), torch.tensor([0.5, 0.0])
+    found = plain_int8_linear(torch.tensor([[127, 0.6]]), weight, bias, largest=127)
+    torch.testing.assert_close(found, torch.tensor([[127 * 127 - 50 + 0.5, 127 * 127]], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("after_gelu", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "rtol", "atol"),
+    [
+        (torch.float32, 1e-5, 1e-4),  # inputs to 100, sums of 96: eps times that
+        # The result is rounded to bf16's 8 bits once; GELU may see it rounded before, as torch's own layers do.
+        (torch.bfloat16, 2**-7, 1e-2),
+    ],
+)
+def test_a_layer_of_floats_is_the_plain_one_of_rounded_numbers(linear, rows, after_gelu, dtype, rtol, atol):
+    w, b, x = (value.detach().to(dtype).double() for value in (linear.weight, linear.bias, rows))
+    exact = plain_linear(x, w, b, gelu=after_gelu)
+    with torch.no_grad():
+        given = FloatLinear(linear, dtype=dtype, gelu=after_gelu)(rows).double()
+    torch.testing.assert_close(given, exact, rtol=rtol, atol=atol)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("after_gelu", [False, True])
+def test_an_int8_layer_is_the_plain_one(linear, rows, after_gelu, product):
+    w, b = linear.weight.detach(), linear.bias.detach()
+    exact = plain_int8_linear(rows, w, b, largest=product.largest, gelu=after_gelu)
+    with torch.no_grad():
+        given = Int8Linear(linear, gelu=after_gelu, product=product)(rows).double()
+    torch.testing.assert_close(given, exact, rtol=1e-5, atol=1e-5)  # scales and sums are float32
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_products_of_the_largest_bytes_do_not_overflow(product):
+    """In 16 bits two of them would, were they of 8 bits; 3,072 of them, as the widest product of the paper's model."""
+    weight = torch.full((5, 3_072), 127.0)
+    weight[1], weight[2, ::2], weight[3, :7] = -127, -127, 0
+    whole = torch.full((4, 3_072), float(product.largest))
+    whole[1], whole[2, ::2], whole[3, 5:] = -product.largest, -product.largest, 0
+    exact = (whole.double() @ weight.double().T).float()
+    assert torch.equal(product(weight, torch.ones(5))(whole), exact)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_an_int8_layer_is_off_by_no_more_than_half_a_step_an_input(product):
+    """Each of 96 products misses by half a step of either factor at most, each in units of its largest."""
+    torch.manual_seed(1)
+    layer, rows = Linear(96, 8), torch.randn(5, 96)
+    with torch.no_grad():
+        miss = (Int8Linear(layer, product=product)(rows) - layer(rows)).abs()
+        largest = rows.abs().amax(1, keepdim=True) * layer.weight.abs().amax(1)
+    half_weight, half_row = 1 / 2 / 127, 1 / 2 / product.largest
+    assert (miss <= 96 * largest * (half_weight + half_row + half_weight * half_row)).all()
+    assert miss.max() > 0
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_row_of_zeros_gives_the_bias(linear, product):
+    with torch.no_grad():
+        given = Int8Linear(linear, product=product)(torch.zeros(3, 96))
+    torch.testing.assert_close(given, linear.bias.expand(3, -1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("after_gelu", [False, True])
+def test_a_row_is_the_same_to_the_bit_however_many_there_are(kind, after_gelu):
+    """With 3,072 inputs, as in the paper's model, where a kernel has reason to sum in another order."""
+    layer, rows = LINEAR[kind](Linear(3_072, 128), gelu=after_gelu), some_rows(3_072)
+    with torch.no_grad():
+        whole = layer(rows)
+        for count in (1, 2, 7, 16, 33):
+            for first in range(0, 37 - count, count):
+                assert torch.equal(layer(rows[first : first + count]), whole[first : first + count]), count
