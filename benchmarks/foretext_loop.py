@@ -82,7 +82,7 @@ LOOP = {
 }
 HEAD = {
     "combine": "one",
-    "target": "class",
+    "target": "classes",
     "outputs": 2,
     "low": 0.0,
     "step": 1.0,
