@@ -22,7 +22,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from foretext_loop import HEAD, SHAPES, ForetextLoop, Shape
+from foretext_loop import HEAD, SHAPES, ForetextLoop, Shape, plan
 from rounds import (
     Contender,
     Measured,
@@ -76,7 +76,7 @@ def said(measured: Measured, batches: list[Batch], given: argparse.Namespace, dt
         for stage in STAGES
         for name, other in others.items()
     }
-    shared = sum(len(Sequences.of(batch, share_prefixes=True).tokens) for batch in batches[1:])
+    shared = sum(len(Sequences.of(batch, share_prefixes="in_batches").tokens) for batch in batches[1:])
     token_ratio = sum(len(batch.tokens) for batch in batches[1:]) / shared
     reached = {
         stage: spread([one / other / token_ratio for one, other in zip(*pair, strict=True)])
@@ -114,20 +114,21 @@ def ours(shape: Shape, batches: list[Batch], dtype: str) -> dict[str, Contender]
     gpt = GPT(shape, head)  # type: ignore[arg-type]
     answering = for_answering(gpt, dtype)
     at_hand = [batches[0]]
-    loop = ForetextLoop.of(FineTuning(gpt, 0.5), lambda update: at_hand[0], Engine.start("cpu", dtype))
+    loop = ForetextLoop.of(FineTuning(gpt, plan()), lambda update: at_hand[0], Engine.start("cpu", dtype))
 
-    def update(batch: Batch, share_prefixes: bool) -> None:
+    def update(batch: Batch, shares: bool) -> None:
         at_hand[0] = batch
-        ForetextLoop(replace(loop.trainer, share_prefixes=share_prefixes)).update()
+        how = replace(loop.trainer.plan, share_prefixes="in_batches" if shares else "no")
+        ForetextLoop(replace(loop.trainer, plan=how)).update()
 
-    def scores(batch: Batch, share_prefixes: bool) -> None:
+    def scores(batch: Batch, shares: bool) -> None:
         with torch.no_grad():
-            answering.read(Sequences.of(batch, share_prefixes=share_prefixes, by_example=True))
+            answering.read(Sequences.of(batch, share_prefixes="in_examples" if shares else "no"))
 
     made: dict[str, Contender] = {}
     for name, shares in {"shared": True, "apart": False}.items():
-        made[f"training: {name}"] = turns(shape, batches, 3, partial(update, share_prefixes=shares))
-        made[f"inference: {name}"] = turns(shape, batches, 1, partial(scores, share_prefixes=shares))
+        made[f"training: {name}"] = turns(shape, batches, 3, partial(update, shares=shares))
+        made[f"inference: {name}"] = turns(shape, batches, 1, partial(scores, shares=shares))
     return made
 
 
@@ -149,7 +150,7 @@ def turns(shape: Shape, batches: list[Batch], passes: int, does: Callable[[Batch
 
     useful = []
     for batch in batches:
-        rows = Sequences.of(batch, share_prefixes=True)
+        rows = Sequences.of(batch, share_prefixes="in_batches")
         lengths = torch.bincount(rows.slots // rows.longest_row).tolist()
         logits = len(rows.tokens) - rows.rows if passes > 1 else 0
         flops = forward_flops(lengths, layers=shape.layers, width=shape.width, logits=logits, rows=shape.rows)

@@ -17,9 +17,10 @@ import numpy as np
 from foretext.batch import Batch, pack
 from foretext.model.gpt import GPT
 from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
+from foretext.training.loop import Trainer
 from foretext.training.objectives import FineTuning, LanguageModelling, Objective
 from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 
 os.environ.setdefault("FORETEXT_PROGRESS", "off")  # a bar for every turn would say nothing
 
@@ -75,12 +76,13 @@ LOOP = {
     "recompute": False,
     "compile": "no",
     "log_every": 10,
+    "checkpoint_every": 0,
     "keep_checkpoints": 2,
     "patience": 0,
 }
 HEAD = {
     "combine": "one",
-    "target": "class",
+    "target": "classes",
     "outputs": 2,
     "low": 0.0,
     "step": 1.0,
@@ -98,18 +100,8 @@ class ForetextLoop:
     @classmethod
     def of(cls, objective: Objective, batch_of: BatchOf, engine: Engine, **loop: Any) -> ForetextLoop:
         """`loop` are settings of the loop other than the defaults: compile, micro_batch, recompute."""
-        plan = Plan(
-            updates=0,
-            learning_rate=2.5e-4,
-            schedule=lambda update: 1.0,
-            seed=0,
-            clip=OPTIMIZER["clip"],  # type: ignore[arg-type]
-            validate_every=0,
-            checkpoint_every=0,
-        )
-        settings: Any = SimpleNamespace(**{**LOOP, **loop})
-        optimizer = Adam(objective, SimpleNamespace(**OPTIMIZER))  # type: ignore[arg-type]
-        return cls(Trainer(objective, plan, settings, engine, optimizer, lambda update, *_: batch_of(update)))
+        made = plan(**loop)
+        return cls(Trainer(objective, made, engine, Adam(objective, made), lambda update, *_: batch_of(update)))
 
     def update(self, count: int = 1) -> int:
         """Does `count` updates; returns how many tokens they learned from."""
@@ -117,6 +109,12 @@ class ForetextLoop:
         before = state.tokens
         replace(self.trainer, plan=replace(self.trainer.plan, updates=state.update + count)).run()
         return state.tokens - before
+
+
+def plan(**values: Any) -> Plan:
+    """A plan of no updates, at the peak rate throughout, with the defaults but for `values`."""
+    of_the_run = {"updates": 0, "learning_rate": 2.5e-4, "schedule": lambda update: 1.0, "seed": 0, "validate_every": 0}
+    return Plan(**{**of_the_run, **OPTIMIZER, **LOOP, "language_model_weight": 0.5, **values})
 
 
 def pretraining(shape: Shape, batch: int, engine: Engine, **loop: Any) -> ForetextLoop:
@@ -128,7 +126,7 @@ def pretraining(shape: Shape, batch: int, engine: Engine, **loop: Any) -> Forete
 def finetuning(shape: Shape, batch_of: BatchOf, engine: Engine, **loop: Any) -> ForetextLoop:
     """The loop of L3 on a task with two classes, λ = 0.5."""
     model = GPT(shape, SimpleNamespace(**HEAD))  # type: ignore[arg-type]
-    return ForetextLoop.of(FineTuning(model, 0.5), batch_of, engine, **loop)
+    return ForetextLoop.of(FineTuning(model, plan()), batch_of, engine, **loop)
 
 
 def windows(shape: Shape, batch: int, seed: int) -> Batch:

@@ -223,7 +223,7 @@ def answering(answers: float, _: Path) -> Work:
     from types import SimpleNamespace
 
     import numpy as np
-    from foretext_loop import HEAD, ForetextLoop, Shape
+    from foretext_loop import HEAD, ForetextLoop, Shape, plan
 
     from foretext.batch import pack
     from foretext.model.gpt import GPT
@@ -239,7 +239,7 @@ def answering(answers: float, _: Path) -> Work:
     ]
     batch = pack(examples, [0] * len(examples))
     head = SimpleNamespace(**{**HEAD, "combine": "choose", "outputs": 1})
-    objective = FineTuning(GPT(shape, head), 0.5)  # type: ignore[arg-type]
+    objective = FineTuning(GPT(shape, head), plan())  # type: ignore[arg-type]
     loop = ForetextLoop.of(objective, lambda update: batch, Engine.start("cpu"))
     loop.update()
     give_back_freed_memory()

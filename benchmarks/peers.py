@@ -47,7 +47,7 @@ def classifier(folder: Path, preset: str) -> SavedModel:
     tokenizer = Tokenizer.openai(folder / "gpt1-bpe")
     shape = ModelSettings(vocabulary=tokenizer.size, **PRESETS[preset])
     schema = TaskSchema(kind="classification", text=("sentence",), label="label", classes=("0", "1"))
-    return SavedModel(GPT(shape, HeadSettings(outputs=2)).eval(), tokenizer, task=schema.to_dict())
+    return SavedModel(GPT(shape, HeadSettings(outputs=2)).eval(), tokenizer, task=schema)
 
 
 def in_transformers(gpt: GPT) -> Any:

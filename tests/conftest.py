@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from foretext.training.plan import Plan
+from foretext.training.settings import LoopSettings, OptimizerSettings
+
 settings.register_profile("patient", deadline=None)  # how long an example takes on a busy machine says nothing
 settings.load_profile("patient")
+
+
+def planned(**values: Any) -> Plan:
+    """A plan with the defaults of the settings but for `values`; unless these say more, of no updates."""
+    run = {"updates": 0, "learning_rate": 1e-3, "schedule": lambda update: 1.0, "seed": 0, "validate_every": 0}
+    return Plan.of(OptimizerSettings(), LoopSettings(), **{**run, "language_model_weight": 0.5, **values})
+
+
+@pytest.fixture(scope="session")
+def plan() -> Callable[..., Plan]:
+    """What makes a plan with the defaults of the settings but for the values it is given."""
+    return planned
 
 
 @pytest.fixture(scope="session")

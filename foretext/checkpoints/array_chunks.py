@@ -1,19 +1,19 @@
 """The weights of the release as files: ten flat arrays, params_0.npy … params_9.npy, that follow one another.
 
 Where the cuts lie, and how the header of a .npy file is padded, differs between versions of NumPy. Both are kept, as
-plain values in a model's history, so that a release that was read can be written again to the byte.
+records in a model's history, so that a release that was read can be written again to the byte.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from foretext.checkpoints.history import ChunkRecord
 from foretext.errors import ModelError
 
 Floats = npt.NDArray[np.float32]
@@ -28,9 +28,9 @@ class Chunk:
     values: Floats
     header: bytes
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> ChunkRecord:
         """What a history keeps of it."""
-        return {"values": len(self.values), "header": self.header.decode("latin-1")}
+        return ChunkRecord(len(self.values), self.header.decode("latin-1"))
 
 
 def read_chunks(folder: Path) -> list[Chunk]:
@@ -62,12 +62,12 @@ def _read_chunk(path: Path) -> Chunk:
         return Chunk(values, file.read(values.offset))
 
 
-def cut(values: Floats, known: Sequence[Mapping[str, Any]]) -> list[Chunk]:
+def cut(values: Floats, known: Sequence[ChunkRecord]) -> list[Chunk]:
     """`values` in ten chunks: cut as the records in `known` say, or else of one size, give or take one."""
-    sizes = [chunk["values"] for chunk in known]
+    sizes = [chunk.values for chunk in known]
     if len(sizes) == len(CHUNKS) and sum(sizes) == len(values):
         parts = np.split(values, np.cumsum(sizes)[:-1])
-        return [Chunk(part, chunk["header"].encode("latin-1")) for part, chunk in zip(parts, known, strict=True)]
+        return [Chunk(part, chunk.header.encode("latin-1")) for part, chunk in zip(parts, known, strict=True)]
     return [Chunk(part, b"") for part in np.array_split(values, len(CHUNKS))]
 
 

@@ -22,7 +22,7 @@ def load_at_update(name: str, update: int | None) -> SavedModel:
     folder = find_model(name)
     if update is None:
         return load_model(folder)
-    if describe(folder)["head"]:
+    if describe(folder).head:
         raise SettingsError(f"{name} was fine-tuned; --update is for runs of `foretext pretrain`")
     kept = {checkpoint.update: checkpoint for checkpoint in RunFolder(folder).checkpoints()}
     if update not in kept:

@@ -82,7 +82,8 @@ def import_openai_gpt(folder: Path) -> Path:
     saved = read_transformers(fetch(OPENAI_GPT_REPOSITORY), name=OPENAI_GPT_REPOSITORY)
     with atomic_folder(folder) as made:
         save_model(made, saved)
-    log.info("imported into %s: %s", folder, saved.history["import"]["drawn"])
+    assert saved.history.imported is not None, "what is imported has a record of it"
+    log.info("imported into %s: %s", folder, saved.history.imported.drawn)
     return folder
 
 

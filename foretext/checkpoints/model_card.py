@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from foretext.checkpoints.history import (
+    Departure,
+    Finetuning,
+    FinetuningResult,
+    History,
+    Pretraining,
+    PretrainingResult,
+    to_json,
+)
 from foretext.checkpoints.saved_model import SavedModel
+from foretext.tasks.schema import TaskSchema
 from foretext.toml import write_toml
 
 PAPER = "https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf"
-STAGES = {"import": "Imported weights", "pretraining": "Pre-training", "finetuning": "Fine-tuning"}
 SHOWN_APART = ("settings", "result", "engine", "departures", "chunks")  # chunks are for machines alone
 
 USE_TRANSFORMERS = """\
@@ -62,15 +71,15 @@ def model_card(saved: SavedModel, *, name: str, library: str = "foretext") -> st
     return "\n\n".join(parts) + "\n"
 
 
-def _header(library: str, task: Mapping[str, Any] | None) -> str:
+def _header(library: str, task: TaskSchema | None) -> str:
     pipeline = "text-generation" if task is None else "text-classification"
     lines = [f"library_name: {library}", f"pipeline_tag: {pipeline}", "tags:", "- foretext", "- openai-gpt"]
     return "\n".join(["---", *lines, "---"])
 
 
-def _what(saved: SavedModel, task: Mapping[str, Any] | None) -> str:
+def _what(saved: SavedModel, task: TaskSchema | None) -> str:
     shape = saved.gpt.settings
-    kind = f"a model for {task['kind']}" if task else "a language model"
+    kind = f"a model for {task.kind}" if task else "a language model"
     return (
         f"A Transformer decoder as in GPT-1, {kind}: {shape.layers} layers of width {shape.width}, {shape.heads} "
         f"heads, context {shape.context}, {saved.gpt.parameter_count():,} parameters, a vocabulary of "
@@ -79,45 +88,59 @@ def _what(saved: SavedModel, task: Mapping[str, Any] | None) -> str:
     )
 
 
-def _use(library: str, task: Mapping[str, Any] | None) -> str:
+def _use(library: str, task: TaskSchema | None) -> str:
     if library == "transformers":
         return USE_TRANSFORMERS
     return USE_FORETEXT_TASK if task else USE_FORETEXT
 
 
-def _stages(history: Mapping[str, Any]) -> Iterator[str]:
-    """A section for each stage of the model's life, in the order of its history."""
-    for name, record in history.items():
-        yield f"## {STAGES.get(name, name)}"
-        scores = list(_scores(record.get("result", {})))
-        if scores:
-            yield "\n".join(["| score | value | 95 % interval |", "|---|---|---|", *scores])
-        facts = {key: value for key, value in record.items() if key not in SHOWN_APART}
-        facts.update(record.get("engine", {}))
-        yield "\n".join(f"* {key}: {_written(value)}" for key, value in facts.items())
-        if record.get("departures"):
-            yield "Departs from the paper in:"
-            yield "\n".join(map(_departure, record["departures"]))
-        if "settings" in record:
-            yield "```toml\n" + write_toml(record["settings"], {}) + "```"
+def _stages(history: History) -> Iterator[str]:
+    """A section for each stage of the model's life, in their order."""
+    if history.imported:
+        yield from ("## Imported weights", _facts(history.imported))
+    if history.pretraining:
+        yield "## Pre-training"
+        yield from _run(history.pretraining, list(_losses(history.pretraining.result)))
+    if history.finetuning:
+        yield "## Fine-tuning"
+        yield from _run(history.finetuning, list(_scores(history.finetuning.result)))
 
 
-def _scores(result: Mapping[str, Any]) -> Iterator[str]:
-    """Rows of a table: perplexity of a pre-trained model, the metrics of a fine-tuned one, chance besides."""
-    for name in ("valid_loss", "valid_perplexity"):
-        if isinstance(result.get(name), float):
-            yield f"| {name.replace('_', ' ')} | {result[name]:.4g} | |"
-    validation = result.get("validation", {})
-    for name, estimate in validation.get("metrics", {}).items():
+def _run(run: Pretraining | Finetuning, scores: list[str]) -> Iterator[str]:
+    if scores:
+        yield "\n".join(["| score | value | 95 % interval |", "|---|---|---|", *scores])
+    yield "\n".join([_facts(run), *([_facts(run.engine)] if to_json(run.engine) else [])])
+    if run.departures:
+        yield "Departs from the paper in:"
+        yield "\n".join(map(_departure, run.departures))
+    if run.settings:
+        yield "```toml\n" + write_toml(run.settings, {}) + "```"
+
+
+def _facts(record: Any) -> str:
+    facts = {key: value for key, value in to_json(record).items() if key not in SHOWN_APART}
+    return "\n".join(f"* {key}: {_written(value)}" for key, value in facts.items())
+
+
+def _losses(result: PretrainingResult) -> Iterator[str]:
+    """Rows of a table: the loss and perplexity of a pre-trained model."""
+    for name, value in (("valid loss", result.valid_loss), ("valid perplexity", result.valid_perplexity)):
+        if value is not None:
+            yield f"| {name} | {value:.4g} | |"
+
+
+def _scores(result: FinetuningResult) -> Iterator[str]:
+    """Rows of a table: the metrics of a fine-tuned model."""
+    for name, estimate in result.validation.get("metrics", {}).items():
         interval = f"{estimate['low']:.4f} to {estimate['high']:.4f}" if "low" in estimate else ""
         yield f"| validation {name} | {estimate['value']:.4f} | {interval} |"
-    if "count" in validation:
-        yield f"| validation examples | {validation['count']} | |"
+    if "count" in result.validation:
+        yield f"| validation examples | {result.validation['count']} | |"
 
 
-def _departure(departure: Mapping[str, Any]) -> str:
-    value, paper = _written(departure.get("value")), _written(departure.get("paper"))
-    return f"* {departure.get('stage')} {departure.get('setting')}: {value}, in the paper {paper}"
+def _departure(departure: Departure) -> str:
+    value, paper = _written(departure.value), _written(departure.paper)
+    return f"* {departure.stage} {departure.setting}: {value}, in the paper {paper}"
 
 
 def _written(value: Any) -> str:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from foretext.checkpoints.array_chunks import CHUNKS, Chunk, cut, read_chunks, write_chunks
+from foretext.checkpoints.history import History, Imported
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text
 from foretext.checkpoints.saved_model import SavedModel
@@ -62,13 +63,13 @@ def read_openai_release(folder: Path, *, heads: int | None = None, seed: int = 0
     _check_shapes(shapes, views, folder / SHAPES)
     copy_into(views, _arrays(chunks, views, folder), folder)
     _warn_of_other_bytes(folder, tokenizer, shapes)
-    record = {
-        "format": FORMAT,
-        "seed": seed,
-        "drawn": drawn_specials(settings, seed),
-        "chunks": [chunk.record() for chunk in chunks],
-    }
-    return SavedModel(gpt.eval(), tokenizer, history={"import": record}, folder=folder)
+    record = Imported(
+        format=FORMAT,
+        seed=seed,
+        drawn=drawn_specials(settings, seed),
+        chunks=tuple(chunk.record() for chunk in chunks),
+    )
+    return SavedModel(gpt.eval(), tokenizer, history=History(imported=record), folder=folder)
 
 
 def write_openai_release(folder: Path, saved: SavedModel) -> None:
@@ -81,8 +82,9 @@ def write_openai_release(folder: Path, saved: SavedModel) -> None:
     pieces, merges = pieces_text(saved.tokenizer), merges_text(saved.tokenizer)
     views = released_views(saved.gpt)
     values = torch.cat([view.float().cpu().reshape(-1) for view in views.values()]).numpy()
+    imported = saved.history.imported or Imported()
     with atomic_folder(folder) as made:
-        write_chunks(made, cut(values, saved.history.get("import", {}).get("chunks", [])))
+        write_chunks(made, cut(values, imported.chunks or ()))
         (made / SHAPES).write_text(_shapes_text([_array_shape(*item) for item in views.items()]), encoding="utf-8")
         (made / OPENAI_PIECES).write_text(pieces, encoding="utf-8")
         (made / OPENAI_MERGES).write_text(merges, encoding="utf-8", newline="\n")

@@ -13,13 +13,21 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder, disk_errors, write_json, write_text
+
+
+class HoldsState(Protocol):
+    """An optimizer, of which a checkpoint needs its state alone."""
+
+    @property
+    def state(self) -> Any:
+        """Tensors by name for each parameter."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,7 @@ class Checkpoint:
 
     @property
     def update(self) -> int:
+        """The update it stands before, which is how many it has seen."""
         return int(self.state["update"])
 
 
@@ -78,9 +87,7 @@ class RunFolder:
         kept = [line for line in self.metrics() if line["update"] <= update]
         write_text(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
 
-    def save(
-        self, model: torch.nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], *, keep: int
-    ) -> None:
+    def save(self, model: torch.nn.Module, optimizer: HoldsState, state: dict[str, Any], *, keep: int) -> None:
         """A checkpoint of everything `state["update"]` needs, then the `latest` pointer; older ones but `keep` go.
 
         The checkpoint of `state["best_update"]` is kept besides.
@@ -110,9 +117,7 @@ class RunFolder:
                 continue
             yield Checkpoint(folder, state)
 
-    def restore(
-        self, checkpoint: Checkpoint, model: torch.nn.Module, optimizer: torch.optim.Optimizer | None = None
-    ) -> None:
+    def restore(self, checkpoint: Checkpoint, model: torch.nn.Module, optimizer: HoldsState | None = None) -> None:
         """Puts a checkpoint's tensors into `model` and, if given, `optimizer`."""
         file = checkpoint.folder / "model.safetensors"
         fill(model, load_tensors(file), file)
@@ -149,7 +154,7 @@ def _check_same_run(before: dict[str, Any], now: dict[str, Any], path: Path) -> 
         )
 
 
-def _optimizer_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+def _optimizer_tensors(model: torch.nn.Module, optimizer: HoldsState) -> dict[str, torch.Tensor]:
     return {
         f"{name}/{kind}": value
         for name, parameter in model.named_parameters()
@@ -157,9 +162,7 @@ def _optimizer_tensors(model: torch.nn.Module, optimizer: torch.optim.Optimizer)
     }
 
 
-def _fill_optimizer(
-    model: torch.nn.Module, optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
-) -> None:
+def _fill_optimizer(model: torch.nn.Module, optimizer: HoldsState, tensors: Mapping[str, torch.Tensor]) -> None:
     parameters = dict(model.named_parameters())
     for key, value in tensors.items():
         name, kind = key.rsplit("/", 1)

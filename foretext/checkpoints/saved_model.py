@@ -12,11 +12,13 @@ import torch
 from pydantic import ValidationError
 
 from foretext import __version__
+from foretext.checkpoints.history import History
 from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
 from foretext.errors import FingerprintMismatch, ModelError, SettingsError
 from foretext.files import atomic_folder, disk_errors, write_json
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings, ModelSettings
+from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 
 FORMAT = 1
@@ -29,8 +31,8 @@ class SavedModel:
 
     gpt: GPT
     tokenizer: Tokenizer
-    task: dict[str, Any] | None = None  # the task's schema, as `tasks` wrote it
-    history: dict[str, Any] = field(default_factory=dict)  # how it came to be: settings, data, scores
+    task: TaskSchema | None = None
+    history: History = field(default_factory=History)
     folder: Path | None = None
     fingerprint: str = ""  # SHA-256 of the weights file it was loaded from
 
@@ -53,10 +55,10 @@ def save_model(folder: Path, saved: SavedModel, *, dtype: torch.dtype = torch.fl
             "foretext": __version__,
             "model": saved.gpt.settings.model_dump(),
             "head": head.settings.model_dump() if head else None,
-            "task": saved.task,
+            "task": saved.task.to_dict() if saved.task else None,
             "tokenizer_fingerprint": saved.tokenizer.fingerprint,
             "weights_sha256": checksum,
-            "history": saved.history,
+            "history": saved.history.to_json(),
         }
         write_json(made / "model.json", description)
     # The old description goes first and the new one comes last: a folder cut off in between is refused, not mixed.
@@ -74,28 +76,39 @@ def load_model(folder: str | Path) -> SavedModel:
         FingerprintMismatch: the tokenizer is not the one that the model was trained with.
     """
     folder = Path(folder)
-    description = describe(folder)
-    settings, head = _settings(description, folder)
+    about = describe(folder)
     tokenizer = Tokenizer.load(folder)
-    if tokenizer.fingerprint != description["tokenizer_fingerprint"]:
+    if tokenizer.fingerprint != about.tokenizer_fingerprint:
         raise FingerprintMismatch(
-            f"{folder}: the model was trained with tokenizer {description['tokenizer_fingerprint'][:12]}, "
+            f"{folder}: the model was trained with tokenizer {about.tokenizer_fingerprint[:12]}, "
             f"but tokenizer.json is {tokenizer.fingerprint[:12]}; put the original file back"
         )
-    weights = load_tensors(folder / "model.safetensors", checksum=description["weights_sha256"])
-    gpt = GPT(settings, head, seed=None)  # filled below
+    weights = load_tensors(folder / "model.safetensors", checksum=about.weights_sha256)
+    gpt = GPT(about.model, about.head, seed=None)  # filled below
     fill(gpt, weights, folder / "model.safetensors")
     return SavedModel(
         gpt=gpt.eval(),
         tokenizer=tokenizer,
-        task=description["task"],
-        history=description["history"],
+        task=about.task,
+        history=about.history,
         folder=folder,
-        fingerprint=description["weights_sha256"],
+        fingerprint=about.weights_sha256,
     )
 
 
-def describe(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Description:
+    """What `model.json` says of a model."""
+
+    model: ModelSettings
+    head: HeadSettings | None
+    task: TaskSchema | None
+    tokenizer_fingerprint: str
+    weights_sha256: str
+    history: History
+
+
+def describe(folder: Path) -> Description:
     """What `model.json` in `folder` says, without loading weights.
 
     Raises:
@@ -113,12 +126,19 @@ def describe(folder: Path) -> dict[str, Any]:
     missing = {"model", "head", "task", "tokenizer_fingerprint", "weights_sha256", "history"} - description.keys()
     if missing:
         raise ModelError(f"{folder / 'model.json'} lacks {', '.join(sorted(missing))}")
-    return description
-
-
-def _settings(description: Mapping[str, Any], folder: Path) -> tuple[ModelSettings, HeadSettings | None]:
     try:
-        head = description["head"]
-        return ModelSettings(**description["model"]), HeadSettings(**head) if head else None
-    except (ValidationError, SettingsError, TypeError) as error:
+        return _description(description)
+    except (ValidationError, SettingsError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{folder / 'model.json'} describes no model of ours: {error}") from error
+
+
+def _description(values: Mapping[str, Any]) -> Description:
+    head, task = values["head"], values["task"]
+    return Description(
+        model=ModelSettings(**values["model"]),
+        head=HeadSettings(**head) if head else None,
+        task=TaskSchema.from_dict(task) if task else None,
+        tokenizer_fingerprint=values["tokenizer_fingerprint"],
+        weights_sha256=values["weights_sha256"],
+        history=History.from_json(values["history"]),
+    )

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from foretext.checkpoints.history import History, Imported
 from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text, read_port_vocabulary
@@ -68,8 +69,8 @@ def read_transformers(folder: Path, *, seed: int = 0, name: str = "") -> SavedMo
     tensors = _released(_load(file), file)
     gpt = GPT(settings, seed=seed)
     copy_into(released_views(gpt), tensors, file)
-    record = {"format": FORMAT, "source": name, "seed": seed, "drawn": drawn_specials(settings, seed)}
-    return SavedModel(gpt.eval(), tokenizer, history={"import": record}, folder=folder)
+    record = Imported(format=FORMAT, source=name, seed=seed, drawn=drawn_specials(settings, seed))
+    return SavedModel(gpt.eval(), tokenizer, history=History(imported=record), folder=folder)
 
 
 def write_transformers(folder: Path, saved: SavedModel) -> None:

@@ -53,7 +53,7 @@ def for_answering(gpt: GPT, precision: str) -> GPT:
         instead[id(block.attention)] = AnsweringAttention(block.attention, linear)
         instead[id(block.feed_forward)] = AnsweringFeedForward(block.feed_forward, linear)
     made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
-    made.shares_by_example = True  # so that what is shared does not depend on the batch either
+    made.share_prefixes = "in_examples"  # so that what is shared does not depend on the batch either
     return made
 
 

@@ -24,6 +24,7 @@ from foretext.model.kernels.embedding import embedded
 from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import Block, picked
+from foretext.model.tree import SharePrefixes
 
 if TYPE_CHECKING:
     from foretext.model.settings import Backbone, HeadSettings, ModelSettings
@@ -52,7 +53,8 @@ class GPT(nn.Module):
         self.settings = settings
         self.recompute = False  # whether activations inside the layers are computed again for the gradient, not kept
         self.compiled: Callable[..., Tensor] | None = None  # runs a layer, in training
-        self.shares_by_example = False  # whether only sequences of one example are joined to trees
+        # A recurrent layer reads each sequence from its start.
+        self.share_prefixes: SharePrefixes = "in_batches" if settings.backbone == "transformer" else "no"
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         self.head = TaskHead(head, settings.width) if head else None
@@ -64,15 +66,9 @@ class GPT(nn.Module):
         """The blocks as they are, whose methods torch's list of modules hides from type checkers."""
         return list(self.blocks)
 
-    @property
-    def shares_prefixes(self) -> bool:
-        """Whether sequences that begin alike may be joined to trees; a recurrent layer reads each from its start."""
-        return self.settings.backbone == "transformer"
-
     def sequences(self, batch: Batch) -> Sequences:
         """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact."""
-        device, by_example = self.embedding.device, self.shares_by_example
-        return Sequences.of(batch, device, share_prefixes=self.shares_prefixes, by_example=by_example)
+        return Sequences.of(batch, self.embedding.device, share_prefixes=self.share_prefixes)
 
     def forward(self, sequences: Sequences, at: Tensor | None = None) -> Hidden:
         """States of every token of every sequence, of one that sequences share, once; with `at`, only of those tokens.

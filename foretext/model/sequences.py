@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from foretext.batch import Batch, Ids
-from foretext.model.tree import Tree, grow
+from foretext.model.tree import SharePrefixes, Tree, grow
 
 OfTensors = TypeVar("OfTensors", "Joined", "Sequences")
 
@@ -56,17 +56,15 @@ class Sequences:
     joined: Joined | None = None
 
     @classmethod
-    def of(
-        cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: bool = False, by_example: bool = False
-    ) -> Sequences:
-        """`batch` on `device`; with `share_prefixes`, as trees where that is cheaper, `by_example` or over examples.
+    def of(cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: SharePrefixes = "no") -> Sequences:
+        """`batch` on `device`; as trees where that is cheaper and `share_prefixes` allows it.
 
         Raises:
             ValueError: a sequence is empty.
         """
         if not batch.sequence_count or batch.lengths.min() < 1:
             raise ValueError("every sequence of a batch needs at least one token")
-        tree = grow(batch, by_example=by_example) if share_prefixes else None
+        tree = grow(batch, share_prefixes=share_prefixes)
         tokens, ends = batch.tokens, np.cumsum(batch.lengths)
         positions = _places_in(batch.lengths)
         row_lengths = batch.lengths

@@ -19,10 +19,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
 from foretext.batch import Batch, Ids
+
+# Among which sequences prefixes are shared: those of one example, or all of a batch.
+SharePrefixes = Literal["no", "in_examples", "in_batches"]
 
 LEAST_SHARE = 4  # a sequence joins a tree that holds a 4th of it already …
 LEAST_SAVED = 16  # … and trees are made where a 16th of the batch's tokens is saved
@@ -40,16 +44,16 @@ class Tree:
     row_sequences: Ids  # (rows,), how many sequences a row holds
 
 
-def grow(batch: Batch, *, by_example: bool = False) -> Tree | None:
+def grow(batch: Batch, *, share_prefixes: SharePrefixes = "in_batches") -> Tree | None:
     """The trees of the batch's sequences in their order, or None where they would not make it cheaper.
 
     A tree costs fewer tokens but a longer row in attention; both are weighed, row by row and for the whole batch. With
-    `by_example` a tree holds sequences of one example, and whether it is made follows from that example alone.
+    "in_examples" a tree holds sequences of one example, and whether it is made follows from that example alone.
     """
-    if batch.sequence_count < 2:
+    if share_prefixes == "no" or batch.sequence_count < 2:
         return None
     shared = shared_with_previous(batch)
-    if by_example:
+    if share_prefixes == "in_examples":
         shared[np.flatnonzero(np.diff(batch.examples, prepend=-1))] = 0
         shared = _kept(batch.lengths, shared)
         saved, tokens = (np.bincount(batch.examples, values)[batch.examples] for values in (shared, batch.lengths))

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import Finetuning, FinetuningResult
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import SettingsError
-from foretext.evaluation.pages import training_report
-from foretext.evaluation.report import write_report
 from foretext.evaluation.scoring import Evaluation, score_examples
-from foretext.files import write_text
 from foretext.model.gpt import GPT, transfer
 from foretext.model.settings import HeadSettings
 from foretext.progress import progress
-from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
 from foretext.serving.predictor import outputs
-from foretext.settings import to_toml
 from foretext.tasks.batching import EpochBatches
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.overview import overview
 from foretext.tasks.schema import TaskSchema
-from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
 from foretext.training.objectives import FineTuning
-from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
+from foretext.training.state import State
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +59,16 @@ class Finetuned:
         shallow = {name: value for name, value in vars(self).items() if name != "evaluation"}
         return {**shallow, "folder": str(self.folder), "validation": self.evaluation.to_json()}
 
+    def result(self) -> FinetuningResult:
+        """The result as the history of the model keeps it."""
+        return FinetuningResult(
+            updates=self.updates,
+            seconds=self.seconds,
+            learning_rate=self.learning_rate,
+            best_update=self.best_update,
+            validation=self.evaluation.to_json(),
+        )
+
 
 def finetune(settings: FinetuneSettings) -> Finetuned:
     """Fine-tunes a model on labelled examples and saves it in `settings.out`.
@@ -82,62 +88,70 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     for line in overview(data.schema.labels, data.train, train, data.valid, valid).lines():
         log.info(line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
-    updates = max(1, round(settings.epochs * batches.updates_per_epoch))
     model = _build(source, data, settings)
-    rate = settings.learning_rate or default_learning_rate(model.settings.width)
-    log.info("%s updates of %d examples, peak learning rate %.3g", f"{updates:,}", batches.examples_per_update, rate)
-
-    identity = _identity(settings, source, data)
-    run = RunFolder.start(settings.out, identity, resume=settings.resume)
-    write_text(run.path / "settings.toml", to_toml(settings))
-    engine = Engine.start(settings.loop.device, settings.loop.precision)
-    record = {**identity, "learning_rate": rate, "engine": engine.describe()}
-    history = {**source.history, "finetuning": record}
-    departed = departures(run_values(model.settings.model_dump(), history, source.tokenizer.mode))
-    for line in departure_lines(departed):
-        log.info(line)
-    trainer = Trainer(
-        objective=FineTuning(model, settings.language_model_weight, settings.points),
-        plan=Plan(
-            updates=updates,
-            learning_rate=rate,
-            schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
-            seed=settings.seed,
-            clip=settings.optimizer.clip,
-            validate_every=settings.loop.validate_every or batches.updates_per_epoch,
-            checkpoint_every=settings.loop.checkpoint_every,
-            metric="score",
-            higher_is_better=True,
-        ),
-        settings=settings.loop,
-        engine=engine,
-        optimizer=Adam(model, settings.optimizer),
-        batch_at=batches.at,
-        share_prefixes=model.shares_prefixes and (settings.points.shared_prefixes == "always" or not settings.dropout),
-        folder=run,
-        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
-        title="fine-tuning",
+    plan = _plan(settings, model, batches.updates_per_epoch)
+    log.info(
+        "%s updates of %d examples, peak learning rate %.3g",
+        f"{plan.updates:,}",
+        batches.examples_per_update,
+        plan.learning_rate,
     )
-    state = trainer.run()
+    objective = FineTuning(model, plan)
+    run = Run(
+        title="fine-tuning",
+        settings=settings,
+        record=_record(settings, source, data, plan),
+        history=source.history,
+        objective=objective,
+        plan=plan,
+        batch_at=batches.at,
+        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
+        conclude=partial(
+            _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
+        ),
+        tokenizer=source.tokenizer,
+    )
+    return carry_out(run)
+
+
+def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Plan:
+    """What to do with `model`; a learning rate that was not set follows from its width."""
+    updates = max(1, round(settings.epochs * updates_per_epoch))
+    may_share = settings.points.shared_prefixes == "always" or not settings.dropout
+    return Plan.of(
+        settings.optimizer,
+        settings.loop,
+        settings.points,
+        updates=updates,
+        learning_rate=settings.learning_rate or default_learning_rate(model.settings.width),
+        schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
+        seed=settings.seed,
+        share_prefixes=model.share_prefixes if may_share else "no",
+        validate_every=settings.loop.validate_every or updates_per_epoch,
+        metric="score",
+        higher_is_better=True,
+        language_model_weight=settings.language_model_weight,
+    )
+
+
+def _conclude(
+    objective: FineTuning,
+    folder: RunFolder,
+    state: State,
+    *,
+    data: LabelledData,
+    valid: Sequence[Encoded],
+    keep: Literal["best", "last"],
+    learning_rate: float,
+) -> Concluded[Finetuned]:
+    """The run with the weights that are kept, which are evaluated, and the task with what validation teaches."""
     kept = state.update
-    if settings.keep == "best" and state.best_update is not None:
+    if keep == "best" and state.best_update is not None:
         kept = state.best_update
-        run.restore_best(kept, trainer.objective)
-    evaluation, schema = _evaluate(model, data, valid)
-    result = Finetuned(run.path, state.update, state.seconds, rate, kept, evaluation)
-    told = result.to_json()
-    del told["folder"]  # a model may travel; where it was made stays behind
-    record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
-    if engine.rank == 0:
-        save_model(run.path, SavedModel(model, source.tokenizer, schema.to_dict(), history))
-        page = training_report(
-            run.metrics(),
-            title=f"Fine-tuning {run.path.name}",
-            settings=settings.model_dump(),
-            departures=departure_rows(departed),
-        )
-        write_report(run.path / "report.html", page)
-    return result
+        folder.restore_best(kept, objective)
+    evaluation, schema = _evaluate(objective.model, data, valid)
+    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
+    return Concluded(done, schema)
 
 
 def default_learning_rate(width: int) -> float:
@@ -204,13 +218,12 @@ def _evaluate(
     return score_examples(data.valid, predictions, schema=schema, **options), schema
 
 
-def _identity(settings: FinetuneSettings, source: SavedModel, data: LabelledData) -> dict[str, Any]:
-    """What makes this run this run: everything that its weights follow from."""
-    left_out = {"out", "resume", "loop", "model", "labelled"}
-    return {
-        "command": "finetune",
-        "settings": settings.model_dump(mode="json", exclude=left_out),
-        "model": source.fingerprint,
-        "data": data.fingerprint,
-        "task": data.schema.to_dict(),
-    }
+def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, plan: Plan) -> Finetuning:
+    """Everything that the weights follow from."""
+    return Finetuning(
+        settings=settings.model_dump(mode="json", exclude={"out", "resume", "loop", "model", "labelled"}),
+        model=source.fingerprint,
+        data=data.fingerprint,
+        task=data.schema,
+        learning_rate=plan.learning_rate,
+    )

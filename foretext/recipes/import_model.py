@@ -55,7 +55,8 @@ def import_model(settings: ImportModelSettings) -> Imported:
     saved = _read(settings)
     with atomic_folder(settings.out) as made:
         save_model(made, saved)
-    shape = saved.gpt.settings
+    shape, imported = saved.gpt.settings, saved.history.imported
+    assert imported is not None, "what is imported has a record of it"
     return Imported(
         folder=settings.out,
         layers=shape.layers,
@@ -64,7 +65,7 @@ def import_model(settings: ImportModelSettings) -> Imported:
         context=shape.context,
         vocabulary=shape.vocabulary,
         parameters=saved.gpt.parameter_count(),
-        drawn=saved.history["import"]["drawn"],
+        drawn=imported.drawn or "",
     )
 
 

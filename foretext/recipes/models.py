@@ -38,5 +38,5 @@ def models(settings: ModelsSettings) -> Models:
     found = {}
     for name, folder in sorted(installed_models().items()):
         about = describe(folder)
-        found[name] = {**about["model"], "folder": str(folder), "history": about["history"]}
+        found[name] = {**about.model.model_dump(), "folder": str(folder), "history": about.history.to_json()}
     return Models(found)

@@ -10,28 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import Pretraining, PretrainingResult, Start
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.corpus import Corpus, Windows, sequential_windows
 from foretext.errors import SettingsError
-from foretext.evaluation.pages import training_report
 from foretext.evaluation.perplexity import perplexity
 from foretext.evaluation.prompts import EncodedTask, encode_zero_shot
-from foretext.evaluation.report import write_report
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
-from foretext.files import write_text
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
-from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
-from foretext.settings import to_toml
 from foretext.tokenizer import Tokenizer
-from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
 from foretext.training.objectives import LanguageModelling
-from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
+from foretext.training.state import State
 
 SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
@@ -63,6 +59,11 @@ class Pretrained:
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder)}
 
+    def result(self) -> PretrainingResult:
+        """The result as the history of the model keeps it."""
+        values = {name: value for name, value in vars(self).items() if name != "folder"}
+        return PretrainingResult(**values)
+
 
 def pretrain(settings: PretrainSettings) -> Pretrained:
     """Trains a language model on a prepared corpus and saves it in `settings.out`.
@@ -77,73 +78,48 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     corpus.check_tokenizer(tokenizer.fingerprint)
     source = _source(settings, corpus)
     train = corpus.split("train")
-    context = settings.model.context
-    updates = settings.updates or max(1, round(settings.epochs * train.token_count / (settings.batch * context)))
-    schedule = partial(warmup_cosine, warmup=settings.warmup, total=updates)
-    schedule(0)  # refuses a warm-up that does not fit, before anything is written
-    windows = Windows(train, context=context, batch=settings.batch, seed=settings.seed)
+    plan = _plan(settings, train.token_count)
+    windows = Windows(train, context=settings.model.context, batch=settings.batch, seed=settings.seed)
     validates = corpus.split("valid").token_count > 1
     if settings.probe and not validates:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
     probes = _probes(settings, tokenizer)
-
-    identity = _identity(settings, corpus, source)
-    run = RunFolder.start(settings.out, identity, resume=settings.resume)
-    write_text(run.path / "settings.toml", to_toml(settings))
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if source is not None:
         model.load_state_dict(source.gpt.state_dict())
-    engine = Engine.start(settings.loop.device, settings.loop.precision)
-    record = {**identity, "engine": engine.describe()}
-    if source is not None:
-        record["start"] = {"model": source.fingerprint, "history": source.history}
-    departed = departures(run_values(model.settings.model_dump(), {"pretraining": record}, tokenizer.mode))
-    for line in departure_lines(departed):
-        log.info(line)
-    validate_every = settings.loop.validate_every or max(1, updates // VALIDATIONS)
-    trainer = Trainer(
-        objective=LanguageModelling(model),
-        plan=Plan(
-            updates=updates,
-            learning_rate=settings.learning_rate,
-            schedule=schedule,
-            seed=settings.seed,
-            clip=settings.optimizer.clip,
-            validate_every=validate_every,
-            checkpoint_every=settings.loop.checkpoint_every,
-        ),
-        settings=settings.loop,
-        engine=engine,
-        optimizer=Adam(model, settings.optimizer),
-        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
-        folder=run,
-        validate=partial(_validate, model, corpus, probes, settings) if validates else None,
+    run = Run(
         title="pre-training",
+        settings=settings,
+        record=_record(settings, corpus, source),
+        objective=LanguageModelling(model),
+        plan=plan,
+        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
+        validate=partial(_validate, model, corpus, probes, settings) if validates else None,
+        conclude=partial(_conclude, model),
+        tokenizer=tokenizer,
     )
-    state = trainer.run()
-    scores = _last_validation(run.metrics())
-    result = Pretrained(
-        folder=run.path,
-        parameters=model.parameter_count(),
-        updates=state.update,
-        tokens=state.tokens,
-        seconds=state.seconds,
-        valid_loss=scores.get("valid_loss"),
-        valid_perplexity=scores.get("valid_perplexity"),
+    return carry_out(run)
+
+
+def _plan(settings: PretrainSettings, tokens: int) -> Plan:
+    """What to do with a corpus of so many tokens.
+
+    Raises:
+        SettingsError: the warm-up does not fit.
+    """
+    a_batch = settings.batch * settings.model.context
+    updates = settings.updates or max(1, round(settings.epochs * tokens / a_batch))
+    schedule = partial(warmup_cosine, warmup=settings.warmup, total=updates)
+    schedule(0)  # refuses a warm-up that does not fit, before anything is written
+    return Plan.of(
+        settings.optimizer,
+        settings.loop,
+        updates=updates,
+        learning_rate=settings.learning_rate,
+        schedule=schedule,
+        seed=settings.seed,
+        validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
     )
-    told = result.to_json()
-    del told["folder"]  # a model may travel; where it was made stays behind
-    record |= {"result": told, "departures": [asdict(departure) for departure in departed]}
-    if engine.rank == 0:
-        save_model(run.path, SavedModel(model, tokenizer, history={"pretraining": record}))
-        page = training_report(
-            run.metrics(),
-            title=f"Pre-training {run.path.name}",
-            settings=settings.model_dump(),
-            departures=departure_rows(departed),
-        )
-        write_report(run.path / "report.html", page)
-    return result
 
 
 def _validate(
@@ -184,13 +160,26 @@ def _source(settings: PretrainSettings, corpus: Corpus) -> SavedModel | None:
     return source
 
 
-def _identity(settings: PretrainSettings, corpus: Corpus, source: SavedModel | None) -> dict[str, Any]:
-    """What makes this run this run: everything that its weights follow from."""
+def _record(settings: PretrainSettings, corpus: Corpus, source: SavedModel | None) -> Pretraining:
+    """Everything that the weights follow from."""
     left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows"}
-    values = settings.model_dump(mode="json", exclude=left_out)
-    started = {} if source is None else {"start": source.fingerprint}
-    return {"command": "pretrain", "settings": values, "corpus": corpus.fingerprint, **started}
+    return Pretraining(
+        settings=settings.model_dump(mode="json", exclude=left_out),
+        corpus=corpus.fingerprint,
+        start=None if source is None else Start(source.fingerprint, source.history),
+    )
 
 
-def _last_validation(metrics: list[dict[str, Any]]) -> dict[str, float]:
-    return next((line for line in reversed(metrics) if "valid_loss" in line), {})
+def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrained]:
+    """The run as its last validation found it."""
+    scores: dict[str, Any] = next((line for line in reversed(folder.metrics()) if "valid_loss" in line), {})
+    done = Pretrained(
+        folder=folder.path,
+        parameters=model.parameter_count(),
+        updates=state.update,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        valid_loss=scores.get("valid_loss"),
+        valid_perplexity=scores.get("valid_perplexity"),
+    )
+    return Concluded(done)

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import Departure
 from foretext.checkpoints.saved_model import describe
-from foretext.recipes.paper.departures import STAGES, Departure, departures, paper_values, run_values, shown
+from foretext.recipes.paper.departures import STAGES, departures, paper_values, run_values, shown
 from foretext.recipes.paper.points import POINTS, Point
 from foretext.recipes.settings.recipe import RecipeSettings
 from foretext.text_table import wrapped_table
@@ -49,7 +50,7 @@ def recipe(settings: RecipeSettings) -> Recipe:
 
     folder = find_model(settings.run)
     about = describe(folder)
-    values = run_values(about["model"], about["history"], Tokenizer.load(folder).mode)
+    values = run_values(about.model, about.history, Tokenizer.load(folder).mode)
     return Recipe(values, departures(values))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import Departure
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, SettingsError
 from foretext.files import write_json
 from foretext.progress import progress
-from foretext.recipes.paper.departures import Departure, departure_lines
+from foretext.recipes.paper.departures import departure_lines
 from foretext.recipes.paper.reproduction_data import ReproductionData, reproduction_data
 from foretext.recipes.paper.reproduction_rows import HEADER, Row, figure_rows
 from foretext.recipes.paper.scores import FIGURES, figures_of, glue_tasks
@@ -155,7 +156,7 @@ def _trial(model: SavedModel, at_hand: ReproductionData, seed: int, settings: Re
 
 def _departures(trials: Iterable[Trial]) -> list[Departure]:
     """What departs from the paper in any of these, each once."""
-    return list(dict.fromkeys(Departure(**departed) for done in trials for departed in done.departures))
+    return list(dict.fromkeys(departure for done in trials for departure in done.departures))
 
 
 def _notes(settings: ReproduceSettings, prepared: Mapping[str, ReproductionData]) -> list[str]:

@@ -89,7 +89,7 @@ class Predictor:
         if precision == "auto" and saved.gpt.settings.backbone != "transformer":
             chosen = "fp32"
         gpt = for_answering(saved.gpt.to(found).eval(), chosen)
-        return cls(gpt, TaskSchema.from_dict(saved.task), replace(saved, gpt=gpt), chosen, remembered)
+        return cls(gpt, saved.task, replace(saved, gpt=gpt), chosen, remembered)
 
     def predict(self, examples: Iterable[Any]) -> list[Prediction]:
         """One prediction for each example, in order.

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foretext.batch import Batch
+from foretext.checkpoints.history import EngineRecord
 from foretext.model.devices import find_device, find_precision
 from foretext.model.sequences import Sequences
 from foretext.training.freed_memory import ENOUGH_FREE, give_back_freed_memory, prepare_cpu
@@ -20,7 +21,9 @@ from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
 
 if TYPE_CHECKING:
-    from foretext.training.settings import LoopSettings
+    from foretext.model.tree import SharePrefixes
+    from foretext.training.optimizer import Optimizer
+    from foretext.training.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -50,31 +53,33 @@ class Engine:
 
     @property
     def rank(self) -> int:
+        """The number of this process; process 0 writes what is written."""
         return int(self.fabric.global_rank)
 
     @property
     def world(self) -> int:
+        """How many processes the run has."""
         return int(self.fabric.world_size)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> EngineRecord:
         """What the run runs on, for its record."""
-        return {
-            "device": str(self.device),
-            "processor": torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
-            "precision": self.precision,
-            "threads": torch.get_num_threads(),
-            "keeps_memory": self.keeps_memory,
-            "processes": self.world,
-            "torch": torch.__version__,
-        }
+        return EngineRecord(
+            device=str(self.device),
+            processor=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else platform.machine(),
+            precision=self.precision,
+            threads=torch.get_num_threads(),
+            keeps_memory=self.keeps_memory,
+            processes=self.world,
+            torch=torch.__version__,
+        )
 
-    def arrange(self, objective: Objective, settings: LoopSettings) -> None:
-        """Has the objective's model compute as `settings` say: in how much memory, compiled or not."""
-        objective.model.recompute = settings.recompute
-        if settings.compile != "no" and objective.model.compiled is None:
-            objective.model.compile_layers(graphs=settings.compile == "graphs")
+    def arrange(self, objective: Objective, plan: Plan) -> None:
+        """Has the objective's model compute as `plan` says: in how much memory, compiled or not."""
+        objective.model.recompute = plan.recompute
+        if plan.compile != "no" and objective.model.compiled is None:
+            objective.model.compile_layers(graphs=plan.compile == "graphs")
 
-    def sequences(self, batch: Batch, *, share_prefixes: bool = False) -> Sequences:
+    def sequences(self, batch: Batch, *, share_prefixes: SharePrefixes = "no") -> Sequences:
         """`batch` on the engine's device; on CUDA by way of pinned memory, so that nothing waits for the copy."""
         made = Sequences.of(batch, share_prefixes=share_prefixes)
         if self.device.type == "cpu":
@@ -86,7 +91,7 @@ class Engine:
 
         return made.moved(moved)
 
-    def setup(self, objective: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Any]:
+    def setup(self, objective: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Any]:
         """The objective and optimizer, moved and wrapped for device, precision and processes."""
         wrapped: tuple[nn.Module, Any] = self.fabric.setup(objective, optimizer)
         return wrapped
@@ -98,6 +103,7 @@ class Engine:
             yield
 
     def backward(self, loss: Tensor) -> None:
+        """Adds the gradients of `loss`; the last time in an update, the processes exchange theirs."""
         self.fabric.backward(loss)
 
     def free_unused(self) -> None:
@@ -114,6 +120,7 @@ class Engine:
             give_back_freed_memory()
 
     def sum_over_processes(self, values: Tensor) -> Tensor:
+        """The sums of `values`, each element by itself, over all processes."""
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")
 
 

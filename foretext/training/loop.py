@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,13 +23,11 @@ from foretext.checkpoints.run_folder import RunFolder
 from foretext.errors import ForetextError, SettingsError
 from foretext.progress import Progress, progress
 from foretext.training.engine import Engine, seed_update
-from foretext.training.memory import examples_within, free_memory, is_out_of_memory, places, places_that_fit
+from foretext.training.memory import cells_that_fit, examples_within, free_memory, grid_cells, is_out_of_memory
 from foretext.training.objectives import Counts, Objective
-from foretext.training.optimizer import Adam
-from foretext.training.schedules import Schedule
-
-if TYPE_CHECKING:
-    from foretext.training.settings import LoopSettings
+from foretext.training.optimizer import Optimizer
+from foretext.training.plan import Plan
+from foretext.training.state import State, Window
 
 BatchAt = Callable[[int, int, int], Batch]  # (update, rank, world) to this process's share of the update's batch
 Validate = Callable[[], dict[str, float]]
@@ -38,53 +36,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be done, in updates."""
-
-    updates: int
-    learning_rate: float  # the peak
-    schedule: Schedule  # update to share of the peak
-    seed: int
-    clip: float
-    validate_every: int
-    checkpoint_every: int
-    metric: str = "loss"  # which of the values `validate` gives decides what is best
-    higher_is_better: bool = False
-
-
-@dataclass
-class State:
-    """Where a run stands; written with each checkpoint."""
-
-    update: int = 0  # the update to do next
-    tokens: int = 0
-    seconds: float = 0.0
-    best: float | None = None
-    best_update: int | None = None
-    validations_without_better: int = 0
-    places: int = 0  # the most that a part of a batch has, as `--micro-batch auto` found; 0 means all
-
-    def better(self, value: float, plan: Plan) -> bool:
-        """Notes a validation; whether it is the best so far."""
-        better = self.best is None or (value > self.best if plan.higher_is_better else value < self.best)
-        if better:
-            self.best, self.best_update, self.validations_without_better = value, self.update, 0
-        else:
-            self.validations_without_better += 1
-        return better
-
-
-@dataclass(frozen=True)
 class Trainer:
     """An objective on its way down; `run` does the updates that are left."""
 
     objective: Objective
     plan: Plan
-    settings: LoopSettings
     engine: Engine
-    optimizer: Adam
+    optimizer: Optimizer
     batch_at: BatchAt
-    share_prefixes: bool = False  # compute what sequences share once
     folder: RunFolder | None = None
     validate: Validate | None = None
     title: str = "training"
@@ -98,11 +57,11 @@ class Trainer:
             KeyboardInterrupt: the run was interrupted; a checkpoint of the last whole update is written first.
         """
         self._resume()
-        self.engine.arrange(self.objective, self.settings)
+        self.engine.arrange(self.objective, self.plan)
         objective, optimizer = self.engine.setup(self.objective, self.optimizer)
         objective.train()
         self._look_for_room(objective)
-        window = _Window()
+        window = Window()
         with progress(self.title, self.plan.updates, unit="updates") as bar, _interruptible() as interrupted:
             bar.advance(self.state.update)
             while self.state.update < self.plan.updates and not self._out_of_patience():
@@ -119,13 +78,12 @@ class Trainer:
         if self.folder is None or checkpoint is None:
             return
         self.folder.restore(checkpoint, self.objective, self.optimizer)
-        for name in vars(self.state):
-            setattr(self.state, name, checkpoint.state.get(name, getattr(self.state, name)))
+        self.state.restore(checkpoint.state)
         self.folder.forget_metrics_after(self.state.update)
 
     def _look_for_room(self, objective: nn.Module) -> None:
         """For `--micro-batch auto` on a CPU: how much of a batch may be in memory at once."""
-        if self.settings.micro_batch != "auto" or self.state.places or self.state.update >= self.plan.updates:
+        if self.plan.micro_batch != "auto" or self.state.grid_cells or self.state.update >= self.plan.updates:
             return
         if self.engine.world > 1:
             raise SettingsError("--micro-batch auto works in one process; give several processes a number")
@@ -140,14 +98,14 @@ class Trainer:
             self._accumulate(objective, [part], self._counts(part))
             self.optimizer.zero_grad()
 
-        self.state.places = places_that_fit(step, batch, free - to_come, held=parameters)
+        self.state.grid_cells = cells_that_fit(step, batch, free - to_come, held=parameters)
         self._say_room(batch, f"{free / 1e9:.1f} GB are free")
 
     def _say_room(self, batch: Batch, why: str) -> None:
-        fit = examples_within(batch, self.state.places)
+        fit = examples_within(batch, self.state.grid_cells)
         log.info("micro-batch auto: %d of %d examples at once; %s", fit, batch.example_count, why)
 
-    def _update(self, objective: nn.Module, optimizer: Any, window: _Window) -> None:
+    def _update(self, objective: nn.Module, optimizer: Any, window: Window) -> None:
         update, started = self.state.update, time.perf_counter()
         batch = self.batch_at(update, self.engine.rank, self.engine.world)
         for losses in self._gradients(objective, batch):
@@ -164,10 +122,10 @@ class Trainer:
 
     def _gradients(self, objective: nn.Module, batch: Batch) -> list[dict[str, Tensor]]:
         """The losses of the parts of `batch`, their gradients added up; with `--micro-batch auto` in parts that fit."""
-        counts, wanted = self._counts(batch), self.settings.micro_batch
+        counts, wanted = self._counts(batch), self.plan.micro_batch
         while True:
             seed_update(self.plan.seed, self.state.update, self.engine.rank)
-            most = examples_within(batch, self.state.places) if wanted == "auto" else wanted
+            most = examples_within(batch, self.state.grid_cells) if wanted == "auto" else wanted
             parts = batch.split(most or max(1, batch.example_count))
             try:
                 return self._accumulate(objective, parts, counts)
@@ -178,14 +136,14 @@ class Trainer:
                     raise ForetextError(_no_room(parts)) from error
             self.optimizer.zero_grad()  # and do it all again, in smaller parts
             self.engine.free_unused()
-            self.state.places = max(map(places, parts)) // 2
+            self.state.grid_cells = max(map(grid_cells, parts)) // 2
             self._say_room(batch, f"{most} were too many")
 
     def _accumulate(self, objective: nn.Module, parts: list[Batch], counts: Counts) -> list[dict[str, Tensor]]:
         found = []
         for index, part in enumerate(parts):
             with self.engine.accumulating(objective, index < len(parts) - 1):
-                losses = objective(self.engine.sequences(part, share_prefixes=self.share_prefixes), counts)
+                losses = objective(self.engine.sequences(part, share_prefixes=self.plan.share_prefixes), counts)
                 # Processes average their gradients; the counts already are those of all of them.
                 self.engine.backward(losses["loss"] * self.engine.world)
             found.append({name: value.detach() for name, value in losses.items()})
@@ -198,13 +156,13 @@ class Trainer:
         sequences, examples = self.engine.sum_over_processes(mine).tolist()
         return Counts(sequences, examples)
 
-    def _report(self, window: _Window, bar: Progress) -> None:
+    def _report(self, window: Window, bar: Progress) -> None:
         last = self.state.update == self.plan.updates
-        if self.state.update % self.settings.log_every and not last:
+        if self.state.update % self.plan.log_every and not last:
             bar.advance()
             return
         line = window.line(self.state)
-        window.clear(self.state)
+        window.begin(self.state)
         self.engine.tidy()
         if not math.isfinite(line["loss"]):
             raise ForetextError(
@@ -231,55 +189,19 @@ class Trainer:
 
     def _save(self) -> None:
         if self.folder and self.engine.rank == 0:
-            keep = self.settings.keep_checkpoints
-            self.folder.save(self.objective, self.optimizer, dict(vars(self.state)), keep=keep)
+            state = dict(vars(self.state))
+            self.folder.save(self.objective, self.optimizer, state, keep=self.plan.keep_checkpoints)
 
     def _out_of_patience(self) -> bool:
-        return bool(self.settings.patience) and self.state.validations_without_better >= self.settings.patience
+        return bool(self.plan.patience) and self.state.validations_without_better >= self.plan.patience
 
 
 def _no_room(parts: list[Batch]) -> str:
-    part = max(parts, key=places)
+    part = max(parts, key=grid_cells)
     advice = "--micro-batch auto takes as many as fit" if part.example_count > 1 else "--recompute needs less"
     return (
         f"{part.example_count} examples of up to {part.lengths.max()} tokens do not fit into memory at once; {advice}"
     )
-
-
-class _Window:
-    """Sums of what the updates since the last log line gave; tensors are not read before a line is due."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, Tensor] = {}
-        self.updates = 0
-        self.norm: Tensor | None = None
-        self.rate = 0.0
-        self.tokens = 0
-        self.seconds = 0.0
-
-    def add(self, losses: dict[str, Tensor]) -> None:
-        for name, value in losses.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-
-    def close_update(self, norm: Tensor, rate: float) -> None:
-        self.updates += 1
-        self.norm, self.rate = norm, rate
-
-    def line(self, state: State) -> dict[str, Any]:
-        seconds = max(state.seconds - self.seconds, 1e-9)
-        return {
-            "update": state.update,
-            **{name: float(value) / self.updates for name, value in self.sums.items()},
-            "learning_rate": self.rate,
-            "gradient_norm": float(self.norm) if self.norm is not None else 0.0,
-            "tokens": state.tokens,
-            "tokens_per_second": (state.tokens - self.tokens) / seconds,
-            "seconds": state.seconds,
-        }
-
-    def clear(self, state: State) -> None:
-        self.__init__()  # type: ignore[misc]
-        self.tokens, self.seconds = state.tokens, state.seconds
 
 
 @contextmanager

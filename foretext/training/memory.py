@@ -1,10 +1,10 @@
 """How much of a batch fits into memory at once: what `--micro-batch auto` finds out.
 
-Memory goes with the places of the grid that attention works on, sequences × longest. So what is found is a number of
-places, and every batch is cut into parts that have at most so many; gradients add up to the same whatever the parts.
+Memory goes with the cells of the grid that attention works on, sequences × longest. So what is found is a number of
+cells, and every batch is cut into parts that have at most so many; gradients add up to the same whatever the parts.
 
 On an accelerator the first try is the whole batch, and each failure for want of memory halves the number. A CPU does
-not fail but swaps, or is killed, so there the number follows from free memory and from what a place was seen to take.
+not fail but swaps, or is killed, so there the number follows from free memory and from what a cell was seen to take.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from foretext.batch import Batch
 FREE_SHARE = 0.6
 
 
-def places(batch: Batch) -> int:
-    """Places of the grid of a batch, tokens or not."""
+def grid_cells(batch: Batch) -> int:
+    """Cells of the padded grid of a batch, whether a token stands in them or not: sequences × longest."""
     return batch.sequence_count * int(batch.lengths.max(initial=0))
 
 
 def examples_within(batch: Batch, most: int) -> int:
-    """How many examples of `batch` may be in memory at once so that no part has more than `most` places (0: any)."""
+    """How many examples of `batch` may be in memory at once so that no part has more than `most` cells (0: any)."""
     if not most:
         return max(1, batch.example_count)
     largest = int(np.bincount(batch.examples).max()) * int(batch.lengths.max())
     return max(1, min(batch.example_count, most // largest))
 
 
-def places_that_fit(step: Callable[[Batch], None], batch: Batch, free: int, *, held: Iterable[Tensor] = ()) -> int:
-    """How many places fit into `free` bytes, from what `step` takes for one and for two examples of `batch`.
+def cells_that_fit(step: Callable[[Batch], None], batch: Batch, free: int, *, held: Iterable[Tensor] = ()) -> int:
+    """How many cells fit into `free` bytes, from what `step` takes for one and for two examples of `batch`.
 
     0 where the batch has one example: there is nothing to cut. `held` are the tensors that are there before.
     """
-    one, two = (max(batch.split(count), key=places) for count in (1, 2))
-    if places(one) == places(two):
+    one, two = (max(batch.split(count), key=grid_cells) for count in (1, 2))
+    if grid_cells(one) == grid_cells(two):
         return 0
     small, large = (peak_bytes(step, part, held=held) for part in (batch.split(1)[0], two))
-    each = max(1.0, (large - small) / max(1, places(two) - places(batch.split(1)[0])))
-    constant = large - each * places(two)
+    each = max(1.0, (large - small) / max(1, grid_cells(two) - grid_cells(batch.split(1)[0])))
+    constant = large - each * grid_cells(two)
     return max(1, int((free - constant) * FREE_SHARE / each))
 
 

@@ -4,13 +4,12 @@ Signs are turned: the paper maximises log-likelihoods, these are means of negati
 that engine and precision wrap the whole of what one update computes. Its parts are divided by the counts of the
 *whole* batch, so micro-batches of any size add up to the same loss and gradient.
 
-Source: Radford et al. 2018, equations 1 to 5; recipe points 9 and 10.
+Source: Radford et al. 2018, equations 1 to 5; points 9 and 10 of its recipe, which docs/paper-map.md numbers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +17,7 @@ from torch import Tensor, nn
 from foretext.model.gpt import GPT, Hidden
 from foretext.model.kernels.likelihood import weighted_cross_entropy
 from foretext.model.sequences import Sequences
-
-if TYPE_CHECKING:
-    from foretext.training.settings import PointSettings
+from foretext.training.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class LanguageModelling(nn.Module):
         self.model = model
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
+        """`loss`, the share that these sequences have in the batch's L1."""
         hidden = self.model(sequences)
         loss = language_model_loss(
             hidden, sequences, counts, rows=self.model.settings.vocabulary, compiled=self.model.compiled is not None
@@ -49,18 +47,19 @@ class LanguageModelling(nn.Module):
 class FineTuning(nn.Module):
     """L3 = L2 + λ·L1; with λ = 0 no logits over the vocabulary are computed at all.
 
-    `points` says over which rows the softmax of L1 runs and whose answers count.
+    The plan says λ, over which rows the softmax of L1 runs, and whose answers count in it.
     """
 
-    def __init__(self, model: GPT, language_model_weight: float, points: PointSettings | None = None) -> None:
+    def __init__(self, model: GPT, plan: Plan) -> None:
         super().__init__()
         self.model = model
-        self.language_model_weight = language_model_weight
-        without_positions = points is not None and points.softmax_rows == "no_positions"
-        self.rows = model.settings.first_position if without_positions else model.settings.rows
-        self.right_answers_only = points is not None and points.answer_losses == "right"
+        self.language_model_weight = plan.language_model_weight
+        all_rows = plan.softmax_rows == "all"
+        self.rows = model.settings.rows if all_rows else model.settings.first_position
+        self.right_answers_only = plan.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
+        """`loss`, the share that these sequences have in the batch's L3, and its parts `task_loss` and `text_loss`."""
         hidden = self.model(sequences)
         assert self.model.head is not None, "fine-tuning needs a head"
         task = self.model.head.loss(self.model.scores(hidden, sequences), sequences) / counts.examples

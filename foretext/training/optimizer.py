@@ -7,34 +7,53 @@ torch's AdamW puts ε inside the bias correction and decays by the plain rate. B
 the decay of update t are given to it as ε / √(1 − β2^t) and decay · √(1 − β2^t) / (1 − β1^t). With `adam = "torch"`
 they are left as they are.
 
-Source: recipe points 4 and 5.
+Source: points 4 and 5 of the paper's recipe, which docs/paper-map.md numbers.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from foretext.training.settings import OptimizerSettings
+from foretext.training.plan import Plan
 
 CLIP_EPSILON = 1e-6  # added to the norm, as torch's clip_grad_norm_ does
+
+
+class Optimizer(Protocol):
+    """What a training needs of its optimizer; it steps with `clip`, `prepare`, `step`, `zero_grad`, in that order."""
+
+    @property
+    def state(self) -> Any:
+        """Tensors by name for each parameter, empty before the first step; checkpoints keep and fill it."""
+
+    def clip(self, largest: float) -> Tensor:
+        """The gradient's global norm; the next step goes by a gradient of norm `largest` at most (0: as it is)."""
+
+    def prepare(self, update: int, rate: float) -> None:
+        """Sets the rate of `update`, counted from 0."""
+
+    def step(self) -> Any:
+        """Moves the parameters."""
+
+    def zero_grad(self) -> None:
+        """Forgets the gradients."""
 
 
 class Adam(torch.optim.AdamW):
     """The optimizer over all of a model's parameters; call `prepare(update, rate)` before each `step()`."""
 
-    def __init__(self, model: nn.Module, settings: OptimizerSettings) -> None:
-        self.settings = settings
+    def __init__(self, model: nn.Module, plan: Plan) -> None:
+        self.plan = plan
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         groups: list[dict[str, Any]] = [
             {"params": [p for p in parameters if p.dim() > 1], "decays": True},
             {"params": [p for p in parameters if p.dim() <= 1], "decays": False},
         ]
-        super().__init__(groups, lr=0.0, betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True)
+        super().__init__(groups, lr=0.0, betas=(plan.beta1, plan.beta2), eps=plan.epsilon, fused=True)
 
     def clip(self, largest: float) -> Tensor:
         """The gradient's global norm; the next step scales it down to `largest` if it is above (0: never).
@@ -51,10 +70,10 @@ class Adam(torch.optim.AdamW):
         """Sets the rate of `update` (counted from 0) and what follows from it."""
         count = update + 1
         second = correction = 1.0
-        if self.settings.adam == "released":
-            second = math.sqrt(1 - self.settings.beta2**count)
-            correction = second / (1 - self.settings.beta1**count)
+        if self.plan.adam == "released":
+            second = math.sqrt(1 - self.plan.beta2**count)
+            correction = second / (1 - self.plan.beta1**count)
         for group in self.param_groups:
             group["lr"] = rate
-            group["eps"] = self.settings.epsilon / second
-            group["weight_decay"] = self.settings.weight_decay * correction if group["decays"] else 0.0
+            group["eps"] = self.plan.epsilon / second
+            group["weight_decay"] = self.plan.weight_decay * correction if group["decays"] else 0.0

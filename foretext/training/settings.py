@@ -29,9 +29,9 @@ class OptimizerSettings(Settings):
 
 
 class PointSettings(Settings):
-    """What the released code settles in fine-tuning and one may do otherwise; the defaults are the released code's.
+    """Points of the paper's recipe that its released code settles in fine-tuning; the defaults are the released code's.
 
-    The names are those of `foretext recipe`, which says more.
+    A point is one thing that paper and code ask for. `foretext recipe` shows all of them, by the numbers used below.
     """
 
     last_batch: Literal["drop", "spread"] = "drop"

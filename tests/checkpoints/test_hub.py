@@ -15,12 +15,14 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 import foretext
 from foretext.checkpoints.find import find_model, installed_models
+from foretext.checkpoints.history import History
 from foretext.checkpoints.hub import OPENAI_GPT_REPOSITORY, from_pretrained, push_to_hub, save_pretrained
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import ModelError, UnknownName, Unreachable
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings
+from foretext.tasks.schema import TaskSchema
 
 COMMIT = "0123abcd"
 
@@ -65,17 +67,20 @@ def saved(port) -> SavedModel:
     estimate = {"value": 0.8125, "low": 0.75, "high": 0.875, "count": 64}
     validation = {"count": 64, "main": "accuracy", "metrics": {"accuracy": estimate}, "chance": {"accuracy": 0.5}}
     history = {
-        **source.history,
+        **source.history.to_json(),
         "pretraining": {"settings": {"updates": 7}, "corpus": "c0ffee", "result": {"valid_perplexity": 18.4}},
         "finetuning": {
             "settings": {"epochs": 3.0, "optimizer": {"clip": 1.0}},
             "data": "da7af00d",
             "result": {"folder": "/home/somebody/run", "validation": validation},
             "engine": {"device": "cpu"},
-            "departures": [{"point": "6", "stage": "finetuning", "setting": "clip", "value": 5.0, "paper": 1.0}],
+            "departures": [
+                {"point": "6", "name": "", "stage": "finetuning", "setting": "clip", "value": 5.0, "paper": 1.0}
+            ],
         },
     }
-    return SavedModel(gpt, source.tokenizer, task={"kind": "classification"}, history=history)
+    task = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
+    return SavedModel(gpt, source.tokenizer, task=task, history=History.from_json(history))
 
 
 def test_a_saved_model_comes_back_and_brings_a_card_the_hub_can_read(saved, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from foretext.checkpoints.history import Finetuning
 from foretext.checkpoints.openai_release import read_openai_release, write_openai_release
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.checkpoints.transformers_folder import read_transformers
@@ -83,7 +84,7 @@ def test_a_fine_tuned_model_is_written_without_specials_and_head(release, tmp_pa
     tuned.load_state_dict(saved.gpt.state_dict(), strict=False)
     with torch.no_grad():
         tuned.embedding[saved.tokenizer.start] += 1
-    history = {**saved.history, "finetuning": {}}
+    history = saved.history.after(Finetuning())
     write_openai_release(tmp_path / "back", SavedModel(tuned, saved.tokenizer, history=history))
     assert same_files(release, tmp_path / "back")
 

@@ -9,13 +9,17 @@ import torch
 
 from foretext.batch import pack
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import History, Pretraining, PretrainingResult
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.errors import FingerprintMismatch, ModelError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
+from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 
+TASK = TaskSchema(kind="classification", text=("text",), classes=("a", "b", "c"))
+HISTORY = History(pretraining=Pretraining(settings={"seed": 4}, result=PretrainingResult(updates=7)))
 TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)
 
 
@@ -23,7 +27,7 @@ TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat 
 def folder(tmp_path):
     settings = ModelSettings(vocabulary=TOKENIZER.size, context=8, layers=1, width=16, heads=2)
     model = GPT(settings, HeadSettings(outputs=3), seed=4)
-    save_model(tmp_path / "model", SavedModel(model, TOKENIZER, task={"kind": "any"}, history={"seed": 4}))
+    save_model(tmp_path / "model", SavedModel(model, TOKENIZER, task=TASK, history=HISTORY))
     return tmp_path / "model"
 
 
@@ -33,7 +37,7 @@ def test_a_model_comes_back_to_the_bit_with_its_tokenizer_task_and_history(folde
     sequences = Sequences.of(pack([[[1, 2, 3]]]))
     assert torch.equal(back.gpt(sequences).states, original(sequences).states)
     assert back.tokenizer.fingerprint == TOKENIZER.fingerprint
-    assert (back.task, back.history) == ({"kind": "any"}, {"seed": 4})
+    assert (back.task, back.history) == (TASK, HISTORY)
 
 
 def test_weights_in_bf16_take_half_the_room_and_come_back_rounded(folder, tmp_path):
@@ -85,7 +89,10 @@ def test_a_model_with_another_tokenizer_is_refused_and_both_are_named(folder):
     assert other.fingerprint[:12] in str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "value"), [("format", 99), ("model", {"layers": "many"}), ("head", {"outputs": -1})])
+@pytest.mark.parametrize(("key", "value"), [
+    ("format", 99), ("model", {"layers": "many"}), ("head", {"outputs": -1}), ("task", {"kind": "any"}),
+    ("history", "long"), ("history", {"finetuning": {"departures": [{"point": "6"}]}}),
+])  # fmt: skip
 def test_a_description_that_is_not_ours_is_refused(folder, key, value):
     description = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps({**description, key: value}))

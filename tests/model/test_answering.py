@@ -42,7 +42,7 @@ def test_sequences_that_begin_alike_have_the_states_they_have_by_themselves_up_t
     gpt = for_answering(GPT(SETTINGS, seed=1).eval(), kind)
     text = list(range(20))
     batch = pack([[[*text, 30, 31], [*text, 40], [*text, 30, 32, 33]], [[41, 42]]])
-    joined, apart = Sequences.of(batch, share_prefixes=True), Sequences.of(batch)
+    joined, apart = Sequences.of(batch, share_prefixes="in_batches"), Sequences.of(batch)
     assert len(joined.tokens) == 20 + 2 + 1 + 3 + 2
     with torch.no_grad():
         miss = joined.unjoined(gpt(joined).states) - gpt(apart).states

@@ -21,7 +21,6 @@ from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.model.tree import grow
 from foretext.training.objectives import Counts, FineTuning, language_model_loss
-from foretext.training.settings import PointSettings
 
 DOCUMENT, OTHER = [20, 3, 1, 4, 1, 5, 9, 2, 6], [20, 8, 8, 7]
 # Two questions about one document, with answers that begin alike and of which one occurs twice; one question about
@@ -63,7 +62,7 @@ def model(reads="extract"):
 
 
 def joined(batch=BATCH):
-    made = Sequences.of(batch, share_prefixes=True)
+    made = Sequences.of(batch, share_prefixes="in_batches")
     assert made.joined is not None
     return made
 
@@ -84,7 +83,7 @@ def test_following_tokens_back_from_a_sequences_end_gives_the_sequence(ids):
         patch.setattr(tree, "LEAST_SHARE", 1_000)
         patch.setattr(tree, "LEAST_SAVED", 1_000)
         patch.setattr(tree, "SCORES_A_TOKEN", 1_000_000)
-        sequences = Sequences.of(pack([ids]), share_prefixes=True)
+        sequences = Sequences.of(pack([ids]), share_prefixes="in_batches")
     if sequences.joined is None:
         assert all(one[0] != other[0] for one, other in pairwise(ids))
         return
@@ -101,13 +100,13 @@ def test_following_tokens_back_from_a_sequences_end_gives_the_sequence(ids):
 
 
 @pytest.mark.parametrize("reads", ["extract", "mean"])
-@pytest.mark.parametrize("points", [PointSettings(), PointSettings(answer_losses="right")])
-def test_states_scores_losses_and_gradients_are_those_of_the_sequences_by_themselves(eager, points, reads):
+@pytest.mark.parametrize("points", [{}, {"answer_losses": "right"}])
+def test_states_scores_losses_and_gradients_are_those_of_the_sequences_by_themselves(eager, plan, points, reads):
     """L1 counts a shared token once for each sequence it stands in (recipe point 10)."""
     found = {}
     for name, sequences in {"alone": Sequences.of(BATCH), "shared": joined()}.items():
         gpt = model(reads)
-        losses = FineTuning(gpt, 0.5, points)(sequences, COUNTS)
+        losses = FineTuning(gpt, plan(**points))(sequences, COUNTS)
         losses["loss"].backward()
         hidden = gpt(sequences)
         found[name] = {
@@ -157,16 +156,16 @@ def batch_of(*sequences):
     return pack([[list(ids) for ids in sequences]])
 
 
-def test_by_example_what_an_example_shares_follows_from_it_alone():
+def test_in_examples_what_an_example_shares_follows_from_it_alone():
     """The second begins as the first does, and in a batch of so much else nobody would make a tree of its answers."""
     story, other = list(range(10)), [[[20 + k] * 9] for k in range(40)]
     one = [[*story, 1], [*story, 2]]
-    tree = grow(pack([one, [[*story, 3], [*story, 4]], *other]), by_example=True)
+    tree = grow(pack([one, [[*story, 3], [*story, 4]], *other]), share_prefixes="in_examples")
     assert tree is not None
     assert tree.row_lengths.tolist() == [12, 12, *[9] * 40]
     assert tree.row_sequences.tolist() == [2, 2, *[1] * 40]
-    assert grow(pack([one]), by_example=True).places.tolist() == tree.places[:22].tolist()
-    assert grow(pack(other), by_example=True) is None
+    assert grow(pack([one]), share_prefixes="in_examples").places.tolist() == tree.places[:22].tolist()
+    assert grow(pack(other), share_prefixes="in_examples") is None
 
 
 def test_few_common_tokens_make_no_tree():

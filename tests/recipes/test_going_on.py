@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from foretext.checkpoints.history import Start
 from foretext.checkpoints.saved_model import load_model
 from foretext.errors import SettingsError
 from foretext.model.settings import ModelShape
@@ -32,12 +33,12 @@ def test_it_starts_where_the_model_was(language_model, tmp_path):
 
 def test_the_record_tells_of_the_model_and_of_no_path(language_model, tmp_path):
     pretrain(settings(language_model, tmp_path / "on", start=str(language_model)))
-    record = load_model(tmp_path / "on").history["pretraining"]
+    record = load_model(tmp_path / "on").history.pretraining
     source = load_model(language_model)
-    assert record["start"] == {"model": source.fingerprint, "history": source.history}
-    assert "start" not in record["settings"]
+    assert record.start == Start(source.fingerprint, source.history)
+    assert "start" not in record.settings
     assert ("start", "a trained model", "new weights") in [
-        (departure["setting"], departure["value"], departure["paper"]) for departure in record["departures"]
+        (departure.setting, departure.value, departure.paper) for departure in record.departures
     ]
 
 

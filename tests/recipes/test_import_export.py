@@ -55,7 +55,9 @@ def test_an_imported_model_can_be_fine_tuned(capsys, language_model, labelled, t
     run(capsys, "import", "hf", tmp_path / "hf", "--out", tmp_path / "model")
     data = ["--data", labelled / "train.csv", "--kind", "classification", "--epochs", 1, "--device", "cpu"]
     assert run(capsys, "finetune", tmp_path / "model", *data, "--out", tmp_path / "run")["updates"] > 0
-    assert {"import", "finetuning"} <= load_model(tmp_path / "run").history.keys()
+    history = load_model(tmp_path / "run").history
+    assert history.imported
+    assert history.finetuning
 
 
 def test_a_damaged_source_leaves_nothing_behind(capsys, language_model, tmp_path):

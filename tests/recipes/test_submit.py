@@ -23,7 +23,7 @@ SENTENCES = ["Ann saw a cat.", 'Bob "saw" a dog.', "Cleo saw a hen in the lane."
 def model_of(language_model: Path, out: Path, schema: TaskSchema, head: HeadSettings) -> str:
     """A model with an untrained head: its answers mean nothing, but they are its own."""
     saved = load_model(language_model)
-    save_model(out, SavedModel(GPT(saved.gpt.settings, head, seed=3), saved.tokenizer, schema.to_dict()))
+    save_model(out, SavedModel(GPT(saved.gpt.settings, head, seed=3), saved.tokenizer, schema))
     return str(out)
 
 

@@ -20,9 +20,10 @@ from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
+from foretext.training.loop import Trainer
 from foretext.training.objectives import Counts, FineTuning, language_model_loss
 from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
@@ -204,20 +205,21 @@ def train(gpt: GPT, data: list, *, peak: float, clip: float, epsilon: float, mic
     def batch_at(update: int, rank: int, world: int) -> Batch:
         return pack(*data[update])
 
+    plan = Plan.of(
+        OptimizerSettings(epsilon=epsilon, clip=clip),
+        LoopSettings(micro_batch=micro_batch),
+        updates=UPDATES,
+        learning_rate=peak,
+        schedule=partial(warmup_linear, warmup=WARMUP, total=UPDATES),
+        seed=0,
+        validate_every=UPDATES,
+        language_model_weight=LAMBDA,
+    )
     Trainer(
-        objective=FineTuning(gpt, LAMBDA),
-        plan=Plan(
-            updates=UPDATES,
-            learning_rate=peak,
-            schedule=partial(warmup_linear, warmup=WARMUP, total=UPDATES),
-            seed=0,
-            clip=clip,
-            validate_every=UPDATES,
-            checkpoint_every=0,
-        ),
-        settings=LoopSettings(device="cpu", precision="fp32", micro_batch=micro_batch),
+        objective=FineTuning(gpt, plan),
+        plan=plan,
         engine=Engine.start("cpu", "fp32"),
-        optimizer=Adam(gpt, OptimizerSettings(epsilon=epsilon)),
+        optimizer=Adam(gpt, plan),
         batch_at=batch_at,
     ).run()
 

@@ -30,7 +30,7 @@ def saved(tmp_path) -> SavedModel:
     (tmp_path / "words.txt").write_text("a cat saw a dog in the barn " * 5)
     tokenizer = Tokenizer.learn([tmp_path / "words.txt"], 60)
     shape = ModelSettings(vocabulary=tokenizer.size, context=64, layers=4, width=128, heads=4, initial_deviation=0.07)
-    return SavedModel(GPT(shape, HeadSettings(outputs=3), seed=2), tokenizer, task=SCHEMA.to_dict())
+    return SavedModel(GPT(shape, HeadSettings(outputs=3), seed=2), tokenizer, task=SCHEMA)
 
 
 def examples(count: int, lengths: tuple[int, int] = (3, 60)) -> list[Encoded]:
@@ -55,7 +55,7 @@ def chooser(saved) -> SavedModel:
     gpt = GPT(saved.gpt.settings, HeadSettings(combine="choose", outputs=1), seed=2)
     with torch.no_grad():
         gpt.head.linear.weight.mul_(20)
-    return replace(saved, gpt=gpt, task=schema.to_dict())
+    return replace(saved, gpt=gpt, task=schema)
 
 
 def questions(count: int) -> list[Encoded]:
@@ -77,7 +77,7 @@ def test_choices_do_not_depend_on_the_batch_though_answers_share_their_story(cho
 def test_answers_are_scored_alike_with_their_story_read_once_or_each_time(chooser, precision, monkeypatch):
     predictor = Predictor.of(chooser, device="cpu", precision=precision, remembered=0)
     joined = predictor.answer(questions(12)).probabilities
-    monkeypatch.setattr(GPT, "shares_prefixes", False)
+    monkeypatch.setattr(predictor.gpt, "share_prefixes", "no")
     apart = predictor.answer(questions(12)).probabilities
     assert joined is not None
     # Shared states are those of one of the three answers; rounding makes steps of that: 8 bits, 4 layers.

@@ -12,9 +12,10 @@ from foretext.checkpoints.run_folder import RunFolder
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
 from foretext.training.engine import Engine
-from foretext.training.loop import Plan, Trainer
+from foretext.training.loop import Trainer
 from foretext.training.objectives import LanguageModelling
 from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
@@ -29,20 +30,20 @@ def batch_at(update: int, rank: int, world: int) -> Batch:
 def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, rate=1e-2, precision="fp32", **loop):
     model = GPT(MODEL, seed=1)
     run = RunFolder.start(folder, {"name": "test"}, resume=resume) if folder else None
+    plan = Plan.of(
+        OptimizerSettings(),
+        LoopSettings(log_every=2, checkpoint_every=3, **loop),
+        updates=updates,
+        learning_rate=rate,
+        schedule=partial(warmup_cosine, warmup=2, total=12),
+        seed=7,
+        validate_every=3,
+    )
     return Trainer(
         objective=LanguageModelling(model),
-        plan=Plan(
-            updates=updates,
-            learning_rate=rate,
-            schedule=partial(warmup_cosine, warmup=2, total=12),
-            seed=7,
-            clip=1.0,
-            validate_every=3,
-            checkpoint_every=3,
-        ),
-        settings=LoopSettings(device="cpu", precision=precision, log_every=2, **loop),
+        plan=plan,
         engine=Engine.start("cpu", precision),
-        optimizer=Adam(model, OptimizerSettings()),
+        optimizer=Adam(model, plan),
         batch_at=batch,
         folder=run,
         validate=validate,

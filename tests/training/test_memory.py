@@ -22,8 +22,8 @@ SHAPE = ModelSettings(vocabulary=30, context=32, layers=3, width=16, heads=2)  #
 UNEVEN = pack([[[1, 2, 3]], [[4] * 8], [[5, 6]], [[7] * 4]])
 
 
-def test_a_part_has_no_more_places_than_it_may():
-    assert memory.places(UNEVEN) == 4 * 8
+def test_a_part_has_no_more_cells_than_it_may():
+    assert memory.grid_cells(UNEVEN) == 4 * 8
     for most, examples in ((0, 4), (7, 1), (16, 2), (31, 3), (32, 4), (99, 4)):
         assert memory.examples_within(UNEVEN, most) == examples
 
@@ -43,16 +43,16 @@ def test_the_peak_is_that_of_the_tensors_alive_together():
     assert memory.peak_bytes(step, UNEVEN, held=[kept]) == 1000
 
 
-def test_what_fits_follows_from_what_a_place_takes(monkeypatch):
+def test_what_fits_follows_from_what_a_cell_takes(monkeypatch):
     monkeypatch.setattr(memory, "FREE_SHARE", 0.5)
 
     def step(batch: Batch) -> None:
-        torch.zeros(50 + 10 * memory.places(batch), dtype=torch.uint8)  # 10 bytes a place, and 50
+        torch.zeros(50 + 10 * memory.grid_cells(batch), dtype=torch.uint8)  # 10 bytes a cell, and 50
 
     batch = pack([[[1] * 4]] * 8)
-    assert memory.places_that_fit(step, batch, 50 + 2 * 10 * 12) == 12
-    assert memory.places_that_fit(step, batch, 0) == 1
-    assert memory.places_that_fit(step, pack([[[1, 2]]]), 0) == 0  # nothing to cut
+    assert memory.cells_that_fit(step, batch, 50 + 2 * 10 * 12) == 12
+    assert memory.cells_that_fit(step, batch, 0) == 1
+    assert memory.cells_that_fit(step, pack([[[1, 2]]]), 0) == 0  # nothing to cut
 
 
 def objective() -> LanguageModelling:
@@ -97,7 +97,7 @@ def full_after(monkeypatch, examples: int) -> list[int]:
         return forward(self, sequences, counts)
 
     monkeypatch.setattr(LanguageModelling, "forward", limited)
-    monkeypatch.setattr(loop, "places_that_fit", lambda *_, **__: 0)  # as on an accelerator: nothing is known before
+    monkeypatch.setattr(loop, "cells_that_fit", lambda *_, **__: 0)  # as on an accelerator: nothing is known before
     return tried
 
 
@@ -124,20 +124,20 @@ def test_where_one_example_does_not_fit_advice_is_given(monkeypatch, trainer):
 
 
 def test_on_a_cpu_auto_follows_from_free_memory_and_a_resumed_run_keeps_what_was_found(monkeypatch, tmp_path, trainer):
-    def places_with(free: int) -> int:
+    def cells_with(free: int) -> int:
         monkeypatch.setattr(loop, "free_memory", lambda: free)
         made = trainer(None, updates=1, micro_batch="auto")
         made.run()
-        return made.state.places
+        return made.state.grid_cells
 
-    assert places_with(1) == 1
-    assert 8 <= places_with(1_000_000) < places_with(2_000_000)
+    assert cells_with(1) == 1
+    assert 8 <= cells_with(1_000_000) < cells_with(2_000_000)
     monkeypatch.setattr(loop, "free_memory", lambda: 1)
     trainer(tmp_path, updates=3, micro_batch="auto").run()
     monkeypatch.setattr(loop, "free_memory", lambda: 1 << 40)
     resumed = trainer(tmp_path, updates=6, micro_batch="auto", resume=True)
     resumed.run()
-    assert resumed.state.places == 1
+    assert resumed.state.grid_cells == 1
 
 
 def test_free_memory_is_some_and_less_than_the_machine_has():

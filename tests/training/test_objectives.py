@@ -10,7 +10,6 @@ from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.objectives import Counts, FineTuning, LanguageModelling
-from foretext.training.settings import PointSettings
 
 SETTINGS = ModelSettings(vocabulary=20, context=12, layers=1, width=16, heads=2)
 EXAMPLES = [[[1, 2, 3], [4, 5]], [[6, 7, 8, 9]], [[10, 11], [12, 13, 14], [15, 16]]]
@@ -42,9 +41,9 @@ def test_point_10_l1_is_the_mean_over_targets_then_over_sequences(model):
     torch.testing.assert_close(loss, mean_over_sequences(model, 20), rtol=0, atol=1e-10)
 
 
-def test_point_09_l3_is_l2_plus_lambda_l1_with_the_softmax_over_specials_and_positions_too(model):
+def test_point_09_l3_is_l2_plus_lambda_l1_with_the_softmax_over_specials_and_positions_too(model, plan):
     """The wrong answers' text counts as well (point 10)."""
-    losses = FineTuning(model, 0.5)(batch(), Counts(6, 3))
+    losses = FineTuning(model, plan())(batch(), Counts(6, 3))
     text = mean_over_sequences(model, 20 + 3 + 12)
     torch.testing.assert_close(losses["text_loss"], text.detach(), rtol=0, atol=1e-10)
     hidden = model(batch())
@@ -52,34 +51,34 @@ def test_point_09_l3_is_l2_plus_lambda_l1_with_the_softmax_over_specials_and_pos
     torch.testing.assert_close(losses["loss"], task + 0.5 * text, rtol=0, atol=1e-6)
 
 
-def test_the_softmax_may_leave_the_positions_out(model):
-    losses = FineTuning(model, 0.5, PointSettings(softmax_rows="no_positions"))(batch(), Counts(6, 3))
+def test_the_softmax_may_leave_the_positions_out(model, plan):
+    losses = FineTuning(model, plan(softmax_rows="no_positions"))(batch(), Counts(6, 3))
     torch.testing.assert_close(losses["text_loss"], mean_over_sequences(model, 20 + 3).detach(), rtol=0, atol=1e-10)
 
 
-def test_only_the_text_of_right_answers_may_count(model):
-    losses = FineTuning(model, 0.5, PointSettings(answer_losses="right"))(batch(), Counts(6, 3))
+def test_only_the_text_of_right_answers_may_count(model, plan):
+    losses = FineTuning(model, plan(answer_losses="right"))(batch(), Counts(6, 3))
     right = [[example[label]] for example, label in zip(EXAMPLES, LABELS, strict=True)]
     expected = mean_over_sequences(model, 20 + 3 + 12, right).detach()
     torch.testing.assert_close(losses["text_loss"], expected, rtol=0, atol=1e-10)
 
 
-def test_where_nothing_is_chosen_the_text_of_all_sequences_counts():
+def test_where_nothing_is_chosen_the_text_of_all_sequences_counts(plan):
     pair = GPT(SETTINGS, HeadSettings(combine="add", outputs=3), seed=3).double().eval()
     examples = batch([[[1, 2, 3], [4, 5]], [[6, 7, 8, 9], [3, 4]]], [0, 2])
-    right, every = (FineTuning(pair, 0.5, PointSettings(answer_losses=which)) for which in ("right", "all"))
+    right, every = (FineTuning(pair, plan(answer_losses=which)) for which in ("right", "all"))
     assert torch.equal(right(examples, Counts(4, 2))["loss"], every(examples, Counts(4, 2))["loss"])
 
 
-def test_without_the_auxiliary_loss_only_the_task_counts(model):
-    losses = FineTuning(model, 0.0)(batch(), Counts(6, 3))
+def test_without_the_auxiliary_loss_only_the_task_counts(model, plan):
+    losses = FineTuning(model, plan(language_model_weight=0.0))(batch(), Counts(6, 3))
     assert set(losses) == {"loss", "task_loss"}
     assert torch.equal(losses["loss"], losses["task_loss"])
 
 
-@pytest.mark.parametrize("points", [PointSettings(), PointSettings(answer_losses="right", softmax_rows="no_positions")])
-def test_micro_batches_add_up_to_the_gradient_of_the_whole_batch(model, points):
-    objective, whole = FineTuning(model, 0.5, points), pack(EXAMPLES, LABELS)
+@pytest.mark.parametrize("points", [{}, {"answer_losses": "right", "softmax_rows": "no_positions"}])
+def test_micro_batches_add_up_to_the_gradient_of_the_whole_batch(model, plan, points):
+    objective, whole = FineTuning(model, plan(**points)), pack(EXAMPLES, LABELS)
     objective(Sequences.of(whole), Counts(6, 3))["loss"].backward()
     expected = [parameter.grad.clone() for parameter in model.parameters()]
     model.zero_grad()

@@ -10,15 +10,13 @@ from torch import nn
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.optimizer import Adam
-from foretext.training.settings import OptimizerSettings
 
 
-def test_point_04_updates_are_those_of_the_released_code():
+def test_point_04_updates_are_those_of_the_released_code(plan):
     """In float64 over five updates with changing rates."""
     torch.manual_seed(0)
     module = nn.Linear(3, 2).double()
-    settings = OptimizerSettings(epsilon=1e-3, weight_decay=0.1)  # large enough to be seen
-    optimizer = Adam(module, settings)
+    optimizer = Adam(module, plan(epsilon=1e-3, weight_decay=0.1))  # large enough to be seen
     expected = {name: value.detach().clone() for name, value in module.named_parameters()}
     moments = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in expected.items()}
     for update, rate in enumerate([0.0, 0.1, 0.2, 0.05, 0.3]):
@@ -39,7 +37,7 @@ def test_point_04_updates_are_those_of_the_released_code():
         torch.testing.assert_close(parameter.detach(), expected[name], rtol=0, atol=1e-12)
 
 
-def test_point_05_every_tensor_of_rank_above_1_decays_and_no_other():
+def test_point_05_every_tensor_of_rank_above_1_decays_and_no_other(plan):
     """Without gradients the decay alone moves weights: rate 0.5 times decay 0.01, corrected as the rate is."""
     model = GPT(ModelSettings(vocabulary=20, context=6, layers=1, width=8, heads=2), HeadSettings(outputs=3), seed=1)
     with torch.no_grad():
@@ -48,7 +46,7 @@ def test_point_05_every_tensor_of_rank_above_1_decays_and_no_other():
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
-    optimizer = Adam(model, OptimizerSettings())
+    optimizer = Adam(model, plan())
     optimizer.prepare(0, 0.5)
     optimizer.step()
     left = 1 - 0.5 * 0.01 * math.sqrt(1 - 0.999) / (1 - 0.9)
@@ -62,12 +60,11 @@ def test_point_05_every_tensor_of_rank_above_1_decays_and_no_other():
     assert "embedding" not in exempt  # tokens, special tokens and positions decay too
 
 
-def test_adam_torch_is_torchs_own():
+def test_adam_torch_is_torchs_own(plan):
     torch.manual_seed(0)
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     theirs.load_state_dict(ours.state_dict())
-    settings = OptimizerSettings(adam="torch", epsilon=1e-3, weight_decay=0.1)  # large enough to be seen
-    optimizer = Adam(ours, settings)
+    optimizer = Adam(ours, plan(adam="torch", epsilon=1e-3, weight_decay=0.1))  # large enough to be seen
     groups = [{"params": [theirs.weight], "weight_decay": 0.1}, {"params": [theirs.bias], "weight_decay": 0.0}]
     reference = torch.optim.AdamW(groups, lr=0.1, eps=1e-3)
     for update in range(5):

@@ -1,11 +1,15 @@
-"""Where a run departs from the paper: settings that have another value than the points ask for."""
+"""Where a run departs from the paper: settings that have another value than the points of its recipe ask for.
+
+A setting belongs to one of three stages: to the model, or to one of the two stages of training that the paper has. Its
+full name says which: `model.layers`, `pretraining.clip`, `finetuning.clip`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
 from foretext.model.settings import Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSettings
@@ -16,36 +20,17 @@ from foretext.tasks.schema import TaskSchema
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
 
 
-@dataclass(frozen=True)
-class Departure:
-    """One setting of a run that has not the paper's value."""
-
-    point: str
-    name: str
-    stage: str
-    setting: str
-    value: Any
-    paper: Any
-
-
-def run_values(model: Mapping[str, Any], history: Mapping[str, Any], tokenizer: str) -> dict[str, Any]:
+def run_values(model: ModelSettings, history: History, tokenizer: str) -> dict[str, Any]:
     """What a model has for each setting that a point names: `{"model.layers": 4, "finetuning.clip": 1.0, …}`.
 
-    `model` and `history` are those of `model.json`, `tokenizer` is its mode. A stage that is not in the history has no
-    values, nor has a setting that means nothing here (an LSTM has no heads, a class is no score).
+    `tokenizer` is the mode of the model's tokenizer. A stage that is not in the history has no values, nor has a
+    setting that is not known, or means nothing here (an LSTM has no heads, a class is no score).
     """
     values = {f"model.{name}": value for name, value in _model(model, tokenizer).items()}
-    if "pretraining" in history:
-        record = history["pretraining"]
-        settings = {**_defaults(PretrainSettings), **_leaves(record["settings"])}
-        length = f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs"
-        start = "a trained model" if "start" in record else "new weights"
-        found = {**settings, "start": start, "length": length, "precision": record["engine"]["precision"]}
-        values |= {f"pretraining.{name}": value for name, value in found.items()}
-    if "finetuning" in history:
-        record = history["finetuning"]
-        settings = {**_defaults(FinetuneSettings), **_leaves(record["settings"])}
-        found = {**settings, **_finetuning(settings, record, model["layers"])}
+    if history.pretraining:
+        values |= {f"pretraining.{name}": value for name, value in _pretraining(history.pretraining).items()}
+    if history.finetuning:
+        found = _finetuning(history.finetuning, model.layers)
         values |= {f"finetuning.{name}": value for name, value in found.items()}
     named = {name for point in POINTS for name in point.settings}
     return {name: value for name, value in values.items() if name in named and value is not None}
@@ -53,13 +38,12 @@ def run_values(model: Mapping[str, Any], history: Mapping[str, Any], tokenizer: 
 
 def paper_values(backbone: Backbone = "transformer") -> dict[str, Any]:
     """The paper's value of every setting that a point names: the defaults of the program."""
-    task = TaskSchema(kind="similarity", text=("a", "b"))
-    stage: dict[str, Any] = {"settings": {}, "engine": {"precision": "fp32"}}
-    history = {
-        "pretraining": stage,
-        "finetuning": {**stage, "task": task.to_dict(), "learning_rate": PAPER_LEARNING_RATE},
-    }
-    values = run_values(ModelSettings(backbone=backbone).model_dump(), history, "paper")
+    task, engine = TaskSchema(kind="similarity", text=("a", "b")), EngineRecord(precision="fp32")
+    history = History(
+        pretraining=Pretraining(engine=engine),
+        finetuning=Finetuning(task=task, learning_rate=PAPER_LEARNING_RATE, engine=engine),
+    )
+    values = run_values(ModelSettings(backbone=backbone), history, "paper")
     return {**values, "model.backbone": "transformer"}
 
 
@@ -97,26 +81,37 @@ def shown(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def _model(model: Mapping[str, Any], tokenizer: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"backbone": "transformer", "embedding_deviation": 0.0, **model, "tokenizer": tokenizer}
-    found["embedding_deviation"] = found["embedding_deviation"] or found["initial_deviation"]
-    if found["backbone"] == "lstm":
+def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
+    found: dict[str, Any] = {**model.model_dump(), "tokenizer": tokenizer}
+    found["embedding_deviation"] = model.embedding_deviation or model.initial_deviation
+    if model.backbone == "lstm":
         return {**found, "heads": None, "feed_forward": None}
-    return {**found, "feed_forward": found["feed_forward"] or 4 * found["width"], "lstm_units": None}
+    return {**found, "feed_forward": model.hidden, "lstm_units": None}
 
 
-def _finetuning(settings: Mapping[str, Any], record: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """The values of fine-tuning that the task or the model decides where no setting does."""
-    task, transferred = record["task"], settings["transfer_layers"]
-    schema = TaskSchema.from_dict(task)
-    as_in_paper = schema.task_kind.paper_scale and not schema.classes
-    rate = settings["learning_rate"] or record.get("learning_rate") or record["result"]["learning_rate"]
+def _pretraining(run: Pretraining) -> dict[str, Any]:
+    """The settings of a pre-training, and what follows from several of them."""
+    settings = {**_defaults(PretrainSettings), **_leaves(run.settings)}
     return {
-        "learning_rate": rate,
-        "cutting": task["cutting"],
-        "scores": (settings["scores"] or schema.task_kind.scale) if as_in_paper else None,
+        **settings,
+        "start": "a trained model" if run.start else "new weights",
+        "length": f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs",
+        "precision": run.engine.precision,
+    }
+
+
+def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
+    """The settings of a fine-tuning, and what the task or the model decides where no setting does."""
+    settings = {**_defaults(FinetuneSettings), **_leaves(run.settings)}
+    transferred = settings["transfer_layers"]
+    scale = run.task.task_kind.scale if run.task and run.task.task_kind.paper_scale and not run.task.classes else None
+    return {
+        **settings,
+        "learning_rate": settings["learning_rate"] or run.learning_rate or run.result.learning_rate,
+        "cutting": run.task.cutting if run.task else None,
+        "scores": scale and (settings["scores"] or scale),
         "transfer_layers": "all" if transferred in (None, layers) else transferred,
-        "precision": record["engine"]["precision"],
+        "precision": run.engine.precision,
     }
 
 

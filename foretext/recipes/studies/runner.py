@@ -187,7 +187,7 @@ def about(settings: StudySettings) -> dict[str, Any]:
 @contextmanager
 def _quiet(quiet: bool) -> Iterator[None]:
     """Leaves out, if asked, what fine-tuning logs of its data: all trials of a task would say much the same."""
-    loggers = [logging.getLogger(f"foretext.{name}") for name in ("recipes.finetune", "tasks.labelled")]
+    loggers = [logging.getLogger(f"foretext.{name}") for name in ("recipes.finetune", "recipes.run", "tasks.labelled")]
     levels = [logger.level for logger in loggers]
     for logger in loggers if quiet else ():
         logger.setLevel(logging.WARNING)

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from foretext.checkpoints.history import Departure, Finetuning
 from foretext.checkpoints.saved_model import SavedModel, describe
 from foretext.errors import ForetextError, ModelError
 from foretext.evaluation.scoring import score_examples
@@ -49,6 +50,7 @@ class Scores:
 
     @property
     def main(self) -> str:
+        """The name of the metric that decides."""
         return next(iter(self.metrics))
 
 
@@ -63,7 +65,7 @@ class Trial:
     kept_update: int  # after which update the weights were kept
     seconds: float
     sets: dict[str, Scores]
-    departures: list[dict[str, Any]]  # from the paper, as `foretext.recipes.paper.departures` has them
+    departures: tuple[Departure, ...]  # from the paper
     folder: str | None = None  # the finished run, where it was asked for
 
     @property
@@ -111,7 +113,7 @@ def trial(
         kept_update=finetuned.best_update,
         seconds=finetuned.seconds,
         sets=_scored(run, tests, wanted.loop.device),
-        departures=describe(run)["history"]["finetuning"]["departures"],
+        departures=(describe(run).history.finetuning or Finetuning()).departures or (),
         folder=str(run) if keep_run else None,
     )
     write_json(record, {"format": FORMAT, **asdict(done)})
@@ -158,7 +160,8 @@ def read_trial(record: Path) -> Trial | None:
         if values.pop("format") != FORMAT:
             return None
         sets = {name: Scores(**scores) for name, scores in values.pop("sets").items()}
-        return Trial(sets=sets, **values)
+        departures = tuple(Departure(**departure) for departure in values.pop("departures"))
+        return Trial(sets=sets, departures=departures, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ForetextError(f"{record} is no record of a trial ({error}); delete it and run again") from None
 

@@ -14,6 +14,7 @@ from scipy.stats import spearmanr
 
 from foretext.checkpoints.at_update import load_checkpoint
 from foretext.checkpoints.find import find_model
+from foretext.checkpoints.history import Pretraining
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
@@ -149,14 +150,14 @@ def _stages(models: Sequence[str]) -> tuple[list[Stage], list[str]]:
 
 def _stages_of(folder: Path, curve: str) -> Iterator[Stage]:
     """The checkpoints of a finished run, oldest first, then what it ended with."""
-    description = describe(folder)
-    pretraining = description["history"].get("pretraining", {})
-    updates = int(pretraining.get("result", {}).get("updates", 0))
+    about = describe(folder)
+    pretraining = about.history.pretraining or Pretraining()
+    updates = pretraining.result.updates or 0
     for checkpoint in reversed(list(RunFolder(folder).checkpoints())):
-        if checkpoint.update < updates and not description["head"]:
+        if checkpoint.update < updates and not about.head:
             weights = checkpoint.state["sha256"]["model"]
             yield Stage(curve, checkpoint.update, weights, partial(load_checkpoint, folder, checkpoint))
-    yield Stage(curve, updates, description["weights_sha256"], lambda: load_model(folder))
+    yield Stage(curve, updates, about.weights_sha256, lambda: load_model(folder))
 
 
 class _Scorer:

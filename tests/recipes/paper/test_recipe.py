@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict
 
 import pytest
 
+from foretext.checkpoints.history import Departure, EngineRecord, History, Pretraining
 from foretext.checkpoints.saved_model import load_model
 from foretext.cli import main
 from foretext.errors import SettingsError
@@ -31,11 +33,12 @@ DECIDED_BY_SEVERAL = {"updates", "epochs"}  # together they are the length of pr
 def pretrained(preset=None, **flags):
     """The values of a pre-training with these flags."""
     settings = resolve(PretrainSettings, preset=preset, flags={"corpus": "c", "out": "o", **flags}).value
-    return values_of(ModelSettings(**settings.model.model_dump()).model_dump(), to_json(settings))
+    return values_of(ModelSettings(**settings.model.model_dump()), to_json(settings))
 
 
 def values_of(model, settings):
-    return run_values(model, {"pretraining": {"settings": settings, "engine": {"precision": "fp32"}}}, "paper")
+    record = Pretraining(settings=settings, engine=EngineRecord(precision="fp32"))
+    return run_values(model, History(pretraining=record), "paper")
 
 
 def test_the_seventeen_points_are_all_there():
@@ -87,16 +90,15 @@ def test_presets_depart_in_size_rate_warm_up_dropout_and_length(preset):
 
 
 def test_the_papers_lstm_departs_in_the_backbone_alone():
-    values = run_values(ModelSettings(backbone="lstm").model_dump(), {}, "paper")
+    values = run_values(ModelSettings(backbone="lstm"), History(), "paper")
     assert [(d.setting, d.value) for d in departures(values)] == [("backbone", "lstm")]
 
 
 def test_models_of_earlier_versions_had_the_released_ways():
     """Their settings lack the options that came later."""
-    old = {name: value for name, value in ModelSettings().model_dump().items() if name != "backbone"}
     tree = to_json(PretrainSettings(corpus="c", out="o"))
     del tree["optimizer"]["adam"], tree["model"]["embedding_dropout_on"]
-    values = values_of(old, tree)
+    values = values_of(ModelSettings(), tree)
     assert values["pretraining.adam"] == "released"
     assert departures(values) == []
 
@@ -147,10 +149,9 @@ def test_a_runs_report_and_model_keep_its_departures(run):
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "Departures from the paper" in page
     assert "<td>head reads</td>" in page
-    kept = load_model(out).history["finetuning"]["departures"]
-    assert {"point": "12", "name": "Task head", "stage": "finetuning", "setting": "head_reads", "value": "mean",
-            "paper": "extract"} in kept  # fmt: skip
-    assert {departure["stage"] for departure in kept} == {"model", "pretraining", "finetuning"}
+    kept = load_model(out).history.finetuning.departures
+    assert Departure("12", "Task head", "finetuning", "head_reads", "mean", "extract") in kept
+    assert {departure.stage for departure in kept} == {"model", "pretraining", "finetuning"}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_the_table_shows_each_point_with_the_values_of_a_run(run, capsys):
     assert main(["recipe", str(out), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["points"][9]["settings"] == {"finetuning.answer_losses": "right"}
-    assert found["departures"] == load_model(out).history["finetuning"]["departures"]
+    assert found["departures"] == [asdict(departure) for departure in load_model(out).history.finetuning.departures]
 
 
 def test_without_a_run_the_table_shows_the_paper():

@@ -1,0 +1,220 @@
+"""How a model came to be, as `model.json` tells it under "history": imported, pre-trained, fine-tuned.
+
+Records are written and read here and nowhere else. Whatever a record of an earlier version lacks is not known: it is
+None, or a record of which nothing is known. What is not known is not written.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from foretext.tasks.schema import TaskSchema
+
+IMPORT = "import"  # what model.json calls `History.imported`
+
+Record = TypeVar("Record")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Departure:
+    """One setting of a run that has not the paper's value."""
+
+    point: str  # of the paper's recipe, by its number
+    name: str  # of the point
+    stage: str  # where the setting belongs: "model", "pretraining" or "finetuning"
+    setting: str
+    value: Any
+    paper: Any
+
+
+@dataclass(frozen=True)
+class EngineRecord:
+    """What a run ran on."""
+
+    device: str | None = None
+    processor: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    keeps_memory: bool | None = None
+    processes: int | None = None
+    torch: str | None = None
+
+
+@dataclass(frozen=True)
+class ChunkRecord:
+    """How one file of the weights that OpenAI released was cut: so many values, behind this header."""
+
+    values: int
+    header: str
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Which layout a model was read from, and what had to be made up."""
+
+    format: str | None = None
+    source: str | None = None
+    seed: int | None = None
+    drawn: str | None = None  # the special tokens, in words
+    chunks: tuple[ChunkRecord, ...] | None = None
+
+
+@dataclass(frozen=True)
+class PretrainingResult:
+    """What a pre-training came to; the losses are those of the last validation, in nats a token."""
+
+    parameters: int | None = None
+    updates: int | None = None
+    tokens: int | None = None
+    seconds: float | None = None
+    valid_loss: float | None = None
+    valid_perplexity: float | None = None
+
+
+@dataclass(frozen=True)
+class FinetuningResult:
+    """What a fine-tuning came to; `validation` is the evaluation of the weights that were kept, as JSON has it."""
+
+    updates: int | None = None
+    seconds: float | None = None
+    learning_rate: float | None = None
+    best_update: int | None = None
+    validation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The model that a pre-training went on from: the fingerprint of its weights, and its own history."""
+
+    model: str
+    history: History
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A pre-training: what its weights follow from, where it ran, and what came of it."""
+
+    command: str = "pretrain"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    corpus: str | None = None  # its fingerprint
+    start: Start | None = None
+    engine: EngineRecord = EngineRecord()
+    result: PretrainingResult = PretrainingResult()
+    departures: tuple[Departure, ...] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """What makes the run this run, as `run.json` keeps it: all that its weights follow from."""
+        started = {"start": self.start.model} if self.start else {}
+        return {"command": self.command, "settings": self.settings, "corpus": self.corpus, **started}
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """A fine-tuning: what its weights follow from, where it ran, and what came of it."""
+
+    command: str = "finetune"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    model: str | None = None  # fingerprint of the weights it started from
+    data: str | None = None  # fingerprint of the examples
+    task: TaskSchema | None = None
+    learning_rate: float | None = None  # the peak, where the settings leave it to the model's width
+    engine: EngineRecord = EngineRecord()
+    result: FinetuningResult = FinetuningResult()
+    departures: tuple[Departure, ...] | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """What makes the run this run, as `run.json` keeps it: all that its weights follow from."""
+        named = ("command", "settings", "model", "data", "task")
+        return {name: _plain(getattr(self, name)) for name in named}
+
+
+@dataclass(frozen=True)
+class History:
+    """What a model remembers of its making; of several runs of one kind, the last."""
+
+    imported: Imported | None = None
+    pretraining: Pretraining | None = None
+    finetuning: Finetuning | None = None
+
+    def after(self, run: Pretraining | Finetuning) -> History:
+        """The history of what came out of `run`."""
+        return replace(self, pretraining=run) if isinstance(run, Pretraining) else replace(self, finetuning=run)
+
+    def to_json(self) -> dict[str, Any]:
+        """The history as `model.json` has it."""
+        values = to_json(self)
+        return {IMPORT if name == "imported" else name: value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> History:
+        """The history that `model.json` tells, of this version or an earlier one.
+
+        Raises:
+            TypeError, ValueError, AttributeError: it is no history.
+        """
+        named = {"imported" if name == IMPORT else name: value for name, value in values.items()}
+        return _read(cls, named, imported=_imported, pretraining=_pretraining, finetuning=_finetuning)
+
+
+def to_json(record: Any) -> dict[str, Any]:
+    """What is known of a record, by name."""
+    values = {each.name: _plain(getattr(record, each.name)) for each in fields(record)}
+    return {name: value for name, value in values.items() if value is not None and value != {}}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, History):
+        return value.to_json()
+    if hasattr(value, "to_dict"):  # a task's schema
+        return value.to_dict()
+    if is_dataclass(value):
+        return to_json(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _read(cls: type[Record], values: Mapping[str, Any], **readers: Callable[[Any], Any]) -> Record:
+    """The record of `cls` with these values, some of them made by `readers`; strange names are left out, and said."""
+    known = [each.name for each in fields(cls)]  # type: ignore[arg-type]
+    strange = sorted(values.keys() - set(known))
+    if strange:
+        log.info("left out of the model's history, since this version does not know them: %s", ", ".join(strange))
+    given = {name: values[name] for name in known if values.get(name) is not None}
+    return cls(**{name: readers[name](value) if name in readers else value for name, value in given.items()})
+
+
+def _imported(values: Mapping[str, Any]) -> Imported:
+    return _read(Imported, values, chunks=lambda chunks: tuple(_read(ChunkRecord, chunk) for chunk in chunks))
+
+
+def _pretraining(values: Mapping[str, Any]) -> Pretraining:
+    return _read(
+        Pretraining,
+        values,
+        start=lambda start: _read(Start, start, history=History.from_json),
+        engine=lambda engine: _read(EngineRecord, engine),
+        result=lambda result: _read(PretrainingResult, result),
+        departures=_departures,
+    )
+
+
+def _finetuning(values: Mapping[str, Any]) -> Finetuning:
+    from foretext.tasks.schema import TaskSchema  # it needs pydantic, which training does without
+
+    return _read(
+        Finetuning,
+        values,
+        task=TaskSchema.from_dict,
+        engine=lambda engine: _read(EngineRecord, engine),
+        result=lambda result: _read(FinetuningResult, result),
+        departures=_departures,
+    )
+
+
+def _departures(values: list[Mapping[str, Any]]) -> tuple[Departure, ...]:
+    return tuple(_read(Departure, value) for value in values)

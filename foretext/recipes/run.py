@@ -1,0 +1,120 @@
+"""The one road of every run: folder, engine, departures, training, what came of it, record, model, page.
+
+A recipe says what is to be run, as a `Run`, and `carry_out` runs it. Whatever holds for all runs belongs here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from foretext.checkpoints.history import Finetuning, History, Pretraining
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.evaluation.pages import training_report
+from foretext.evaluation.report import write_report
+from foretext.files import write_text
+from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.settings import to_toml
+from foretext.tasks.schema import TaskSchema
+from foretext.tokenizer import Tokenizer
+from foretext.training.engine import Engine
+from foretext.training.loop import BatchAt, Trainer, Validate
+from foretext.training.objectives import Objective
+from foretext.training.optimizer import Adam
+from foretext.training.plan import Plan
+from foretext.training.state import State
+
+log = logging.getLogger(__name__)
+
+
+class HasResult(Protocol):
+    """What a recipe gives, of which the model remembers the result."""
+
+    def result(self) -> Any:
+        """The result as the history of the model keeps it; no paths, since a model may travel."""
+
+
+Outcome = TypeVar("Outcome", bound=HasResult)
+
+
+@dataclass(frozen=True)
+class Concluded(Generic[Outcome]):
+    """What a recipe gives when its run has ended, and the task that the model has learned, if one."""
+
+    outcome: Outcome
+    task: TaskSchema | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Generic[Outcome]):
+    """What is to be run. Nothing of it has touched the disk, or a device, yet."""
+
+    title: str  # of the bar and the page
+    settings: PretrainSettings | FinetuneSettings
+    record: Pretraining | Finetuning  # what the weights follow from; the road adds the rest
+    history: History = field(default_factory=History)  # of the model, up to this run
+    objective: Objective
+    plan: Plan
+    batch_at: BatchAt
+    validate: Validate | None
+    conclude: Callable[[RunFolder, State], Concluded[Outcome]]  # after the last update: chooses weights, scores them
+    tokenizer: Tokenizer
+
+
+def carry_out(run: Run[Outcome]) -> Outcome:
+    """What came of `run`; its model, record and page are in the folder that its settings name.
+
+    Raises:
+        SettingsError: the folder holds another run, or one that can be resumed while `resume` is off.
+        ForetextError: the loss is no longer a finite number, or memory runs out.
+    """
+    folder = RunFolder.start(run.settings.out, run.record.identity(), resume=run.settings.resume)
+    write_text(folder.path / "settings.toml", to_toml(run.settings))
+    engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
+    record = _with_departures(run, engine)
+    state = _trainer(run, engine, folder).run()
+    concluded = run.conclude(folder, state)
+    if engine.rank == 0:
+        _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
+    return concluded.outcome
+
+
+def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetuning:
+    """The record with where the run runs and how it departs from the paper, which is said."""
+    record = replace(run.record, engine=engine.describe())
+    model = run.objective.model
+    found = departures(run_values(model.settings, run.history.after(record), run.tokenizer.mode))
+    for line in departure_lines(found):
+        log.info(line)
+    return replace(record, departures=tuple(found))
+
+
+def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
+    return Trainer(
+        objective=run.objective,
+        plan=run.plan,
+        engine=engine,
+        optimizer=Adam(run.objective.model, run.plan),
+        batch_at=run.batch_at,
+        folder=folder,
+        validate=run.validate,
+        title=run.title,
+    )
+
+
+def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None, folder: RunFolder) -> None:
+    """Writes the model with its history, and the page."""
+    saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
+    save_model(folder.path, saved)
+    page = training_report(
+        folder.metrics(),
+        title=f"{run.title.capitalize()} {folder.path.name}",
+        settings=run.settings.model_dump(),
+        departures=departure_rows(record.departures or ()),
+    )
+    write_report(folder.path / "report.html", page)

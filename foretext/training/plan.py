@@ -1,0 +1,61 @@
+"""What a run does, resolved: every value that an update follows from, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from foretext.training.schedules import Schedule
+
+if TYPE_CHECKING:
+    from foretext.model.tree import SharePrefixes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All that trainer, objective and optimizer do: what a person set, and what data and model decide besides.
+
+    Fields that are settings too have their names; `foretext.training.settings` says what they mean.
+    """
+
+    updates: int
+    learning_rate: float  # the peak
+    schedule: Schedule  # update to share of the peak
+    seed: int
+
+    clip: float
+    beta1: float
+    beta2: float
+    epsilon: float
+    weight_decay: float
+    adam: Literal["released", "torch"]
+
+    micro_batch: int | Literal["auto"]
+    recompute: bool
+    compile: Literal["no", "layers", "graphs"]
+    share_prefixes: SharePrefixes = "no"  # what sequences begin with alike, computed once
+
+    log_every: int
+    validate_every: int
+    checkpoint_every: int  # 0: with each validation
+    keep_checkpoints: int
+    patience: int
+    metric: str = "loss"  # which of the values of a validation decides what is best
+    higher_is_better: bool = False
+
+    language_model_weight: float = 0.0  # from here on: for fine-tuning alone
+    softmax_rows: Literal["all", "no_positions"] = "all"
+    answer_losses: Literal["all", "right"] = "all"
+
+    @classmethod
+    def of(cls, *settings: Any, **decided: Any) -> Plan:
+        """The plan with the values that `settings` have for its fields, and those that are `decided` by the run.
+
+        What is decided goes before what is set: a setting may leave it open.
+
+        Raises:
+            TypeError: a field has no value, or there is no such field.
+        """
+        names = {each.name for each in fields(cls)}
+        values = {name: value for part in settings for name, value in vars(part).items() if name in names}
+        return cls(**{**values, **decided})

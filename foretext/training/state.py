@@ -1,0 +1,82 @@
+"""Where a run stands, and what it has seen since its last line of the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from foretext.training.plan import Plan
+
+EARLIER_NAMES = {"places": "grid_cells"}  # in checkpoints of earlier versions
+
+
+@dataclass
+class State:
+    """Where a run stands; written with each checkpoint."""
+
+    update: int = 0  # the update to do next
+    tokens: int = 0
+    seconds: float = 0.0
+    best: float | None = None
+    best_update: int | None = None
+    validations_without_better: int = 0
+    grid_cells: int = 0  # the most that a part of a batch has, as `--micro-batch auto` found; 0 means all
+
+    def better(self, value: float, plan: Plan) -> bool:
+        """Notes a validation; whether it is the best so far."""
+        better = self.best is None or (value > self.best if plan.higher_is_better else value < self.best)
+        if better:
+            self.best, self.best_update, self.validations_without_better = value, self.update, 0
+        else:
+            self.validations_without_better += 1
+        return better
+
+    def restore(self, kept: Mapping[str, Any]) -> None:
+        """Goes back to where a checkpoint stands, of this version or an earlier one."""
+        for name, value in kept.items():
+            name = EARLIER_NAMES.get(name, name)
+            if name in vars(self):
+                setattr(self, name, value)
+
+
+@dataclass
+class Window:
+    """Sums of what the updates since the last log line gave; tensors are not read before a line is due."""
+
+    tokens: int = 0  # of the run, when the window began
+    seconds: float = 0.0
+    updates: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    norm: Tensor | None = None
+    rate: float = 0.0
+
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Counts the losses of a part of a batch."""
+        for name, value in losses.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def close_update(self, norm: Tensor, rate: float) -> None:
+        """Counts an update, of which the gradient's norm and the rate are those that a line shows."""
+        self.updates += 1
+        self.norm, self.rate = norm, rate
+
+    def line(self, state: State) -> dict[str, Any]:
+        """What metrics.jsonl says of the window: means of the losses, and the speed."""
+        seconds = max(state.seconds - self.seconds, 1e-9)
+        return {
+            "update": state.update,
+            **{name: float(value) / self.updates for name, value in self.sums.items()},
+            "learning_rate": self.rate,
+            "gradient_norm": float(self.norm) if self.norm is not None else 0.0,
+            "tokens": state.tokens,
+            "tokens_per_second": (state.tokens - self.tokens) / seconds,
+            "seconds": state.seconds,
+        }
+
+    def begin(self, state: State) -> None:
+        """Empties the window, which begins where the run stands."""
+        self.tokens, self.seconds = state.tokens, state.seconds
+        self.updates, self.sums, self.norm, self.rate = 0, {}, None, 0.0

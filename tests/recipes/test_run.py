@@ -1,0 +1,121 @@
+"""The one road: every run leaves the same files and the same fields of its record, whatever it trains."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foretext.batch import Batch
+from foretext.checkpoints.history import Finetuning, History, Imported, Pretraining, PretrainingResult
+from foretext.checkpoints.saved_model import describe, load_model
+from foretext.errors import SettingsError
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.recipes.run import Concluded, Run, carry_out
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.tokenizer import Tokenizer
+from foretext.training.objectives import LanguageModelling
+from foretext.training.settings import LoopSettings
+
+TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)
+OF_BOTH = {"command", "settings", "engine", "result", "departures"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a made-up run comes to."""
+
+    folder: Path
+    updates: int
+
+    def result(self) -> PretrainingResult:
+        return PretrainingResult(updates=self.updates, valid_loss=1.5)
+
+
+def batch_at(update: int, rank: int, world: int) -> Batch:
+    ids = np.random.default_rng([update, rank, world]).integers(0, TOKENIZER.size, 16)
+    return Batch(ids, np.full(2, 8), np.arange(2))
+
+
+@pytest.fixture
+def run(tmp_path, plan):
+    """A run of three updates on random ids, for a model that was imported."""
+    shape = ModelSettings(vocabulary=TOKENIZER.size, context=8, layers=1, width=16, heads=2)
+    settings = PretrainSettings(corpus=tmp_path, out=tmp_path / "run", loop=LoopSettings(device="cpu"))
+    return Run(
+        title="made-up training",
+        settings=settings,
+        record=Pretraining(settings={"epochs": 1.0}, corpus="c0ffee"),
+        history=History(imported=Imported(format="hf")),
+        objective=LanguageModelling(GPT(shape)),
+        plan=plan(updates=3, log_every=1),
+        batch_at=batch_at,
+        validate=None,
+        conclude=lambda folder, state: Concluded(Outcome(folder.path, state.update)),
+        tokenizer=TOKENIZER,
+    )
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_pretraining_and_fine_tuning_leave_the_same_files(language_model, classifier):
+    assert names(language_model) == names(classifier)
+    assert names(classifier) == {
+        *("run.json", "settings.toml", "metrics.jsonl", "report.html", "checkpoints"),
+        *("model.json", "model.safetensors", "tokenizer.json"),
+    }
+
+
+def test_pretraining_and_fine_tuning_keep_the_same_fields_of_their_records(language_model, classifier):
+    trained = json.loads((classifier / "model.json").read_text(encoding="utf-8"))["history"]
+    before = json.loads((language_model / "model.json").read_text(encoding="utf-8"))["history"]
+    assert trained["pretraining"] == before["pretraining"]
+    pretraining, finetuning = trained["pretraining"], trained["finetuning"]
+    assert pretraining.keys() == OF_BOTH | {"corpus"}
+    assert finetuning.keys() == OF_BOTH | {"model", "data", "task", "learning_rate"}
+    assert pretraining["engine"].keys() == finetuning["engine"].keys()
+    for folder, record in ((language_model, pretraining), (classifier, finetuning)):
+        identity = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        assert identity == {name: record[name] for name in identity}
+
+
+def test_the_model_remembers_what_it_was_what_was_run_and_what_came_of_it(run, caplog):
+    caplog.set_level(logging.INFO)
+    assert carry_out(run) == Outcome(run.settings.out, 3)
+    history = load_model(run.settings.out).history
+    assert history.imported == run.history.imported
+    record = history.pretraining
+    assert replace(record, engine=Pretraining().engine, result=PretrainingResult(), departures=None) == run.record
+    assert record.engine.device == "cpu"
+    assert record.result == PretrainingResult(updates=3, valid_loss=1.5)
+    assert ("layers", 1, 12) in {(d.setting, d.value, d.paper) for d in record.departures}
+    assert "departs from the paper in the model: " in caplog.text
+    assert "Made-up training run" in (run.settings.out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_that_is_done_is_concluded_again_from_its_checkpoint(run):
+    carry_out(run)
+    weights = describe(run.settings.out).weights_sha256
+    again = replace(
+        run, settings=run.settings.model_copy(update={"resume": True}), batch_at=lambda *_: pytest.fail("an update")
+    )
+    assert carry_out(again) == Outcome(run.settings.out, 3)
+    assert describe(run.settings.out).weights_sha256 == weights
+
+
+def test_another_run_is_refused_before_anything_is_written(run):
+    carry_out(run)
+    before = (run.settings.out / "settings.toml").read_bytes()
+    other = run.settings.model_copy(update={"resume": True, "seed": 9})
+    with pytest.raises(SettingsError, match="corpus was c0ffee, now 0ther"):
+        carry_out(replace(run, settings=other, record=replace(run.record, corpus="0ther")))
+    with pytest.raises(SettingsError, match="command was pretrain, now finetune"):
+        carry_out(replace(run, settings=other, record=Finetuning()))
+    assert (run.settings.out / "settings.toml").read_bytes() == before
