@@ -39,6 +39,8 @@ class TaskKind:
     special_tokens: Callable[[int], int]  # in a sequence, given the number of texts
     combine: Combine  # how the sequences of an example meet in the head
     features: Features  # what word counts see of an example, in the baseline
+    reads: Literal["tokens"] | None = None  # the states that the head reads, where a person has no choice
+    note: str = ""  # what to know of it, said before training
     has_answers: bool = False  # an example has answers of its own, to choose among
     scale: Literal["grades", "value"] = "value"  # how scores are learned unless a person says otherwise
     paper_scale: bool = False  # whether the paper has scores of this kind (recipe point 16)
