@@ -22,7 +22,7 @@ from foretext.tasks.labels.sets import SetLabels
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
-Features = Literal["texts", "pair", "answers"]
+Features = Literal["texts", "pair", "answers", "words"]
 
 
 @dataclass(frozen=True)
