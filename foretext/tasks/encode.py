@@ -89,6 +89,7 @@ def _with_offsets(
     """
     kind, labels, (text,) = schema.task_kind, schema.labels, example.texts
     tokens, offsets = tokenizer.encode_with_offsets(text)
+    offsets = [_without_blanks(text, *offset) for offset in offsets]
     tags = None if example.label is None else labels.tags(example.label, offsets, text)
     special_tokens = kind.special_tokens(schema.times_read)
     fields, _, lost = cut(
@@ -104,6 +105,14 @@ def _with_offsets(
         if tags is None
         else [[UNTAGGED if k == UNTAGGED else tags[k] for k in sequence] for sequence in places],
     )
+
+
+def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
+    """The characters of a token without white space at its ends: tokens of bytes begin with the blank before a word."""
+    piece = text[start:end]
+    if not piece.strip():
+        return start, end
+    return end - len(piece.lstrip()), start + len(piece.rstrip())
 
 
 class _Nowhere(NamedTuple):

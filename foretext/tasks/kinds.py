@@ -19,6 +19,7 @@ from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions, Remembered
 from foretext.tasks.labels.ordered import OrderedLabels
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.labels.sets import SetLabels
+from foretext.tasks.labels.spans import SpanLabels
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
@@ -169,6 +170,21 @@ KINDS = {
             combine="one",
             features="texts",
             scale="grades",
+        ),
+        TaskKind(
+            name="tagging",
+            fewest=1,
+            most=1,
+            texts=names.a_text,
+            label_names=("spans", "entities", "annotations", "ner_tags", "bio", *names.CLASS_LABELS, "tags"),
+            forms=(SpanLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="words",
+            reads="tokens",
+            note="a token's tag follows from the text up to it, since the decoder sees nothing behind a token; "
+            "--read-twice lets it see all",
         ),
     )
 }

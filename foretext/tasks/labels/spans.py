@@ -106,14 +106,13 @@ class SpanLabels:
         Raises:
             ValueError: a span begins or ends inside a token, or where there is none.
         """
-        spans = _spans(label)
-        starts, ends = {start for start, _ in offsets}, {end for _, end in offsets}
-        for span in spans:
-            if span.start not in starts or span.end not in ends:
-                touched = [text[start:end] for start, end in offsets if start < span.end and span.start < end]
+        for span in _spans(label):
+            touched = [(start, end) for start, end in offsets if start < span.end and span.start < end]
+            edges = (min(start for start, _ in touched), max(end for _, end in touched)) if touched else None
+            if edges != (span.start, span.end):
                 raise ValueError(
                     f"the span {_shown(span)}, {text[span.start : span.end]!r}, does not begin and end with tokens; "
-                    f"those it touches: {', '.join(map(repr, touched)) or 'none'}"
+                    f"those it touches: {', '.join(repr(text[start:end]) for start, end in touched) or 'none'}"
                 )
         return self.tags_of_overlap(label, offsets)
 
@@ -198,10 +197,10 @@ class SpanLabels:
         return share_of_equal(one, other), None
 
     def balance(self, labels: Sequence[Label]) -> dict[str, int]:
-        """How many spans there are of each class, and how many texts have none."""
-        counts = Counter(span.label for label in labels for span in _spans(label))
+        """How many texts have a span of each class, and how many have none at all."""
+        counts = Counter(name for label in labels for name in {span.label for span in _spans(label)})
         none = sum(not label for label in labels)
-        return {**dict(counts.most_common()), **({"texts without": none} if none else {})}
+        return {**dict(counts.most_common()), **({"none": none} if none else {})}
 
     def strata(self, labels: Sequence[Label | None]) -> list[list[int]]:
         """By the rarest class in each text."""
