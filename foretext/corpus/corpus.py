@@ -111,11 +111,6 @@ class Corpus:
         """A SHA-256 of the content: corpora with the same one give the same windows."""
         return self.manifest.fingerprint
 
-    @property
-    def tokenizer_folder(self) -> Path:
-        """The folder that `Tokenizer.load` takes: the tokenizer lies beside the shards."""
-        return self.folder
-
     def lines(self) -> list[str]:
         """What to tell the user about the corpus."""
         counts = self.manifest.counts

@@ -119,21 +119,6 @@ def calibration_plot(calibration: Calibration) -> Figure:
     return figure
 
 
-def scores_by(
-    places: Sequence[float], scores: Mapping[str, Sequence[Estimate]], *, x: str, y: str = "score x 100"
-) -> Figure:
-    """Scores with intervals against a quantity (layers transferred, training rows, updates), a line for each name."""
-    with _axes(height=3.6) as (figure, axes):
-        for (name, estimates), colour in zip(scores.items(), CYCLE * len(scores), strict=False):
-            dots(axes, estimates, np.array(places, dtype=np.float64), color=colour, label=name, linestyle="-")
-        axes.set(xlabel=x, ylabel=y)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=all(float(place).is_integer() for place in places)))
-        axes.grid(visible=False, axis="x")
-        if len(scores) > 1:
-            axes.legend()
-    return figure
-
-
 def png(figure: Figure) -> bytes:
     """The figure as PNG on white; the same figure gives the same bytes."""
     buffer = io.BytesIO()
