@@ -9,8 +9,8 @@ from foretext.errors import UnknownName
 from foretext.tasks.further_tasks import FURTHER_TASKS, GLUE_PAGE
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.published import race, story_cloze
-from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.splits import Files
+from foretext.tasks.published.table_reader import Layout, TableReader
 from foretext.tasks.task import Task
 
 _GLUE_FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}

@@ -6,9 +6,9 @@ from foretext.tasks.labels.answers import AnswerLabels
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.published import copa, dpr, dream, openbookqa, trec
 from foretext.tasks.published.by_class import ByClassReader
-from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.questions import read_questions
 from foretext.tasks.published.splits import Files, SplitReader
+from foretext.tasks.published.table_reader import Layout, TableReader
 from foretext.tasks.task import Task
 
 GLUE_PAGE = "https://gluebenchmark.com/tasks"

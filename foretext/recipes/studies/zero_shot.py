@@ -12,9 +12,9 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from foretext.checkpoints.at_update import load_checkpoint
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Pretraining
+from foretext.checkpoints.model_at_update import load_checkpoint
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
@@ -28,7 +28,7 @@ from foretext.recipes.paper.scores import FIGURES
 from foretext.recipes.settings.study import StudyZeroShotSettings
 from foretext.recipes.studies.rows import with_interval
 from foretext.recipes.studies.runner import Studied
-from foretext.recipes.studies.tables import Study, write_study
+from foretext.recipes.studies.study import Study, write_study
 from foretext.tasks.labelled import LabelledData
 from foretext.tasks.sources import named_sources
 

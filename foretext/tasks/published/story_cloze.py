@@ -13,8 +13,8 @@ from pathlib import Path
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.labels.answers import AnswerLabels
-from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.splits import Files, Reader, Split
+from foretext.tasks.published.table_reader import Layout, TableReader
 
 HELD_OUT = 374  # of the 1,871 stories of the validation file; 1,497 are left to train on
 SEED = 3_535_999_445  # of the released code
