@@ -60,12 +60,14 @@ class Command:
 
     @property
     def settings(self) -> type[Settings]:
+        """The class of its settings."""
         words = self._verb.split("_")
         home = import_module(f"{self.package}.settings.{self.words[0] if self.words[1:] else self._verb}")
         return cast("type[Settings]", getattr(home, f"{''.join(map(str.capitalize, words))}Settings"))
 
     @property
     def function(self) -> Callable[[Any], Result | None]:
+        """The function that does it, and gives what there is to say."""
         place = self._verb
         if self.words[1:]:
             place = f"{GROUPS[self.words[0]].folder}.{self.words[1].replace('-', '_')}"
@@ -78,6 +80,7 @@ class Command:
 
     @property
     def words(self) -> list[str]:
+        """The words it is typed as."""
         return self.name.split()
 
 

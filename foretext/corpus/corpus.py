@@ -29,10 +29,12 @@ class Split:
 
     @property
     def token_count(self) -> int:
+        """How many tokens it has."""
         return int(self._ends[-1]) if self.shards else 0
 
     @property
     def document_count(self) -> int:
+        """How many documents it has."""
         return sum(shard.documents for shard in self.shards)
 
     def read(self, start: int, stop: int) -> Ids:

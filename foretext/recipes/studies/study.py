@@ -58,6 +58,7 @@ class Study:
         return [[_cell(row, name) for name in self.shown] for row in self.rows]
 
     def figure(self) -> Figure:
+        """The figure drawn from its rows."""
         return FIGURES[self.name](self.rows)
 
 
