@@ -1,7 +1,8 @@
 """The command line: a table of commands, and what happens when one succeeds, fails or is interrupted.
 
-A command is one recipe. Its flags come from the recipe's settings, its result says how it looks (`lines`, `to_json`).
-Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads what the work needs.
+A command is one recipe, a file of `recipes/`. Its flags come from the recipe's settings, its result says how it looks
+(`lines`, `to_json`). Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads
+what the work needs.
 
 Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
 143 terminated.
@@ -87,7 +88,7 @@ class Command:
 COMMANDS = (
     Command(
         "demo",
-        "Show on made-up stories what pre-training is worth: the whole road, in a few minutes.",
+        "Show on made-up stories what pre-training is worth: every step from text to scores, in a few minutes.",
         "foretext demo --out foretext-demo",
         purpose="Know what it is",
     ),
@@ -169,7 +170,8 @@ COMMANDS = (
     ),
     Command(
         "recipe",
-        "Show point by point what the paper asks for, and where a model departs from it.",
+        "Show the paper's recipe, and where a model departs from it. Each choice that the paper or its code makes is a "
+        "point with a number.",
         "foretext recipe run",
         ("run",),
         purpose="Know what it is",

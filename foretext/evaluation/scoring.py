@@ -111,7 +111,7 @@ def score_examples(
     """The same for examples as they were read, by the metrics that fit the schema.
 
     Raises:
-        DataError: a label is missing or is none of the classes; the message names its place.
+        DataError: a label is missing or is none of the classes; the message says where it was read.
     """
     return score(
         [_label(example, schema.labels) for example in examples],

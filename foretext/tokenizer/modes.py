@@ -26,7 +26,7 @@ class Reading(Protocol):
         """The ids of the text's pieces."""
 
     def tokens(self, text: str) -> Iterator[Token]:
-        """The ids that `encode` gives, with their places in the text."""
+        """The ids that `encode` gives, with their offsets in the text."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of pieces and of the three special tokens, whose ids follow the pieces."""

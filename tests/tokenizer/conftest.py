@@ -1,4 +1,4 @@
-"""A small vocabulary learned from a few sentences, shared by the tests of this room."""
+"""A small vocabulary learned from a few sentences, shared by the tests of this package."""
 
 from __future__ import annotations
 

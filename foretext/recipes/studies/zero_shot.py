@@ -45,7 +45,7 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Stage:
-    """A language model at one point of its pre-training."""
+    """A language model as it stood after some updates of its pre-training."""
 
     curve: str
     updates: int
@@ -144,7 +144,9 @@ def _stages(models: Sequence[str]) -> tuple[list[Stage], list[str]]:
             own = [Stage("models", known or alone, own[0].fingerprint, own[0].load)]
         stages += own
     if alone == len(models) == 1:
-        notes.append("One stage makes no curve: pre-train with --keep-checkpoints 100, or give several models.")
+        notes.append(
+            "One model at one update makes no curve: pre-train with --keep-checkpoints 100, or give several models."
+        )
     return stages, notes
 
 

@@ -213,5 +213,5 @@ class LabelForm(Protocol):
         ...
 
     def strata(self, labels: Sequence[Label | None]) -> list[list[int]]:
-        """The places of like labels together, so that a split takes of each its share."""
+        """The indices of like labels together, so that a split takes of each its share."""
         ...
