@@ -129,7 +129,7 @@ def step(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter]) -> No
 
 
 def padded(batch: Batch, device: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids `(sequences, longest)`, the place of each extract token, and which places are tokens."""
+    """Ids `(sequences, longest)`, the position of each extract token, and which positions are tokens."""
     lengths = torch.from_numpy(batch.lengths)
     sequences = torch.from_numpy(batch.tokens).split(lengths.tolist())
     ids = nn.utils.rnn.pad_sequence(list(sequences), batch_first=True)

@@ -46,10 +46,12 @@ class Batch:
 
     @property
     def sequence_count(self) -> int:
+        """How many sequences there are."""
         return len(self.lengths)
 
     @property
     def example_count(self) -> int:
+        """How many examples there are."""
         return int(self.examples[-1]) + 1 if len(self.examples) else 0
 
     def split(self, examples_each: int) -> list[Batch]:

@@ -1,7 +1,8 @@
 """The command line: a table of commands, and what happens when one succeeds, fails or is interrupted.
 
-A command is one recipe. Its flags come from the recipe's settings, its result says how it looks (`lines`, `to_json`).
-Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads what the work needs.
+A command is one recipe, a file of `recipes/`. Its flags come from the recipe's settings, its result says how it looks
+(`lines`, `to_json`). Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads
+what the work needs.
 
 Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
 143 terminated.
@@ -60,12 +61,14 @@ class Command:
 
     @property
     def settings(self) -> type[Settings]:
+        """The class of its settings."""
         words = self._verb.split("_")
         home = import_module(f"{self.package}.settings.{self.words[0] if self.words[1:] else self._verb}")
         return cast("type[Settings]", getattr(home, f"{''.join(map(str.capitalize, words))}Settings"))
 
     @property
     def function(self) -> Callable[[Any], Result | None]:
+        """The function that does it, and gives what there is to say."""
         place = self._verb
         if self.words[1:]:
             place = f"{GROUPS[self.words[0]].folder}.{self.words[1].replace('-', '_')}"
@@ -78,13 +81,14 @@ class Command:
 
     @property
     def words(self) -> list[str]:
+        """The words it is typed as."""
         return self.name.split()
 
 
 COMMANDS = (
     Command(
         "demo",
-        "Show on made-up stories what pre-training is worth: the whole road, in a few minutes.",
+        "Show on made-up stories what pre-training is worth: every step from text to scores, in a few minutes.",
         "foretext demo --out foretext-demo",
         purpose="Know what it is",
     ),
@@ -166,7 +170,8 @@ COMMANDS = (
     ),
     Command(
         "recipe",
-        "Show point by point what the paper asks for, and where a model departs from it.",
+        "Show the paper's recipe, and where a model departs from it. Each choice that the paper or its code makes is a "
+        "point with a number.",
         "foretext recipe run",
         ("run",),
         purpose="Know what it is",

@@ -8,8 +8,7 @@
     │   ├── ModelError             a model folder is missing, incomplete, damaged or of another kind
     │   │   └── FingerprintMismatch   two things made with different tokenizers meet
     │   └── DiskFull               a file could not be written for want of space
-    ├── Unreachable                what was asked for is on the network, and that cannot be reached
-    └── MissingPackage             an optional package is needed; says what to install
+    └── Unreachable                what was asked for is on the network, and that cannot be reached
 
 The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
 """
@@ -68,7 +67,3 @@ class DiskFull(UsageError):
 
 class Unreachable(ForetextError):
     """What was asked for is on the network, and that cannot be reached; the message says how to do without."""
-
-
-class MissingPackage(ForetextError):
-    """An optional package is needed for what was asked; the message says what to install."""

@@ -39,6 +39,7 @@ class LogLines(logging.Handler):
     """Log messages as lines on stderr, above the bars where there are any."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Prints one message on stderr."""
         print(self.format(record), file=sys.stderr)
 
 

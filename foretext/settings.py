@@ -83,10 +83,12 @@ class Leaf:
 
     @property
     def name(self) -> str:
+        """The name of its field."""
         return self.path[-1]
 
     @property
     def flag(self) -> str:
+        """The flag of the command line that sets it."""
         return flag(self.name)
 
     @property
@@ -102,6 +104,7 @@ class Leaf:
 
     @property
     def required(self) -> bool:
+        """Whether it must be given, having no default."""
         return self.default is PydanticUndefined
 
     @property

@@ -1,15 +1,20 @@
-"""The shape of the package, held by its own imports: no circles, and help that loads nothing heavy."""
+"""The shape of the package, held by its own source: no circles, help that loads nothing heavy, and docstrings."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import grimp
 import pytest
 
+import foretext
 from foretext.cli import COMMANDS
+
+SAYS_ENOUGH = {"lines", "to_json", "to_dict"}  # methods whose name and type say what one gets
 
 
 @cache
@@ -70,3 +75,54 @@ def loaded_by(arguments: list[str]) -> set[str]:
     )
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
+
+
+def undocumented(trees: dict[str, ast.Module]) -> list[str]:
+    """The public functions, classes and methods without a docstring, but for those that a protocol documents."""
+    parts = [(file, part) for file, tree in trees.items() for part in tree.body if is_public(part)]
+    protocols = [part for _, part in parts if "Protocol" in map(ast.unparse, getattr(part, "bases", []))]
+    found = []
+    for file, part in parts:
+        inner = part.body if isinstance(part, ast.ClassDef) else []
+        methods = [one for one in inner if is_public(one) and one.name not in SAYS_ENOUGH]
+        known = documented_by(protocols, part)
+        lacking = [one for one in (part, *methods) if not ast.get_docstring(one) and one.name not in known]
+        found += [f"{file}:{one.lineno} {one.name}" for one in lacking]
+    return found
+
+
+def is_public(part: ast.AST) -> bool:
+    return isinstance(part, ast.FunctionDef | ast.ClassDef) and not part.name.startswith("_")
+
+
+def documented_by(protocols: list[ast.ClassDef], part: ast.AST) -> set[str]:
+    """The methods of a class that are documented in a protocol which it implements, having all members of that."""
+    implemented = [one for one in protocols if one is not part and members(one) <= members(part)]
+    return {
+        method.name for one in implemented for method in one.body if is_public(method) and ast.get_docstring(method)
+    }
+
+
+def members(part: ast.AST) -> set[str]:
+    """The names of a class's methods and fields, and of what its methods set on `self`."""
+    if not isinstance(part, ast.ClassDef):
+        return set()
+    methods = {one.name for one in part.body if isinstance(one, ast.FunctionDef)}
+    fields = {ast.unparse(one.target) for one in part.body if isinstance(one, ast.AnnAssign)}
+    attributes = [one for one in ast.walk(part) if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store)]
+    return methods | fields | {one.attr for one in attributes if ast.unparse(one.value) == "self"}
+
+
+def test_what_lacks_a_docstring_is_found_unless_its_protocol_has_it():
+    tree = ast.parse(
+        'class Shape(Protocol):\n    """A shape."""\n    def area(self):\n        """Its area."""\n'
+        'class Square:\n    """A square."""\n    def area(self): ...\n    def side(self): ...\n'
+        "    def lines(self): ...\ndef turned(shape): ...\ndef _private(): ..."
+    )
+    assert undocumented({"a.py": tree}) == ["a.py:8 side", "a.py:10 turned"]
+
+
+def test_every_public_function_method_and_class_has_a_docstring():
+    root = Path(foretext.__file__).parent
+    files = {str(file.relative_to(root)): file for file in sorted(root.rglob("*.py"))}
+    assert undocumented({name: ast.parse(file.read_text(encoding="utf-8")) for name, file in files.items()}) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from foretext.checkpoints.names import OPENAI_GPT, cache_folder, installed_models
+from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
 from foretext.errors import ModelError, UnknownName
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
+from foretext.checkpoints.installed_models import OPENAI_GPT, installed_models
 from foretext.checkpoints.model_card import model_card
-from foretext.checkpoints.names import OPENAI_GPT, installed_models
 from foretext.checkpoints.saved_model import FILES, SavedModel, load_model, save_model
 from foretext.checkpoints.transformers_folder import CONFIG, PICKLED, SAFETENSORS, read_transformers
 from foretext.errors import ForetextError, ModelError, Unreachable

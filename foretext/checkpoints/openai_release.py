@@ -37,7 +37,7 @@ Shape = tuple[int, ...]
 FORMAT = "openai"
 SHAPES = "params_shapes.json"
 ARRAYS_OF_A_BLOCK = 12
-KERNEL_OF_EXPAND = 6  # its place among the arrays of a block
+KERNEL_OF_EXPAND = 6  # its index among the arrays of a block
 WIDTH_OF_A_HEAD = 64  # 768 / 12; the files do not say it
 
 log = logging.getLogger(__name__)

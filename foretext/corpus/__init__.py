@@ -1,6 +1,6 @@
 """Documents to token shards to windows.
 
-This room owns unlabelled text: it reads files of any mix of formats as a stream of documents, turns them into shards
+This package owns unlabelled text: it reads files of any mix of formats as a stream of documents, turns them into shards
 of token ids with all cores, and gives training its random windows as a pure function of seed and update.
 """
 

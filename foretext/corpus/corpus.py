@@ -29,10 +29,12 @@ class Split:
 
     @property
     def token_count(self) -> int:
+        """How many tokens it has."""
         return int(self._ends[-1]) if self.shards else 0
 
     @property
     def document_count(self) -> int:
+        """How many documents it has."""
         return sum(shard.documents for shard in self.shards)
 
     def read(self, start: int, stop: int) -> Ids:
@@ -110,11 +112,6 @@ class Corpus:
     def fingerprint(self) -> str:
         """A SHA-256 of the content: corpora with the same one give the same windows."""
         return self.manifest.fingerprint
-
-    @property
-    def tokenizer_folder(self) -> Path:
-        """The folder that `Tokenizer.load` takes: the tokenizer lies beside the shards."""
-        return self.folder
 
     def lines(self) -> list[str]:
         """What to tell the user about the corpus."""

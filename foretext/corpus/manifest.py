@@ -46,6 +46,7 @@ class Plan(_Record):
 
     @property
     def token_type(self) -> np.dtype[Any]:
+        """The type of the ids in the shards."""
         return np.dtype(self.dtype)
 
 

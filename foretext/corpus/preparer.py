@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from foretext.corpus import documents
 from foretext.corpus.corpus import Corpus
-from foretext.corpus.earlier import finished_corpus, leave_parts, open_parts
+from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts
 from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources

@@ -29,6 +29,7 @@ class Problems:
 
     @property
     def total(self) -> int:
+        """How many problems there are, of all kinds."""
         return self.counts.total()
 
     def record(self) -> ProblemRecord:

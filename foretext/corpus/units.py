@@ -38,6 +38,7 @@ class Unit:
 
     @property
     def position(self) -> int:
+        """How far in the input files its last document ends."""
         return self.documents[-1].position
 
     def digest(self) -> str:

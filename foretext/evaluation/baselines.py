@@ -112,7 +112,7 @@ def _vectorizer() -> Any:
 
 
 def _each_text(train: Sequence[Example], test: Sequence[Example]) -> tuple[Matrix, Matrix]:
-    """The TF-IDF of each text of an example side by side, each place with its own vocabulary."""
+    """The TF-IDF of each text of an example side by side; first texts have a vocabulary, second texts another."""
     from scipy.sparse import hstack
 
     columns = []

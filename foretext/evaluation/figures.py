@@ -53,7 +53,7 @@ Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # name -> x, y
 
 
 def loss_curves(series: Series, *, x: str = "update", y: str = "loss (nats a token)") -> Figure:
-    """A line for each named series of (x, y) points; the legend says where each ends."""
+    """A line for each named series of x and y; the legend says where each ends."""
     with _axes(height=3.4, layout=None) as (figure, axes):
         figure.subplots_adjust(left=0.11, right=0.98, bottom=0.15, top=0.93)  # a report has many of these
         axes.set_prop_cycle(color=CYCLE)
@@ -119,21 +119,6 @@ def calibration_plot(calibration: Calibration) -> Figure:
     return figure
 
 
-def scores_by(
-    places: Sequence[float], scores: Mapping[str, Sequence[Estimate]], *, x: str, y: str = "score x 100"
-) -> Figure:
-    """Scores with intervals against a quantity (layers transferred, training rows, updates), a line for each name."""
-    with _axes(height=3.6) as (figure, axes):
-        for (name, estimates), colour in zip(scores.items(), CYCLE * len(scores), strict=False):
-            dots(axes, estimates, np.array(places, dtype=np.float64), color=colour, label=name, linestyle="-")
-        axes.set(xlabel=x, ylabel=y)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=all(float(place).is_integer() for place in places)))
-        axes.grid(visible=False, axis="x")
-        if len(scores) > 1:
-            axes.legend()
-    return figure
-
-
 def png(figure: Figure) -> bytes:
     """The figure as PNG on white; the same figure gives the same bytes."""
     buffer = io.BytesIO()
@@ -170,7 +155,7 @@ def _axes(
 
 @contextmanager
 def panels(count: int, *, height: float = 3.0) -> Iterator[tuple[Figure, list[Axes]]]:
-    """A figure with `count` places to draw in, three beside each other at most; `height` is that of a row in inches."""
+    """A figure with `count` panels, three beside each other at most; `height` is that of a row in inches."""
     columns = min(3, count)
     rows = -(-count // columns)
     with matplotlib.rc_context(_STYLE):

@@ -15,6 +15,7 @@ from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
 
 _NOT_DRAWN = {"update", "tokens", "seconds"}  # they only ever rise in a straight line
+POINT = "A point is one choice that the paper or its released code makes; `foretext recipe` lists them."
 
 
 def evaluation_report(
@@ -61,7 +62,8 @@ def training_report(
     """A page about one run from the lines of its `metrics.jsonl`: losses and whatever else was measured over updates.
 
     Names that start with `valid_` are drawn beside the training's value of the same name. `departures` are rows of
-    point, stage, setting, its value in this run and in the paper.
+    five: a point of the paper's recipe, the stage (the model, pre-training or fine-tuning), the setting, its value in
+    this run and in the paper.
     """
     from foretext.evaluation.figures import loss_curves
 
@@ -81,7 +83,7 @@ def training_report(
 
 
 def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[list[float], list[float]]]]:
-    """Quantity, then "training" or "validation", then its points over updates."""
+    """Quantity, then "training" or "validation", then its updates and its values."""
     curves: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for line in lines:
         for name in line.keys() - _NOT_DRAWN:
@@ -95,7 +97,7 @@ def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[lis
 def _add_departures(report: Report, departures: Sequence[Sequence[str]]) -> None:
     section = report.section("Departures from the paper")
     if departures:
-        section.table(("point", "stage", "setting", "this run", "paper"), departures)
+        section.table(("point", "stage", "setting", "this run", "paper"), departures, POINT)
     else:
         section.paragraph("None: every setting has the value of the paper or of the code released with it.")
 

@@ -23,6 +23,7 @@ class Perplexity:
 
     @property
     def perplexity(self) -> float:
+        """e to the power of the loss: 1 for a text that is certain."""
         return math.exp(min(self.loss, 700.0))  # e^700 is near the largest float
 
 

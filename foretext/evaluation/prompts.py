@@ -92,7 +92,7 @@ def encode_zero_shot(task: ZeroShotTask, tokenizer: Encoder, context: int) -> En
     """The task as a model with this tokenizer and context reads it.
 
     Raises:
-        DataError: an example has nothing to score, or not the pronoun it asks for; its place is named.
+        DataError: an example has nothing to score, or not the pronoun it asks for; the message says where it was read.
     """
     training = task.training if task.heuristic == "acceptability" else ()
     asked = [_questions(task, examples, tokenizer, context) for examples in (task.examples, training)]

@@ -102,6 +102,7 @@ class Section:
     parts: list[Part] = field(default_factory=list)
 
     def paragraph(self, text: str) -> Section:
+        """Adds a paragraph of plain text."""
         return self._add(Paragraph(text))
 
     def warnings(self, messages: Sequence[str]) -> Section:
@@ -109,6 +110,7 @@ class Section:
         return self._add(Warnings(tuple(messages))) if messages else self
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str = "") -> Section:
+        """Adds a table with a header."""
         return self._add(Table(tuple(header), tuple(map(tuple, rows)), caption))
 
     def figure(self, figure: Figure, caption: str, description: str) -> Section:
@@ -119,6 +121,7 @@ class Section:
         return self._add(Picture(_data_uri(drawn), _data_uri(on_dark(drawn)), caption, description))
 
     def examples(self, shown: Sequence[ShownExample]) -> Section:
+        """Adds examples with their labels and predictions."""
         return self._add(Examples(tuple(shown)))
 
     def values(self, title: str, values: Mapping[str, object]) -> Section:

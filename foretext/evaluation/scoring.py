@@ -12,7 +12,7 @@ from foretext.errors import DataError, UnknownName
 from foretext.evaluation.calibration import Calibration, calibration
 from foretext.evaluation.confusion import ClassScore, Confusion, class_scores
 from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
-from foretext.evaluation.statistics import statistic
+from foretext.evaluation.statistics import OF_RIGHT, statistic
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.metrics import METRICS, Numbers
@@ -111,7 +111,7 @@ def score_examples(
     """The same for examples as they were read, by the metrics that fit the schema.
 
     Raises:
-        DataError: a label is missing or is none of the classes; the message names its place.
+        DataError: a label is missing or is none of the classes; the message says where it was read.
     """
     return score(
         [_label(example, schema.labels) for example in examples],
@@ -148,7 +148,7 @@ def _label(example: Example, labels: LabelForm) -> Label:
 def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> Estimate:
     statistic_of_rows = statistic(name, truth, said, METRICS[name])
     estimate = bootstrap(statistic_of_rows, len(truth), resamples=resamples, seed=seed)
-    if name == "accuracy" and estimate.value in (0.0, 1.0):
+    if name in OF_RIGHT and estimate.value in (0.0, 1.0):
         low, high = exact_proportion_bound(int(estimate.value), len(truth))
         return Estimate(estimate.value, low, high, len(truth))
     return estimate

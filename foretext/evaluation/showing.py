@@ -13,12 +13,12 @@ from foretext.tasks.predictions import Predictions
 
 
 def sample(count: int, size: int = 10) -> list[int]:
-    """`size` of `count` places, evenly spread from the first, so that nobody has picked the pretty ones."""
+    """`size` of `count` indices, evenly spread from the first, so that nobody has picked the pretty ones."""
     return [place * count // min(size, count) for place in range(min(size, count))]
 
 
 def worst(examples: Sequence[Example], predictions: Predictions, labels: LabelForm, size: int = 10) -> list[int]:
-    """The places of the gravest mistakes, worst first: wrong with the most confidence, or furthest from the score."""
+    """The indices of the gravest mistakes, worst first: wrong with the most confidence, or furthest from the score."""
     gravity = np.array([_gravity(example, predictions, labels, place) for place, example in enumerate(examples)])
     order = np.argsort(-gravity, kind="stable")[:size]
     return [int(place) for place in order if gravity[place] > 0]
@@ -32,7 +32,7 @@ def shown(
     labels: LabelForm,
     names: Sequence[str] = (),
 ) -> tuple[ShownExample, ...]:
-    """The examples at `places` with their predictions; `names` are what the texts are called ("premise", …)."""
+    """The examples at the indices `places` with their predictions; `names` are what the texts are called."""
     return tuple(_shown(examples[place], predictions, place, labels, names) for place in places)
 
 

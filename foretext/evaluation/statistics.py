@@ -115,7 +115,7 @@ def _divided(part: Numbers, whole: Numbers, *, defined: npt.NDArray[np.bool_], o
 
 
 def _quadratic_kappa(truth: Scores, predicted: Scores) -> Values:
-    """Quadratic weighted kappa of each row of places in an order; 0 where both sides are one and the same class."""
+    """Quadratic weighted kappa of each row of positions in an order; 0 where both sides are one and the same class."""
     truth, predicted = truth.astype(np.float64), predicted.astype(np.float64)
     apart = ((truth - predicted) ** 2).mean(axis=1)
     by_chance = truth.var(axis=1) + predicted.var(axis=1) + (truth.mean(axis=1) - predicted.mean(axis=1)) ** 2

@@ -1,5 +1,5 @@
 """Ids to states to scores: the decoder, its heads, and what can be read from them.
 
-Knows tensors only; text, tokenizers and tasks are other rooms' nouns. Import the modules themselves, so that
+Knows tensors only; text, tokenizers and tasks are for other packages. Import the modules themselves, so that
 whoever needs only `model.settings` does not load torch.
 """

@@ -100,4 +100,5 @@ class AnsweringFeedForward(nn.Module):
         self.expand, self.contract = linear(source.expand, gelu=True), linear(source.contract)
 
     def forward(self, states: Tensor) -> Tensor:
+        """The states after the layer, `(tokens, width)`."""
         return self.contract(self.expand(states))  # type: ignore[no-any-return]

@@ -40,7 +40,7 @@ def generate(
     for _ in range(tokens):
         if len(seen) > reader.context:
             unread = seen = seen[-(reader.context // 2 or 1) :]
-            reader = Reader(model)  # every token has another place now
+            reader = Reader(model)  # every token has another position now
         following = _draw(reader.next_logits(unread), temperature, top_k, top_p, generator)
         unread = [following]
         seen = [*seen, following]

@@ -136,6 +136,7 @@ class GPT(nn.Module):
         return self.head(self(sequences, sequences.ends).states, sequences)  # type: ignore[no-any-return]
 
     def parameter_count(self) -> int:
+        """How many numbers are learned; the embedding matrix counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 

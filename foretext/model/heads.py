@@ -81,11 +81,14 @@ class TargetOfHead(Protocol):
 
     per: Per
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor: ...
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        """L2 with its sign turned, summed over the examples; `scores` are those of `TaskHead.forward`."""
 
-    def decode(self, scores: Tensor) -> Tensor: ...
+    def decode(self, scores: Tensor) -> Tensor:
+        """What an answer is made of: a row for each example, sequence or token, as `per` says."""
 
-    def right_sequences(self, sequences: Sequences) -> Tensor | None: ...
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        """The sequence that holds each example's right answer, `(examples,)`; None where examples have no answers."""
 
 
 class Classes:

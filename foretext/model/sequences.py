@@ -104,10 +104,12 @@ class Sequences:
 
     @property
     def sequence_count(self) -> int:
+        """How many sequences there are."""
         return len(self.lengths)
 
     @property
     def rows(self) -> int:
+        """How many rows there are: one for each sequence, or for each tree of them."""
         return len(self.row_lengths)
 
     @property

@@ -87,6 +87,7 @@ class FeedForward(nn.Module):
         self.contract = nn.Linear(settings.hidden, settings.width)
 
     def forward(self, states: Tensor) -> Tensor:
+        """The states after the layer, `(tokens, width)`."""
         return self.contract(functional.gelu(self.expand(states), approximate="tanh"))  # type: ignore[no-any-return]
 
 

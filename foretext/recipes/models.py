@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from foretext.checkpoints.names import installed_models
+from foretext.checkpoints.installed_models import installed_models
 from foretext.checkpoints.saved_model import describe
 from foretext.recipes.settings.models import ModelsSettings
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from foretext.batch import pack
-from foretext.checkpoints.at_update import load_at_update
+from foretext.checkpoints.model_at_update import load_at_update
 from foretext.corpus import Problems, read_documents
 from foretext.errors import DataError
 from foretext.evaluation.perplexity import perplexity as measure

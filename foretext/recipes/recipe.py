@@ -1,4 +1,7 @@
-"""The paper's recipe point by point: what it says, what its released code does, and what a model has instead."""
+"""The paper's recipe: for each point what the paper says, what its released code does, and what a model has instead.
+
+`recipes/paper/points.py` says what a point is, and has them all.
+"""
 
 from __future__ import annotations
 

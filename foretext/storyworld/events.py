@@ -36,12 +36,14 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
+        """The pattern in a text such as "not has A t"."""
         words = text.split()
         holds = words[0] != "not"
         relation, *roles = words if holds else words[1:]
         return cls(relation, tuple(roles), holds)
 
     def fact(self, roles: Roles) -> Fact:
+        """The fact about those who fill the roles."""
         return Fact(self.relation, *(roles[role] for role in self.roles))
 
 
@@ -64,10 +66,12 @@ class Kind:
 
     @cached_property
     def need_patterns(self) -> tuple[Pattern, ...]:
+        """What must hold before it can happen."""
         return tuple(Pattern.parse(text) for text in self.needs.split(", ") if text)
 
     @cached_property
     def effect_patterns(self) -> tuple[Pattern, ...]:
+        """What holds once it has happened."""
         return tuple(Pattern.parse(text) for text in self.effects.split(", ") if text)
 
 

@@ -70,6 +70,7 @@ class Thread:
 
     @property
     def person(self) -> Person:
+        """Whose matter it is."""
         person = self.roles["A"]
         assert isinstance(person, Person)
         return person

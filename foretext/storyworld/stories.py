@@ -33,6 +33,7 @@ class Story:
 
     @property
     def text(self) -> str:
+        """Its sentences as one text."""
         return " ".join(self.sentences)
 
     @property

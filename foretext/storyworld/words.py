@@ -17,14 +17,17 @@ class Person:
 
     @property
     def subject(self) -> str:
+        """she or he."""
         return "she" if self.she else "he"
 
     @property
     def object(self) -> str:
+        """her or him."""
         return "her" if self.she else "him"
 
     @property
     def possessive(self) -> str:
+        """her or his."""
         return "her" if self.she else "his"
 
 
@@ -37,18 +40,22 @@ class Thing:
 
     @property
     def name(self) -> str:
+        """What it is called where it is known, "the boots"."""
         return f"the {self.noun}"
 
     @property
     def subject(self) -> str:
+        """they or it."""
         return "they" if self.plural else "it"
 
     @property
     def object(self) -> str:
+        """them or it."""
         return "them" if self.plural else "it"
 
     @property
     def was(self) -> str:
+        """The verb behind it in the past, "were" or "was"."""
         return "were" if self.plural else "was"
 
 

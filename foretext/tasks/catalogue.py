@@ -9,8 +9,8 @@ from foretext.errors import UnknownName
 from foretext.tasks.further_tasks import FURTHER_TASKS, GLUE_PAGE
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.published import race, story_cloze
-from foretext.tasks.published.columns import Layout, TableReader
 from foretext.tasks.published.splits import Files
+from foretext.tasks.published.table_reader import Layout, TableReader
 from foretext.tasks.task import Task
 
 _GLUE_FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}
@@ -31,7 +31,6 @@ SNLI = Task(
             Layout(("premise", "hypothesis"), "label"),
         ),
     ),
-    _SNLI_FILES,
     ("premise", "hypothesis"),
     source="Bowman et al. 2015",
     url="https://nlp.stanford.edu/projects/snli/",
@@ -60,7 +59,6 @@ MNLI = Task(
             Layout(("premise", "hypothesis"), "label"),
         ),
     ),
-    _MNLI_FILES,
     ("premise", "hypothesis"),
     source="Williams et al. 2018",
     url=GLUE_PAGE,
@@ -82,7 +80,6 @@ QNLI = Task(
         _QNLI_FILES,
         (Layout(("question", "sentence"), "label", id="index"),),
     ),
-    _QNLI_FILES,
     ("question", "sentence"),
     source="Wang et al. 2018, from Rajpurkar et al. 2016",
     url=GLUE_PAGE,
@@ -100,7 +97,6 @@ RTE = Task(
     "entailment",
     "accuracy",
     TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "label", id="index"),)),
-    _GLUE_FILES,
     ("sentence1", "sentence2"),
     source="Dagan et al. 2005 and after",
     url=GLUE_PAGE,
@@ -136,7 +132,6 @@ SCITAIL = Task(
         ),
         names={"entails": "entailment", "not_entailment": "neutral"},
     ),
-    _SCITAIL_FILES,
     ("premise", "hypothesis"),
     source="Khot et al. 2018",
     url="https://allenai.org/data/scitail",
@@ -152,8 +147,7 @@ RACE = Task(
     "RACE",
     "choice",
     "accuracy",
-    race.read,
-    race.FILES,
+    race.READER,
     ("article", "question"),
     source="Lai et al. 2017",
     url="https://www.cs.cmu.edu/~glai1/data/race/",
@@ -167,8 +161,7 @@ STORY_CLOZE = Task(
     "StoryCloze",
     "choice",
     "accuracy",
-    story_cloze.read,
-    story_cloze.FILES,
+    story_cloze.READER,
     ("story",),
     source="Mostafazadeh et al. 2016",
     url="https://cs.rochester.edu/nlp/rocstories/",
@@ -193,7 +186,6 @@ MRPC = Task(
         _MRPC_FILES,
         (Layout(("#1 String", "#2 String"), "Quality", id="index"),),
     ),
-    _MRPC_FILES,
     ("#1 String", "#2 String"),
     source="Dolan and Brockett 2005",
     url="https://www.microsoft.com/en-us/download/details.aspx?id=52398",
@@ -216,7 +208,6 @@ QQP = Task(
         (Layout(("question1", "question2"), "is_duplicate", id="id"),),
         leave_out_ragged=True,
     ),
-    _GLUE_FILES,
     ("question1", "question2"),
     source="Iyer et al. 2017",
     url=GLUE_PAGE,
@@ -234,7 +225,6 @@ STS_B = Task(
     "similarity",
     "pearson",
     TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "score", id="index"),), labels=ScoreLabels()),
-    _GLUE_FILES,
     ("sentence1", "sentence2"),
     source="Cer et al. 2017",
     url=GLUE_PAGE,
@@ -251,7 +241,6 @@ SST_2 = Task(
     "classification",
     "accuracy",
     TableReader(_GLUE_FILES, (Layout(("sentence",), "label", id="index"),)),
-    _GLUE_FILES,
     ("sentence",),
     source="Socher et al. 2013",
     url=GLUE_PAGE,
@@ -271,7 +260,6 @@ COLA = Task(
         _GLUE_FILES,
         (Layout(("sentence",), "label", id="index"), Layout(("4",), "2", cells=4)),
     ),
-    _GLUE_FILES,
     ("sentence",),
     source="Warstadt et al. 2019",
     url=GLUE_PAGE,

@@ -20,7 +20,8 @@ CHUNK = 2_048  # examples tokenised together: equal texts in a chunk (a premise 
 class Encoder(Marks, Protocol):
     """What encoding needs of a tokenizer."""
 
-    def encode_batch(self, texts: list[str], /) -> list[list[int]]: ...
+    def encode_batch(self, texts: list[str], /) -> list[list[int]]:
+        """The ids of each text."""
 
     def encode_with_offsets(self, text: str, /) -> tuple[list[int], list[tuple[int, int]]]: ...
 

@@ -43,6 +43,7 @@ class FileSettings(Settings):
     """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
 
     def options(self) -> TableOptions:
+        """The same, as `open_table` takes it."""
         return TableOptions(format=self.format, quoting=self.quoting, header=self.header)
 
 

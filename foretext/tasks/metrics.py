@@ -77,7 +77,7 @@ def spearman(truth: Numbers, predicted: Numbers) -> float:
 
 
 def quadratic_kappa(truth: Numbers, predicted: Numbers) -> float:
-    """Agreement beyond chance on places in an order, a miss counting by the square of its distance; at most 1.
+    """Agreement beyond chance on positions in an order, a miss counting by the square of its distance; at most 1.
 
     0 where both sides are one and the same class. Source: Cohen 1968, "Weighted kappa", with quadratic weights.
     """

@@ -42,6 +42,7 @@ class Part:
 
     @classmethod
     def of(cls, examples: Sequence[Example], encoded: Sequence[Encoded], form: LabelForm) -> Part:
+        """The counts of these examples, encoded as `encoded`."""
         cuts = [item.cut for item in encoded if item.cut]
         labels: dict[object, set[object]] = defaultdict(set)
         for example in examples:

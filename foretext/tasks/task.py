@@ -34,7 +34,6 @@ class Task:
     kind: Kind
     metric: str
     reader: Reader
-    files: Files
     text: tuple[str, ...]  # what the texts of an example are called
     source: str  # the publication
     url: str  # the publisher's page, where the files are had
@@ -46,6 +45,11 @@ class Task:
     train_rows: int | None = None  # examples of the published training set
     submissions: Mapping[Split, str] = field(default_factory=dict)  # what the answers to a hidden test set are called
     note: str = ""  # oddities of the files, and what is made of them
+
+    @property
+    def files(self) -> Files:
+        """The files or folders of each split, as its reader knows them."""
+        return self.reader.files
 
     def places(self, root: Path) -> list[Path]:
         """The folders below `root` where its files are looked for, best first."""

@@ -17,11 +17,16 @@ class Marks(Protocol):
     """The ids of the three special tokens; a tokenizer has them."""
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """The id of `[s]`."""
+
     @property
-    def delimiter(self) -> int: ...
+    def delimiter(self) -> int:
+        """The id of `[$]`."""
+
     @property
-    def extract(self) -> int: ...
+    def extract(self) -> int:
+        """The id of `[e]`."""
 
 
 # The fields of an example, its answers (none but for multiple choice) and the special tokens, to its sequences.

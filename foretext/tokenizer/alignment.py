@@ -1,6 +1,6 @@
 """A repaired text, and where each of its characters comes from in the original.
 
-Most lines are unchanged or had single characters exchanged: there a character comes from the one at the same place.
+Most lines are unchanged or had single characters exchanged: there a character comes from the one at the same offset.
 Where ftfy rewrote a line, its words are matched, and inside a word that changed its characters:
 
     original    sch Ã¶ n  &lt; 5      "Ã¶" became "ö" and "&lt;" became "<"
@@ -85,7 +85,7 @@ def _alone(character: str) -> str:
 
 
 def _by_words(original: Sequence[str], repaired: Sequence[str]) -> Iterator[tuple[int, str, str]]:
-    """Place in the original, original and repaired text of runs of words: equal ones, and changed ones between them."""
+    """Runs of words, equal ones and changed ones in turn: offset in the original, original text, repaired text."""
     place = old = new = 0
     same_spaces = [word.isspace() for word in original] == [word.isspace() for word in repaired]
     while old < len(original) or new < len(repaired):

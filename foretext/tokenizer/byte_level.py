@@ -62,7 +62,7 @@ class ByteReading:
     def tokens(self, text: str) -> Iterator[Token]:
         start = 0
         for chunk in _CHUNK_STARTS.split(text):
-            # For each byte of the chunk the place of its character in the text.
+            # For each byte of the chunk the offset of its character in the text.
             places = [start + place for place, character in enumerate(chunk) for _ in _encoded(character)]
             first = 0
             for number in self._of_chunk[chunk]:

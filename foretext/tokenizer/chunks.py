@@ -42,7 +42,7 @@ class ChunkIds:
         return ids
 
     def tokens_of_line(self, line: Sequence[str]) -> list[Sequence[Token]]:
-        """The tokens of each chunk of a line, with their place in the chunk."""
+        """The tokens of each chunk of a line, with their offsets in the chunk."""
         try:
             return [self._tokens[chunk] for chunk in line]
         except _Open:
@@ -85,7 +85,7 @@ class ChunkIds:
         done = 0
         while done < len(origin):
             word = next(words)
-            # For each byte of the word in lower case the place of its character in the chunk.
+            # For each byte of the word in lower case the offset of its character in the chunk.
             places = [
                 place for place, character in zip(origin[done:], word, strict=False) for _ in character.lower().encode()
             ]

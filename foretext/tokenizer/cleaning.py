@@ -75,9 +75,3 @@ def spaced(chunk: str) -> list[str]:
 def replaced(text: str) -> str:
     """The text with dashes, ellipses and acute accents in ASCII; three full stops take the place of one ellipsis."""
     return text if text.isascii() else text.translate(_REPLACED)
-
-
-def standardise(text: str) -> str:
-    """The text as the word rules see it: single spaces, line breaks with a space at both sides, no blank lines."""
-    parts = (part for chunk in chunks(repair(text)) for part in spaced(chunk))
-    return " ".join("\n" if part == LINE_BREAK else part for part in parts)

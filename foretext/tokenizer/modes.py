@@ -22,10 +22,11 @@ class Reading(Protocol):
     def newline(self) -> int | None:
         """The piece that stands for a line break; None if there is none."""
 
-    def encode(self, text: str) -> list[int]: ...
+    def encode(self, text: str) -> list[int]:
+        """The ids of the text's pieces."""
 
     def tokens(self, text: str) -> Iterator[Token]:
-        """The ids that `encode` gives, with their places in the text."""
+        """The ids that `encode` gives, with their offsets in the text."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of pieces and of the three special tokens, whose ids follow the pieces."""

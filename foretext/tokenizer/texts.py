@@ -1,4 +1,4 @@
-"""Texts from plain files, for `Tokenizer.learn`; the room `corpus` reads every other format."""
+"""Texts from plain files, for `Tokenizer.learn`; the package `corpus` reads every other format."""
 
 from __future__ import annotations
 

@@ -120,6 +120,7 @@ class Tokenizer:
 
     @property
     def mode(self) -> str:
+        """The name of the mode in which text is read."""
         return self.vocabulary.mode
 
     @cached_property

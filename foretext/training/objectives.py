@@ -101,7 +101,7 @@ def language_model_loss(
 
 
 def _targets(sequences: Sequences, counts: Counts, counted: Tensor | None, exact: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The places of the targets of L1, and what each weighs: 1 / (targets of its sequence · sequences that count)."""
+    """The indices of the targets of L1, and what each weighs: 1 / (targets of its sequence · sequences that count)."""
     among = counts.sequences if counted is None else counts.examples
     weights = 1.0 / ((sequences.lengths - 1).to(exact) * among)
     if counted is None:

@@ -79,7 +79,7 @@ def test_a_corpus_holds_the_ids_of_each_document_and_a_line_break_behind_it(
         ]
         assert [document.tolist() for document in corpus.split(name).documents()] == expected
         assert len(expected) > 1
-    assert Tokenizer.load(corpus.tokenizer_folder).fingerprint == tokenizer.fingerprint
+    assert Tokenizer.load(corpus.folder).fingerprint == tokenizer.fingerprint
 
 
 def test_the_manifest_says_what_the_corpus_was_made_of(

@@ -9,6 +9,7 @@ from foretext.evaluation.comparison import lead
 from foretext.evaluation.scoring import score, score_examples
 from foretext.tasks.examples import Example
 from foretext.tasks.labels.classes import ClassLabels
+from foretext.tasks.labels.sets import SetLabels
 from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
 
@@ -74,6 +75,13 @@ def test_all_right_is_not_claimed_to_be_certain():
     evaluation = score_examples(labelled(*["no", "yes"] * 10), Predictions(("no", "yes") * 10), schema=YES_OR_NO)
     assert evaluation.score.value == evaluation.score.high == 1
     assert evaluation.score.low == pytest.approx(0.8316, abs=1e-4)  # exact binomial, 20 of 20
+
+
+@pytest.mark.parametrize(("said", "interval"), [(("law", "sea"), (0.8316, 1)), (("sea",), (0, 0.1684))])
+def test_sets_that_are_all_right_or_all_wrong_have_the_exact_interval_too(said, interval):
+    truth, predictions = [("law", "sea")] * 20, Predictions((said,) * 20)
+    estimate = score(truth, predictions, labels=SetLabels(("law", "sea")), metrics=["exact_match"]).score
+    assert (estimate.low, estimate.high) == pytest.approx(interval, abs=1e-4)  # exact binomial, 20 of 20 and 0 of 20
 
 
 def test_calibration_is_the_mean_gap_between_confidence_and_truth():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 
 import ftfy
 import pytest
@@ -11,7 +12,7 @@ from ftfy.badness import is_bad
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretext.tokenizer.cleaning import LINE_BREAK, chunks, repair, spaced, standardise
+from foretext.tokenizer.cleaning import LINE_BREAK, chunks, repair, spaced
 
 TROUBLE = st.sampled_from(
     [
@@ -81,8 +82,8 @@ def test_entities_are_kept_once_a_tag_was_seen() -> None:
     assert repair("&amp;\n<b>\n&amp;é") == "&\n<b>\n&amp;é"
 
 
-@given(TEXTS)
-def test_standardising_is_what_the_released_code_does(text: str) -> None:
+@given(text=TEXTS)
+def test_standardising_is_what_the_released_code_does(standardise: Callable[[str], str], text: str) -> None:
     assert standardise(text) == released_standardise(ftfy.fix_text(text))
 
 

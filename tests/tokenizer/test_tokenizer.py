@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from foretext.errors import DataError, UnknownName
 from foretext.tokenizer import Tokenizer, chunks, kept
-from foretext.tokenizer.cleaning import standardise
 from foretext.tokenizer.words import word_rules
 
 ENGLISH = st.text(alphabet="abcdeghilmnopqrstuwyACDTW .,;!?\"'-\n\t", max_size=80)
@@ -39,7 +39,7 @@ def test_the_released_vocabulary_has_the_papers_size(released: Tokenizer) -> Non
 
 @given(text=ENGLISH)
 def test_decoding_gives_the_standardised_words_back_in_lower_case_with_one_space_between(
-    tokenizer: Tokenizer, text: str
+    tokenizer: Tokenizer, standardise: Callable[[str], str], text: str
 ) -> None:
     ids = tokenizer.encode(text)
     lines = [map(str.lower, word_rules().split(line.split())) for line in standardise(text).split("\n")]

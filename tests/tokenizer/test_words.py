@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foretext.tokenizer.cleaning import standardise
 from foretext.tokenizer.words import WordRules, word_rules
 
 REAL_TEXTS = 20_000
@@ -87,7 +86,9 @@ def spacy_words() -> Callable[[str], list[str]]:
     return lambda text: [token.text for token in english(text) if not token.text.isspace()]
 
 
-def test_made_up_chunks_get_spacys_words(rules: WordRules, spacy_words: Callable[[str], list[str]]) -> None:
+def test_made_up_chunks_get_spacys_words(
+    rules: WordRules, spacy_words: Callable[[str], list[str]], standardise: Callable[[str], str]
+) -> None:
     generator = random.Random(1)
     parts = [*rules.cases, *" \n.:'’<>@#$%^&=9zÉ日°-/\\(", "US$", "km", "http://", ".com", "...", "’s", ":D", "'em"]
     for _ in range(MADE_UP_TEXTS):
@@ -97,7 +98,7 @@ def test_made_up_chunks_get_spacys_words(rules: WordRules, spacy_words: Callable
 
 @pytest.mark.slow
 def test_real_texts_get_spacys_words(
-    rules: WordRules, spacy_words: Callable[[str], list[str]], real_data: Path
+    rules: WordRules, spacy_words: Callable[[str], list[str]], standardise: Callable[[str], str], real_data: Path
 ) -> None:
     with lzma.open(real_data / "corpus" / "books-valid.jsonl.xz", "rt", encoding="utf-8") as file:
         texts = [paragraph for line in file for paragraph in json.loads(line)["text"].split("\n\n")]

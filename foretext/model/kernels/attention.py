@@ -21,7 +21,7 @@ QUERIES_AT_ONCE = 128  # of attention written out; with fewer, its products get 
 def plain_attention(
     query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None
 ) -> Tensor:
-    """softmax(Q Kᵀ / √d) V over what each place sees, with dropout on the weights; shapes as in `attend`."""
+    """softmax(Q Kᵀ / √d) V over what each position sees, with dropout on the weights; shapes as in `attend`."""
     longest, size = query.shape[-2:]
     seen = query.new_ones(longest, longest).tril().bool() if visible is None else visible[:, None]
     scores = query @ key.transpose(-2, -1) / math.sqrt(size)
@@ -32,7 +32,7 @@ def plain_attention(
 def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
     """Causal attention with dropout on its weights; all `(rows, heads, longest_row, width / heads)`.
 
-    `visible` `(rows, longest_row, longest_row)` says what each place sees where that is not all up to itself.
+    `visible` `(rows, longest_row, longest_row)` says what each position sees where that is not all up to itself.
     torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
     lengths.
     """

@@ -20,13 +20,13 @@ ENTRIES_AT_ONCE = 1 << 19  # of the matrix: 2 MB in fp32
 
 
 def plain_embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """The matrix under dropout, and h_0 = U W_e + W_p: the row of each token plus that of its place."""
+    """The matrix under dropout, and h_0 = U W_e + W_p: the row of each token plus that of its position, in `places`."""
     matrix = dropout(matrix, probability, training=True)
     return matrix, functional.embedding(tokens, matrix) + functional.embedding(places, matrix)
 
 
 def embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """The matrix with dropout, and for each of `tokens` the sum of its row and of that of its place, `(tokens, width)`.
+    """The matrix with dropout, and for each of `tokens` the sum of its row and its position's, `(tokens, width)`.
 
     Both see the same mask (recipe point 8). On a CPU in training the matrix comes in autocast's type, where that is on.
     """

@@ -58,6 +58,7 @@ class FloatLinear(nn.Module):
         self.in_blocks = dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
 
     def forward(self, states: Tensor) -> Tensor:
+        """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
         if self.in_blocks:
             product = in_blocks(self._product, states, self.dtype)
         elif len(states) == 1:  # a row alone would be summed in another order
@@ -78,6 +79,7 @@ class BlockLinear(nn.Module):
         self.source = source
 
     def forward(self, states: Tensor) -> Tensor:
+        """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
         return in_blocks(self.source, states, states.dtype)
 
 
@@ -104,6 +106,7 @@ class Int8Linear(nn.Module):
         self.product = chosen((weight / scale[:, None]).round_(), scale)
 
     def forward(self, states: Tensor) -> Tensor:
+        """The layer's outputs `(rows, outputs)` from rows rounded to int8, each by a scale of its own."""
         scale = torch.maximum(states.amax(-1, keepdim=True), -states.amin(-1, keepdim=True))  # (tokens, 1)
         scale = scale.div_(self.product.largest).clamp_(min=SMALLEST)
         whole = (states * scale.reciprocal()).round_()

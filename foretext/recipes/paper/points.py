@@ -1,6 +1,7 @@
-"""What the paper and its released code ask for, point by point: each is said once, here.
+"""The paper's recipe: every choice that the paper or its released code makes, each said once, here, as a point.
 
-A point names the settings that hold it, such as `finetuning.clip`; their defaults are the paper's values, so a
+A point is one such choice, say that gradients are clipped. It has a number, by which other files cite it ("recipe
+point 6"), and names the settings that hold it, such as `finetuning.clip`. Their defaults are the paper's values, so a
 departure is a value that is not the default.
 
 Source: Radford et al. 2018; `finetune-transformer-lm`, the code its authors released with it.

@@ -33,6 +33,7 @@ class Row:
     ours: list[float]
 
     def cells(self) -> list[str]:
+        """Its row of the table: name, metric, what was scored, the paper's figure, ours, their range, verdict."""
         paper = "" if self.paper is None else f"{self.paper:.1f}"
         if not self.ours:
             return [self.name, self.metric, self.scored_on, paper, "", "", ""]

@@ -23,7 +23,7 @@ from foretext.recipes.studies.runner import (
     running,
     warnings,
 )
-from foretext.recipes.studies.tables import Study, write_study
+from foretext.recipes.studies.study import Study, write_study
 from foretext.recipes.studies.trials import Trial
 from foretext.tasks.metrics import METRICS
 

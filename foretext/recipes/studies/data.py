@@ -20,7 +20,7 @@ from foretext.recipes.studies.runner import (
     running,
     warnings,
 )
-from foretext.recipes.studies.tables import Study, write_study
+from foretext.recipes.studies.study import Study, write_study
 
 STARTS = {"pre-trained": None, "from scratch": -1}  # layers to transfer
 

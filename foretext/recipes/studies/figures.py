@@ -15,8 +15,8 @@ from foretext.recipes.studies.rows import estimate
 Rows = Sequence[Mapping[str, Any]]
 
 LINES = ("-", "--", ":", "-.")
-WIDE = 8  # places whose ends are this far apart, as a ratio, stand on a logarithmic scale
-MOST_TICKS = 8  # places that have their numbers written below
+WIDE = 8  # values along x whose ends are this far apart, as a ratio, stand on a logarithmic scale
+MOST_TICKS = 8  # values along x that have their numbers written below
 
 
 def layers(rows: Rows) -> Figure:
@@ -116,7 +116,7 @@ def _frame(axes: Axes, rows: Rows, *, x: str) -> None:
 
 
 def _logarithmic(axes: Axes, places: Sequence[float]) -> None:
-    """A logarithmic scale along x, where the places are far apart and all above 0."""
+    """A logarithmic scale along x, where the values are far apart and all above 0."""
     if places and min(places) > 0 and max(places) >= WIDE * min(places):
         axes.set_xscale("log")
         if len(set(places)) <= MOST_TICKS:

@@ -10,7 +10,7 @@ from foretext.checkpoints.saved_model import load_model
 from foretext.errors import SettingsError
 from foretext.recipes.settings.study import StudyLayersSettings
 from foretext.recipes.studies.runner import Studied, about, common, error_bars, read_studied_tasks, running, warnings
-from foretext.recipes.studies.tables import Study, write_study
+from foretext.recipes.studies.study import Study, write_study
 
 ABOUT = (
     "The lowest k layers of the pre-trained model and its embeddings are kept, the layers above them start afresh, and "

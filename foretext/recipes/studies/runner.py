@@ -20,7 +20,7 @@ from foretext.progress import Progress, progress
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.study import StudySettings
 from foretext.recipes.studies.rows import with_interval
-from foretext.recipes.studies.tables import Study
+from foretext.recipes.studies.study import Study
 from foretext.recipes.studies.trials import Trial, trial
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.labelled import (

@@ -12,9 +12,9 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from foretext.checkpoints.at_update import load_checkpoint
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Pretraining
+from foretext.checkpoints.model_at_update import load_checkpoint
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
@@ -28,7 +28,7 @@ from foretext.recipes.paper.scores import FIGURES
 from foretext.recipes.settings.study import StudyZeroShotSettings
 from foretext.recipes.studies.rows import with_interval
 from foretext.recipes.studies.runner import Studied
-from foretext.recipes.studies.tables import Study, write_study
+from foretext.recipes.studies.study import Study, write_study
 from foretext.tasks.labelled import LabelledData
 from foretext.tasks.sources import named_sources
 
@@ -45,7 +45,7 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Stage:
-    """A language model at one point of its pre-training."""
+    """A language model as it stood after some updates of its pre-training."""
 
     curve: str
     updates: int
@@ -144,7 +144,9 @@ def _stages(models: Sequence[str]) -> tuple[list[Stage], list[str]]:
             own = [Stage("models", known or alone, own[0].fingerprint, own[0].load)]
         stages += own
     if alone == len(models) == 1:
-        notes.append("One stage makes no curve: pre-train with --keep-checkpoints 100, or give several models.")
+        notes.append(
+            "One model at one update makes no curve: pre-train with --keep-checkpoints 100, or give several models."
+        )
     return stages, notes
 
 

@@ -87,12 +87,6 @@ def open_table(
         yield _delimited(stack.enter_context(_as_text(file)), kind, options, problems)
 
 
-def iterate_rows(path: Path | str, options: TableOptions | None = None) -> Iterator[Row]:
-    """The rows of a file with bounded memory; the first bad one is a `DataError`."""
-    with open_table(path, options) as table:
-        yield from table.rows
-
-
 def format_of(path: Path | str, given: Format | None = None) -> Format:
     """The format of a file: the one given, else by the ending of its name.
 

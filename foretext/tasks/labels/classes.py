@@ -150,7 +150,7 @@ def learned_classes(names: Sequence[str], positive: str | None, source: str) -> 
 
 
 def places_of(labels: Sequence[Label], classes: Sequence[str]) -> list[int]:
-    """The place of each label among the classes.
+    """The index of each label among the classes.
 
     Raises:
         DataError: one is none of them.
@@ -171,12 +171,12 @@ def best_constant(metric: Metric, truth: Numbers) -> float:
 
 
 def share_of_equal(one: Sequence[Label], other: Sequence[Label]) -> float:
-    """The share of places at which both have the same label."""
+    """The share of examples for which both have the same label."""
     return sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
 
 
 def by_label(labels: Sequence[Label | None]) -> list[list[int]]:
-    """The places of each label, in the order in which labels first come."""
+    """The indices of each label, in the order in which labels first come."""
     strata: dict[Label | None, list[int]] = defaultdict(list)
     for place, label in enumerate(labels):
         strata[label].append(place)

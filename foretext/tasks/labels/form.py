@@ -53,17 +53,28 @@ class Remembered(Protocol):
     """What a `TaskSchema` keeps of its labels."""
 
     @property
-    def classes(self) -> tuple[str, ...]: ...
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes in the order of their outputs; empty where labels have none."""
+
     @property
-    def answer_labels(self) -> AnswerRule | None: ...
+    def answer_labels(self) -> AnswerRule | None:
+        """How a label names the right answer; None where there are no answers."""
+
     @property
-    def separator(self) -> str | None: ...
+    def separator(self) -> str | None:
+        """What stands between the names of a set in a cell of text; None where nothing does."""
+
     @property
-    def thresholds(self) -> tuple[float, ...]: ...
+    def thresholds(self) -> tuple[float, ...]:
+        """The probability from which on each label of a set is said; empty where labels are no sets."""
+
     @property
-    def low(self) -> float | None: ...
+    def low(self) -> float | None:
+        """The lowest score; None where labels are no scores."""
+
     @property
-    def high(self) -> float | None: ...
+    def high(self) -> float | None:
+        """The highest score; None where labels are no scores."""
 
 
 class LabelForm(Protocol):
@@ -210,5 +221,5 @@ class LabelForm(Protocol):
         ...
 
     def strata(self, labels: Sequence[Label | None]) -> list[list[int]]:
-        """The places of like labels together, so that a split takes of each its share."""
+        """The indices of like labels together, so that a split takes of each its share."""
         ...

@@ -16,7 +16,7 @@ from foretext.tasks.labels.form import Cell, ClassCounts, LabelOptions, Output, 
 from foretext.tasks.metrics import Metric, Numbers
 from foretext.tasks.predictions import Predictions, of_classes
 
-# Words whose order everybody knows, from the lowest; those of one place mean the same.
+# Words whose order everybody knows, from the lowest; those of one step mean the same.
 SCALES = tuple(
     tuple(place.split("/") for place in scale.split(", "))
     for scale in (

@@ -20,7 +20,7 @@ HTML_BREAK = "<br />"  # IMDB's reviews have it for a line break
 
 @dataclass(frozen=True)
 class ByClassReader:
-    """Reads a data set whose classes stand apart; `classes` are their places beside or below that of a split."""
+    """Reads a data set whose classes stand apart; `classes` are their paths beside or below that of a split."""
 
     files: Files
     classes: Mapping[str, str]  # class → file or folder

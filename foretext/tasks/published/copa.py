@@ -12,19 +12,17 @@ from xml.etree import ElementTree
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
-from foretext.tasks.published.splits import Files, Split, find_split
+from foretext.tasks.published.splits import SplitReader
 
-FILES: Files = {"train": ("copa-dev.xml",), "test": ("copa-test.xml",)}  # the development set is what one trains on
 JOINING_WORD = {"cause": "because", "effect": "so"}
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
+def read(path: Path) -> Iterator[Example]:
     """The items of one split: premise and joining word, then two alternatives.
 
     Raises:
-        DataError: the file is not there or not as published.
+        DataError: the file is not as published.
     """
-    path = find_split(folder, split, FILES)
     try:
         items = ElementTree.parse(path).getroot().iter("item")
     except ElementTree.ParseError as error:
@@ -36,3 +34,9 @@ def read(folder: Path, split: Split) -> Iterator[Example]:
         if word is None or not premise or not all(answers) or right not in (None, "1", "2"):
             raise DataError(f"{where} is not a premise with two alternatives, one of them right")
         yield Example((premise, word), tuple(answers), None if right is None else int(right) - 1, where)
+
+
+READER = SplitReader(
+    {"train": ("copa-dev.xml",), "test": ("copa-test.xml",)},  # the development set is what one trains on
+    read,
+)

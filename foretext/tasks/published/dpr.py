@@ -21,20 +21,17 @@ from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.pronouns import around_pronoun
-from foretext.tasks.published.splits import Files, Split, find_split
-
-FILES: Files = {"train": ("train.c.txt",), "test": ("test.c.txt",)}
+from foretext.tasks.published.splits import SplitReader
 
 _BLOCK = 5  # lines
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
+def read(path: Path) -> Iterator[Example]:
     """The questions of one split: sentence and pronoun, then the two candidates.
 
     Raises:
-        DataError: the file is not there or not as published; all bad blocks are named together.
+        DataError: the file is not as published; all bad blocks are named together.
     """
-    path = find_split(folder, split, FILES)
     problems = Problems(str(path))
     lines = path.read_text(encoding="utf-8-sig", errors="surrogateescape").splitlines()
     while lines and not lines[-1].strip():
@@ -57,3 +54,6 @@ def _question(block: list[str], where: str) -> Example:
         raise DataError(f"{answer!r} is not one of two candidates separated by a comma: {both!r}")
     around_pronoun(sentence, pronoun, candidates)
     return Example((sentence, pronoun), candidates, candidates.index(answer), where)
+
+
+READER = SplitReader({"train": ("train.c.txt",), "test": ("test.c.txt",)}, read)

@@ -11,18 +11,15 @@ from pathlib import Path
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.published.json_text import read_json_text
-from foretext.tasks.published.splits import Files, Split, find_split
-
-FILES: Files = {"train": ("train.json",), "valid": ("dev.json",), "test": ("test.json",)}
+from foretext.tasks.published.splits import SplitReader
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
+def read(path: Path) -> Iterator[Example]:
     """The questions of one split: dialogue (a turn a line) and question, then the choices.
 
     Raises:
-        DataError: the file is not there or not as published.
+        DataError: the file is not as published.
     """
-    path = find_split(folder, split, FILES)
     for place, dialogue in enumerate(read_json_text(path), start=1):
         where = f"{path}: dialogue {place}"
         try:
@@ -35,3 +32,6 @@ def read(folder: Path, split: Split) -> Iterator[Example]:
                 )
         except (KeyError, TypeError, ValueError):
             raise DataError(f"{where} is not turns, questions with an answer among their choices, and a name") from None
+
+
+READER = SplitReader({"train": ("train.json",), "valid": ("dev.json",), "test": ("test.json",)}, read)

@@ -15,24 +15,17 @@ from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import TableOptions, open_table
 from foretext.tasks.labels.answers import answer_index
 from foretext.tasks.published.questions import read_questions
-from foretext.tasks.published.splits import Files, Split, find_split
-
-FILES: Files = {
-    "train": ("train.tsv", "train.jsonl"),
-    "valid": ("dev.tsv", "dev.jsonl"),
-    "test": ("test.tsv", "test.jsonl"),
-}
+from foretext.tasks.published.splits import SplitReader
 
 _ANSWERS = re.compile(r"\(A\) (.+?) \(B\) (.+?) \(C\) (.+?) \(D\) (.+)")
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
+def read(path: Path) -> Iterator[Example]:
     """The questions of one split, each with four answers.
 
     Raises:
-        DataError: the file is not there or not as published.
+        DataError: the file is not as published.
     """
-    path = find_split(folder, split, FILES)
     if path.suffix == ".jsonl":
         yield from read_questions(path)
         return
@@ -58,3 +51,13 @@ def split_answers(cell: str) -> tuple[str, ...]:
     """
     match = _ANSWERS.fullmatch(cell.strip())
     return match.groups() if match else ()
+
+
+READER = SplitReader(
+    {
+        "train": ("train.tsv", "train.jsonl"),
+        "valid": ("dev.tsv", "dev.jsonl"),
+        "test": ("test.tsv", "test.jsonl"),
+    },
+    read,
+)

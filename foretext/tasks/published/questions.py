@@ -9,29 +9,12 @@ by letters or, in a few questions of ARC, by numbers; a question without a key b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foretext.tasks.examples import Example
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import TableOptions, open_table
-from foretext.tasks.published.splits import Files, Split, find_split
-
-
-@dataclass(frozen=True)
-class QuestionReader:
-    """Reads a data set of which each split is one file of such lines."""
-
-    files: Files
-
-    def __call__(self, folder: Path, split: Split) -> Iterator[Example]:
-        """The questions of one split, in the order of the file.
-
-        Raises:
-            DataError: the file is not there or not as published.
-        """
-        return read_questions(find_split(folder, split, self.files))
 
 
 def read_questions(path: Path) -> Iterator[Example]:

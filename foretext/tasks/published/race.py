@@ -15,26 +15,18 @@ from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.labels.answers import answer_index
 from foretext.tasks.published.json_text import read_json_text
-from foretext.tasks.published.splits import Files, Split, find_split
+from foretext.tasks.published.splits import SplitReader
 
 LEVELS = ("middle", "high")
-FILES: Files = {
-    "train": ("train",),
-    "valid": ("dev",),
-    "test": ("test",),
-    **{f"valid {level}": (f"dev/{level}",) for level in LEVELS},
-    **{f"test {level}": (f"test/{level}",) for level in LEVELS},
-}
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
+def read(path: Path) -> Iterator[Example]:
     """The questions of one split, middle schools first: article and question, then the options.
 
     Raises:
-        DataError: the folder is not there, is empty, or a file in it is not as published.
+        DataError: the folder has no questions, or a file in it is not as published.
     """
-    place = find_split(folder, split, FILES)
-    levels = [place] if place.name in LEVELS else [place / level for level in LEVELS]
+    levels = [path] if path.name in LEVELS else [path / level for level in LEVELS]
     files = [file for level in levels for file in sorted(level.glob("*.txt"), key=_number)]
     if not files:
         raise DataError(f"there is no .txt file in {' or '.join(map(str, levels))}")
@@ -58,3 +50,15 @@ def _questions(values: Any, file: Path) -> Iterator[Example]:
 
 def _number(file: Path) -> tuple[int, str]:
     return (int(file.stem) if file.stem.isdecimal() else 0, file.name)
+
+
+READER = SplitReader(
+    {
+        "train": ("train",),
+        "valid": ("dev",),
+        "test": ("test",),
+        **{f"valid {level}": (f"dev/{level}",) for level in LEVELS},
+        **{f"test {level}": (f"test/{level}",) for level in LEVELS},
+    },
+    read,
+)

@@ -7,13 +7,14 @@ part follows from the seed of the released code (recipe point 14).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.labels.answers import AnswerLabels
-from foretext.tasks.published.columns import Layout, TableReader
-from foretext.tasks.published.splits import Files, Split
+from foretext.tasks.published.splits import Files, Reader, Split
+from foretext.tasks.published.table_reader import Layout, TableReader
 
 HELD_OUT = 374  # of the 1,871 stories of the validation file; 1,497 are left to train on
 SEED = 3_535_999_445  # of the released code
@@ -22,7 +23,7 @@ _VALIDATION = (
     "cloze_test_val__spring2016.csv",
     "cloze_test_val__spring2016 - cloze_test_ALL_val.csv",
 )
-FILES: Files = {
+_FILES: Files = {
     "train": _VALIDATION,
     "valid": _VALIDATION,
     "test": (
@@ -37,22 +38,35 @@ _LAYOUT = Layout(
     label="AnswerRightEnding",
     id="InputStoryid",
 )
-_read = TableReader(FILES, (_LAYOUT,), labels=AnswerLabels("index1"))
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
-    """The stories of one split, each with two endings; training and validation in the order the released code draws.
+@dataclass(frozen=True)
+class StoryReader:
+    """Reads the stories, of whose one file for training and validation the released code holds a part out."""
 
-    Raises:
-        DataError: the file is not there or not as published.
-    """
-    stories = list(_read(folder, split))
-    if split == "test":
-        yield from stories
-        return
-    if len(stories) <= HELD_OUT:
-        raise DataError(f"{folder}: {len(stories)} stories are too few to hold out {HELD_OUT} of them")
-    from sklearn.model_selection import train_test_split
+    table: Reader
 
-    train, valid = train_test_split(stories, test_size=HELD_OUT, random_state=SEED)
-    yield from train if split == "train" else valid
+    @property
+    def files(self) -> Files:
+        """The files of each split."""
+        return self.table.files
+
+    def __call__(self, folder: Path, split: Split) -> Iterator[Example]:
+        """The stories of one split, each with two endings; those of training and validation as the released code draws.
+
+        Raises:
+            DataError: the file is not there or not as published.
+        """
+        stories = list(self.table(folder, split))
+        if split == "test":
+            yield from stories
+            return
+        if len(stories) <= HELD_OUT:
+            raise DataError(f"{folder}: {len(stories)} stories are too few to hold out {HELD_OUT} of them")
+        from sklearn.model_selection import train_test_split
+
+        train, valid = train_test_split(stories, test_size=HELD_OUT, random_state=SEED)
+        yield from train if split == "train" else valid
+
+
+READER = StoryReader(TableReader(_FILES, (_LAYOUT,), labels=AnswerLabels("index1")))

@@ -7,21 +7,15 @@ from pathlib import Path
 
 from foretext.tasks.examples import Example
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.published.splits import Files, Split, find_split
-
-FILES: Files = {
-    "train": ("TREC.train", "train_5500.label"),
-    "test": ("TREC.test", "TREC_10.label"),
-}
+from foretext.tasks.published.splits import SplitReader
 
 
-def read(folder: Path, split: Split) -> Iterator[Example]:
+def read(path: Path) -> Iterator[Example]:
     """The questions of one split, with their coarse type: ABBR, DESC, ENTY, HUM, LOC or NUM.
 
     Raises:
-        DataError: the file is not there or not as published.
+        DataError: the file is not as published.
     """
-    path = find_split(folder, split, FILES)
     problems = Problems(str(path))
     with path.open(encoding="latin-1", newline="\n") as file:
         for line, content in enumerate(file, start=1):
@@ -32,3 +26,12 @@ def read(folder: Path, split: Split) -> Iterator[Example]:
             else:
                 problems.add(line, "not a question behind its type, such as LOC:city Where is it ?")
     problems.check()
+
+
+READER = SplitReader(
+    {
+        "train": ("TREC.train", "train_5500.label"),
+        "test": ("TREC.test", "TREC_10.label"),
+    },
+    read,
+)

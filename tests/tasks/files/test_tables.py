@@ -12,13 +12,20 @@ import pytest
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.files.tables import TableOptions, iterate_rows, open_table
+from foretext.tasks.files.tables import TableOptions, open_table
 
 Write = Callable[[str, str | bytes], Path]
 
 
 def rows(path: Path | str, **options: Any) -> list[dict[str, Any]]:
-    return [row.values for row in iterate_rows(path, TableOptions(**options))]
+    with open_table(path, TableOptions(**options)) as table:
+        return [row.values for row in table.rows]
+
+
+def lines(path: Path) -> list[tuple[int, str]]:
+    """Where each row begins, and its text."""
+    with open_table(path) as table:
+        return [(row.line, row.values["text"]) for row in table.rows]
 
 
 def problems_of(path: Path) -> str:
@@ -32,7 +39,7 @@ def problems_of(path: Path) -> str:
 
 def test_a_row_knows_the_line_it_begins_on_after_quoted_line_breaks(write: Write) -> None:
     path = write("a.csv", 'text,label\n"one\ntwo\nthree",1\nplain,0\n')
-    assert [(row.line, row.values["text"]) for row in iterate_rows(path)] == [(2, "one\ntwo\nthree"), (5, "plain")]
+    assert lines(path) == [(2, "one\ntwo\nthree"), (5, "plain")]
 
 
 def test_a_bad_row_behind_quoted_line_breaks_is_named_by_its_true_line(write: Write) -> None:
@@ -69,7 +76,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(write: Write) -> None:
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 def test_any_line_ending_will_do(write: Write, ending: str) -> None:
     path = write("a.csv", ending.join(["text,label", "a,1", "b,2", ""]))
-    assert [(row.line, row.values["text"]) for row in iterate_rows(path)] == [(2, "a"), (3, "b")]
+    assert lines(path) == [(2, "a"), (3, "b")]
 
 
 def test_empty_lines_at_the_end_are_nothing_but_between_rows_a_problem(write: Write) -> None:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foretext.errors import DataError
-from foretext.tasks.files.tables import iterate_rows
+from foretext.tasks.files.tables import open_table
 from foretext.tasks.files.writing import write_rows
 
 cell = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
@@ -21,7 +21,8 @@ ROW = {"text": 'say "a",\tb\nc', "answers": ["x", "y"], "label": 1, "sure": True
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    return [row.values for row in iterate_rows(path)]
+    with open_table(path) as table:
+        return [row.values for row in table.rows]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])

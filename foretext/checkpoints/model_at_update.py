@@ -1,4 +1,4 @@
-"""A language model at one point of its pre-training: as it ended, or as one of the checkpoints that its run kept."""
+"""A language model at some update of its pre-training: at the last, or at one whose checkpoint its run kept."""
 
 from __future__ import annotations
 

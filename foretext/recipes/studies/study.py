@@ -32,8 +32,8 @@ SHARES = ("chance", "best", "paper")  # columns that hold a share and are shown 
 class Study:
     """One study, done.
 
-    `rows` is the whole of its numbers, one row a point of its figure: a value X with X_low and X_high beside it is an
-    estimate, shown as one. `shown` are the columns that people see; `findings` say what follows from the numbers,
+    `rows` is the whole of its numbers, one row for each score in its figure: a value X with X_low and X_high beside it
+    is an estimate, shown as one. `shown` are the columns that people see; `findings` say what follows from the numbers,
     `warnings` what to know before trusting them.
     """
 
@@ -58,6 +58,7 @@ class Study:
         return [[_cell(row, name) for name in self.shown] for row in self.rows]
 
     def figure(self) -> Figure:
+        """The figure drawn from its rows."""
         return FIGURES[self.name](self.rows)
 
 

@@ -14,7 +14,7 @@ from foretext.evaluation.figures import png
 from foretext.evaluation.intervals import Estimate
 from foretext.recipes.studies.figures import FIGURES
 from foretext.recipes.studies.rows import with_interval
-from foretext.recipes.studies.tables import Study, as_csv, read_studies, studies_report, write_study
+from foretext.recipes.studies.study import Study, as_csv, read_studies, studies_report, write_study
 
 SCORE = with_interval("score", Estimate(0.5, 0.4, 0.6, 3))
 

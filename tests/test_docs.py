@@ -1,0 +1,27 @@
+"""The pages about the code name files and tests that are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/paper-map.md")
+FILES = [
+    f"/{file.relative_to(ROOT).as_posix()}"
+    for folder in ("foretext", "tests", "benchmarks", "scripts", "models")
+    for file in (ROOT / folder).rglob("*.py")
+]
+TESTS = "".join(file.read_text(encoding="utf-8") for file in ROOT.glob("tests/**/test_*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_and_test_that_a_page_names_is_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    files = set(re.findall(r"[\w/-]+\.py\b", text))
+    tests = set(re.findall(r"\btest_\w+\w\b(?!\.py)", text))
+    assert files
+    assert sorted(name for name in files if not any(file.endswith(f"/{name}") for file in FILES)) == []
+    assert sorted(name for name in tests if f"def {name}" not in TESTS) == []
