@@ -20,8 +20,10 @@ import numpy.typing as npt
 
 # How the sequences of an example meet in the task head: it has one; their states are added; one is chosen among them.
 Combine = Literal["one", "add", "choose"]
-# What a task head learns: a class, the right answer, a score as a soft choice among grades or by least squares, labels.
-Target = Literal["classes", "answers", "grades", "value", "labels"]
+# What a task head learns: a class, the right answer, a score as a soft choice among grades or by least squares, any
+# number of labels, or a tag for each token.
+Target = Literal["classes", "answers", "grades", "value", "labels", "tags"]
+UNTAGGED = -1  # the tag of a token of which none is read
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,6 +42,7 @@ class Batch:
     lengths: Ids  # (sequences,)
     examples: Ids  # (sequences,), ascending from 0 without gaps
     labels: Ids | Floats | None = None  # (examples, …)
+    tags: Ids | None = None  # (tokens,), where each token has a label of its own; UNTAGGED where it has none
 
     @property
     def sequence_count(self) -> int:
@@ -63,18 +66,29 @@ class Batch:
                     lengths=self.lengths[low:high],
                     examples=self.examples[low:high] - first,
                     labels=None if self.labels is None else self.labels[first : first + examples_each],
+                    tags=None if self.tags is None else self.tags[token_ends[low] : token_ends[high]],
                 )
             )
         return parts
 
 
-def pack(sequences: Sequence[Sequence[Sequence[int]]], labels: Sequence[Any] | None = None) -> Batch:
-    """One batch from the sequences of each example: `sequences[example][sequence][token]`."""
-    flat = [np.asarray(ids, dtype=np.int64) for example in sequences for ids in example]
+def pack(
+    sequences: Sequence[Sequence[Sequence[int]]],
+    labels: Sequence[Any] | None = None,
+    tags: Sequence[Sequence[Sequence[int]]] | None = None,
+) -> Batch:
+    """One batch from the sequences of each example: `sequences[example][sequence][token]`, and so their tags."""
+    flat = _flat(sequences)
     owners = np.repeat(np.arange(len(sequences)), [len(example) for example in sequences])
     return Batch(
         tokens=np.concatenate(flat) if flat else np.empty(0, dtype=np.int64),
         lengths=np.array([len(ids) for ids in flat], dtype=np.int64),
         examples=owners.astype(np.int64),
         labels=None if labels is None else np.asarray(labels),
+        tags=None if tags is None else np.concatenate(_flat(tags)),
     )
+
+
+def _flat(sequences: Sequence[Sequence[Sequence[int]]]) -> list[Ids]:
+    """The sequences of all examples, one after the other."""
+    return [np.asarray(ids, dtype=np.int64) for example in sequences for ids in example]

@@ -31,3 +31,12 @@ def test_the_parts_of_a_batch_hold_its_examples_in_order(examples, size):
     assert np.concatenate([part.labels for part in parts]).tolist() == whole.labels.tolist()
     owners = [part.examples + size * number for number, part in enumerate(parts)]
     assert np.concatenate(owners).tolist() == whole.examples.tolist()
+
+
+def test_tags_stay_with_their_tokens_when_a_batch_is_split():
+    batch = pack([[[1, 2, 3]], [[4, 5]], [[6]]], tags=[[[0, 1, 2]], [[3, 4]], [[5]]])
+    first, second = batch.split(2)
+    assert batch.tags is not None
+    assert first.tags is not None
+    assert second.tags is not None
+    assert (first.tags.tolist(), second.tags.tolist()) == ([0, 1, 2, 3, 4], [5])

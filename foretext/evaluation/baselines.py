@@ -6,6 +6,7 @@ than words. The settings are scikit-learn's, with words and word pairs, and are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from foretext.tasks.examples import Example
 from foretext.tasks.kinds import Features
 from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.labels.sets import SetLabels, best_thresholds
+from foretext.tasks.labels.spans import SpanLabels, most_probable
 from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores, of_sets
 from foretext.tasks.schema import TaskSchema
 
@@ -24,6 +26,8 @@ Matrix = Any  # a scipy sparse matrix (examples, features); scipy is imported on
 
 WORDS_AND_PAIRS = (1, 2)
 STRENGTH = 3.0  # inverse of the L2 penalty: single sentences want 10, pairs 1 (measured on SST-2, CoLA, SNLI)
+WORD = r"(?u)\b\w+\b|[^\w\s]"  # or a mark
+LOWEST = -1e9  # the logarithm of the probability of a tag that no word of training has
 RIDGE = 1.0  # the L2 penalty on scores
 FOLDS = 3  # of the training examples, where thresholds are chosen
 
@@ -104,7 +108,7 @@ def _logistic(features: Matrix, labels: Sequence[object]) -> Any:
 def _vectorizer() -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(ngram_range=WORDS_AND_PAIRS, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]")
+    return TfidfVectorizer(ngram_range=WORDS_AND_PAIRS, sublinear_tf=True, token_pattern=WORD)
 
 
 def _each_text(train: Sequence[Example], test: Sequence[Example]) -> tuple[Matrix, Matrix]:
@@ -152,6 +156,54 @@ def _answer_features(train: Sequence[Example], test: Sequence[Example]) -> tuple
     return features(train), features(test)
 
 
+def _each_word(train: Sequence[Example], test: Sequence[Example]) -> tuple[Matrix, Matrix]:
+    """A row a word: the word, the ones beside it, whether it has a capital or a digit, how it begins and ends."""
+    from sklearn.feature_extraction import DictVectorizer
+
+    vectorizer = DictVectorizer().fit(_word_features(train))
+    return vectorizer.transform(_word_features(train)), vectorizer.transform(_word_features(test))
+
+
+def _word_features(examples: Sequence[Example]) -> list[dict[str, str | bool]]:
+    rows: list[dict[str, str | bool]] = []
+    for example in examples:
+        words = [example.texts[0][start:end] for start, end in word_offsets(example.texts[0])]
+        for before, word, behind in zip(["", *words], words, [*words[1:], ""], strict=False):
+            rows.append(
+                {
+                    "word": word.lower(),
+                    "before": before.lower(),
+                    "behind": behind.lower(),
+                    "begins": word[:3].lower(),
+                    "ends": word[-3:].lower(),
+                    "capital": word[:1].isupper(),
+                    "digit": any(map(str.isdigit, word)),
+                }
+            )
+    return rows
+
+
+def _tag(learned: Matrix, train: Sequence[Example], asked: Matrix, test: Sequence[Example]) -> Predictions:
+    """Each word tagged by itself, of those sequences of tags that make spans the most probable."""
+    labels = SpanLabels().learned([example.label or () for example in train], LabelOptions(), "the training data")
+    tags = [
+        tag for example in train for tag in labels.tags_of_overlap(example.label or (), word_offsets(example.texts[0]))
+    ]
+    model = _logistic(learned, tags)
+    scores = np.full((asked.shape[0], 1 + 2 * len(labels.classes)), LOWEST)
+    scores[:, model.classes_] = model.predict_log_proba(asked)
+    offsets = [word_offsets(example.texts[0]) for example in test]
+    rows = np.split(scores, np.cumsum([len(words) for words in offsets])[:-1])
+    return Predictions(
+        tuple(tuple(labels.spans(most_probable(part), words)) for part, words in zip(rows, offsets, strict=True))
+    )
+
+
+def word_offsets(text: str) -> list[tuple[int, int]]:
+    """Where the words and marks of a text stand, in characters."""
+    return [match.span() for match in re.finditer(WORD, text)]
+
+
 def _by_place(examples: Sequence[Example]) -> list[tuple[str, ...]]:
     """The first texts of all examples, their second texts, and so on."""
     return list(zip(*(example.texts for example in examples), strict=True))
@@ -161,6 +213,7 @@ _FEATURES: dict[Features, Callable[[Sequence[Example], Sequence[Example]], tuple
     "texts": _each_text,
     "pair": _pair,
     "answers": _answer_features,
+    "words": _each_word,
 }
 _LEARNERS: dict[str, Callable[[Matrix, Sequence[Example], Matrix, Sequence[Example]], Predictions]] = {
     "class": _classify,
@@ -168,4 +221,5 @@ _LEARNERS: dict[str, Callable[[Matrix, Sequence[Example], Matrix, Sequence[Examp
     "set": _say,
     "score": _regress,
     "answer": _choose,
+    "span": _tag,
 }

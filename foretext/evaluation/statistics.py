@@ -32,6 +32,10 @@ def statistic(
     if metric in OF_RIGHT:
         right = (truth == predicted).reshape(len(truth), -1).all(axis=1).astype(np.float64)
         return lambda rows: OF_RIGHT[metric](right[rows])
+    if metric in OF_SPANS:
+        sizes = [[len(true & said), len(true), len(said)] for true, said in zip(truth, predicted, strict=True)]
+        counts = np.array(sizes, dtype=np.float64)
+        return lambda rows: OF_SPANS[metric]((_multiplicities(rows, len(truth)) @ counts).T)
     if truth.ndim == 2 and metric in OF_SETS:
         each = np.stack([truth & predicted, truth, predicted]).astype(np.float64)  # (3, examples, labels)
         return lambda rows: OF_SETS[metric](_multiplicities(rows, len(truth)) @ each)
@@ -136,6 +140,11 @@ def _f1_micro(counts: Scores) -> Values:
     return np.nan_to_num(_f1_of_sets(counts.sum(axis=2)))
 
 
+def _entity_f1(counts: Scores) -> Values:
+    """F1 of spans from how many are found, true and said, `(3, resamples)`."""
+    return np.nan_to_num(_f1_of_sets(counts))
+
+
 def _f1_macro_of_sets(counts: Scores) -> Values:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a resample without any label has no mean
@@ -154,3 +163,4 @@ OF_SCORES: dict[str, Callable[[Scores, Scores], Values]] = {
     "quadratic_kappa": _quadratic_kappa,
 }
 OF_SETS: dict[str, Callable[[Scores], Values]] = {"f1_micro": _f1_micro, "f1_macro": _f1_macro_of_sets}
+OF_SPANS: dict[str, Callable[[Scores], Values]] = {"entity_f1": _entity_f1}

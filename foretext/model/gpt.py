@@ -27,7 +27,7 @@ from foretext.model.transformer import Block, picked
 from foretext.model.tree import SharePrefixes
 
 if TYPE_CHECKING:
-    from foretext.model.settings import Backbone, HeadSettings, ModelSettings
+    from foretext.model.settings import Backbone, HeadSettings, ModelSettings, Reads
 
 # A layer of each backbone: made from the model's settings, (states, sequences) to states.
 BACKBONES: dict[Backbone, type[nn.Module]] = {"transformer": Block, "lstm": LSTMLayer}
@@ -120,12 +120,10 @@ class GPT(nn.Module):
         return matrix, states if on_matrix else dropout(states, probability, self.training)
 
     def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:
-        """The task head's scores, read at the last token of each sequence or from the mean of its states."""
+        """The task head's scores, read at the last token of each sequence, from the mean of its states, or at each."""
         if self.head is None:
             raise SettingsError("this model has no task head; fine-tune it on a task first")
-        at_extract = self.head.settings.reads == "extract"
-        states = hidden.states.index_select(0, sequences.ends) if at_extract else sequences.mean(hidden.states)
-        return self.head(states, sequences)  # type: ignore[no-any-return]
+        return self.head(READS[self.head.settings.reads](hidden.states, sequences), sequences)  # type: ignore[no-any-return]
 
     def read(self, sequences: Sequences) -> Tensor:
         """What `scores` gives for `self(sequences)`, without the states that the head does not read.
@@ -140,6 +138,14 @@ class GPT(nn.Module):
     def parameter_count(self) -> int:
         """How many numbers are learned; the embedding matrix counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+# What the head reads of all states.
+READS: dict[Reads, Callable[[Tensor, Sequences], Tensor]] = {
+    "extract": lambda states, sequences: states.index_select(0, sequences.ends),
+    "mean": lambda states, sequences: sequences.mean(states),
+    "tokens": lambda states, sequences: sequences.unjoined(states),
+}
 
 
 def _layer(block: nn.Module, states: Tensor, sequences: Sequences, at: Tensor | None) -> Tensor:

@@ -21,14 +21,14 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from foretext.batch import Target
+from foretext.batch import UNTAGGED, Target
 from foretext.model.kernels.dropout import dropout
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
     from foretext.model.settings import HeadSettings
 
-Per = Literal["example", "sequence"]  # what there is one output of
+Per = Literal["example", "sequence", "token"]  # what there is a row of outputs for
 
 
 class TaskHead(nn.Module):
@@ -41,14 +41,17 @@ class TaskHead(nn.Module):
         self.target = TARGETS[settings.target](settings)
 
     def forward(self, states: Tensor, sequences: Sequences) -> Tensor:
-        """Scores from a state of each sequence, `(sequences, width)`.
+        """Scores from a state of each sequence, `(sequences, width)`, or of each token of all of them.
 
-        Returns `(examples, outputs)`; of answers `(sequences, 1)`: one score each.
+        Returns `(examples, outputs)`; of answers `(sequences, 1)`: one score each; of tags `(tokens, outputs)`.
         """
         if self.training and self.settings.dropout:
             ones = states.new_ones(sequences.example_count, states.shape[-1])
             mask = dropout(ones, self.settings.dropout, self.training)
-            states = states * mask.index_select(0, sequences.examples)
+            owners = sequences.examples
+            if self.settings.reads == "tokens":
+                owners = owners.index_select(0, sequences.owners())
+            states = states * mask.index_select(0, owners)
         if self.settings.combine == "add":
             states = sequences.by_example(states)
         scores: Tensor = self.linear(states)
@@ -57,11 +60,10 @@ class TaskHead(nn.Module):
 
     def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
         """L2 of the batch with its sign turned: the sum over its examples, to be divided by their number."""
-        assert sequences.labels is not None, "a batch without labels has no L2"
-        return self.target.loss(scores, sequences, sequences.labels)
+        return self.target.loss(scores, sequences)
 
     def decode(self, scores: Tensor) -> Tensor:
-        """What an answer is made of, a row for each example, or for each answer of an example."""
+        """What an answer is made of, a row for each example, for each of its answers, or for each of its tokens."""
         return self.target.decode(scores)
 
     @property
@@ -79,11 +81,11 @@ class TargetOfHead(Protocol):
 
     per: Per
 
-    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
         """L2 with its sign turned, summed over the examples; `scores` are those of `TaskHead.forward`."""
 
     def decode(self, scores: Tensor) -> Tensor:
-        """What an answer is made of: a row for each example or sequence, as `per` says."""
+        """What an answer is made of: a row for each example, sequence or token, as `per` says."""
 
     def right_sequences(self, sequences: Sequences) -> Tensor | None:
         """The sequence that holds each example's right answer, `(examples,)`; None where examples have no answers."""
@@ -97,8 +99,8 @@ class Classes:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
-        return functional.cross_entropy(scores, labels, reduction="sum")
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        return functional.cross_entropy(scores, _labels(sequences), reduction="sum")
 
     def decode(self, scores: Tensor) -> Tensor:
         """The scores themselves, before the softmax: `(examples, classes)`."""
@@ -116,7 +118,7 @@ class Answers:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
         right = self.right_sequences(sequences)
         return -log_softmax_within_examples(scores.squeeze(-1), sequences).index_select(0, right).sum()
 
@@ -125,9 +127,8 @@ class Answers:
         return scores
 
     def right_sequences(self, sequences: Sequences) -> Tensor:
-        assert sequences.labels is not None, "without labels no answer is right"
         counts = torch.bincount(sequences.examples, minlength=sequences.example_count)
-        return counts.cumsum(0) - counts + sequences.labels
+        return counts.cumsum(0) - counts + _labels(sequences)
 
 
 class Grades:
@@ -138,8 +139,8 @@ class Grades:
     def __init__(self, settings: HeadSettings) -> None:
         self.outputs, self.low, self.step = settings.outputs, settings.low, settings.step
 
-    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
-        return -(self.soft(labels.to(scores.dtype)) * scores.log_softmax(-1)).sum()
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        return -(self.soft(_labels(sequences).to(scores.dtype)) * scores.log_softmax(-1)).sum()
 
     def decode(self, scores: Tensor) -> Tensor:
         """The expected score, then the probability of each grade: `(examples, 1 + grades)`."""
@@ -166,8 +167,8 @@ class Value:
     def __init__(self, settings: HeadSettings) -> None:
         self.low, self.step = settings.low, settings.step
 
-    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
-        wanted = (labels.to(scores.dtype) - self.low) / self.step
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        wanted = (_labels(sequences).to(scores.dtype) - self.low) / self.step
         return (scores.squeeze(-1) - wanted).square().sum()
 
     def decode(self, scores: Tensor) -> Tensor:
@@ -186,12 +187,36 @@ class Labels:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences, labels: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(scores, labels.to(scores.dtype), reduction="sum")
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(scores, _labels(sequences).to(scores.dtype), reduction="sum")
 
     def decode(self, scores: Tensor) -> Tensor:
         """The scores themselves, before the sigmoid: `(examples, labels)`."""
         return scores
+
+    def right_sequences(self, sequences: Sequences) -> Tensor | None:
+        return None
+
+
+class Tags:
+    """A tag for each token that is read: softmax and cross-entropy, the mean over the tokens of an example."""
+
+    per: Per = "token"
+
+    def __init__(self, settings: HeadSettings) -> None:
+        pass
+
+    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        assert sequences.tags is not None, "a batch without tags has no L2"
+        read = sequences.tags != UNTAGGED
+        owners = sequences.examples.index_select(0, sequences.owners())
+        counts = scores.new_zeros(sequences.example_count).index_add(0, owners, read.to(scores.dtype))
+        losses = functional.cross_entropy(scores, sequences.tags, reduction="none", ignore_index=UNTAGGED)
+        return (losses / counts.clamp(min=1).index_select(0, owners)).sum()
+
+    def decode(self, scores: Tensor) -> Tensor:
+        """The logarithm of the probability of each tag: `(tokens, tags)`."""
+        return scores.log_softmax(-1)
 
     def right_sequences(self, sequences: Sequences) -> Tensor | None:
         return None
@@ -203,7 +228,13 @@ TARGETS: dict[Target, Callable[[HeadSettings], TargetOfHead]] = {
     "grades": Grades,
     "value": Value,
     "labels": Labels,
+    "tags": Tags,
 }
+
+
+def _labels(sequences: Sequences) -> Tensor:
+    assert sequences.labels is not None, "a batch without labels has no L2"
+    return sequences.labels
 
 
 def log_softmax_within_examples(scores: Tensor, sequences: Sequences) -> Tensor:

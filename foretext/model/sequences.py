@@ -48,7 +48,8 @@ class Sequences:
     ends: Tensor  # (sequences,)
     lengths: Tensor  # (sequences,)
     examples: Tensor  # (sequences,)
-    labels: Tensor | None  # (examples,)
+    labels: Tensor | None  # (examples, …)
+    tags: Tensor | None  # (tokens of all sequences,)
     longest: int
     example_count: int
     row_lengths: tuple[int, ...]
@@ -85,6 +86,7 @@ class Sequences:
             lengths=tensor(batch.lengths),
             examples=tensor(batch.examples),
             labels=None if batch.labels is None else tensor(batch.labels),
+            tags=None if batch.tags is None else tensor(batch.tags),
             longest=int(batch.lengths.max()),
             example_count=batch.example_count,
             row_lengths=tuple(row_lengths.tolist()),

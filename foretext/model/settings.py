@@ -14,7 +14,7 @@ SPECIALS = 3  # start, delimiter, extract: rows of the embedding right behind th
 Backbone = Literal["transformer", "lstm"]
 AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
-Reads = Literal["extract", "mean"]
+Reads = Literal["extract", "mean", "tokens"]
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
@@ -96,7 +96,8 @@ class HeadSettings(Settings):
     """How the sequences of one example meet: one, add or choose."""
     target: Target = "classes"
     """What it learns. classes: a softmax over them. answers: a softmax over the answers of an example. grades: a score,
-    as a soft choice among whole grades (Tai et al. 2015). value: a score, by least squares. labels: a sigmoid each."""
+    as a soft choice among whole grades (Tai et al. 2015). value: a score, by least squares. labels: a sigmoid
+    each. tags: a softmax over classes for each token."""
     outputs: int = Field(2, ge=1)
     """Rows of W_y: classes, grades, labels, or 1."""
     low: float = 0.0
@@ -104,7 +105,8 @@ class HeadSettings(Settings):
     step: float = 1.0
     """Grades: distance from one grade to the next. Value: the standard deviation of the training scores."""
     reads: Reads = "extract"
-    """The state of a sequence that is read: at its extract token, or the mean over all its tokens."""
+    """The states that are read: of each sequence that at its extract token, or the mean over all its tokens; or the
+    state of every token."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on the state that is read, one mask an example."""
 

@@ -85,7 +85,7 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
     train, valid = _encode(source, data)
-    for line in overview(data.schema.labels, data.train, train, data.valid, valid).lines():
+    for line in (*overview(data.schema.labels, data.train, train, data.valid, valid).lines(), *data.schema.notes()):
         log.info(line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
@@ -195,13 +195,19 @@ def _special_tokens_from(source: SavedModel, text: str) -> list[int]:
 
 
 def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSettings:
-    """The head that fits the task's labels."""
+    """The head that fits the task's labels.
+
+    Raises:
+        SettingsError: what it is to read was set, and the kind of task leaves no choice.
+    """
     schema = data.schema
+    if schema.task_kind.reads and settings.points.head_reads != "extract":
+        raise SettingsError(f"{schema.kind} reads the state of each token; head_reads is for other kinds of task")
     labels = [example.label for example in data.train if example.label is not None]
     output = schema.labels.output(labels, settings.scores or schema.task_kind.scale)
     return HeadSettings(
         combine=schema.task_kind.combine,
-        reads=settings.points.head_reads,
+        reads=schema.task_kind.reads or settings.points.head_reads,
         dropout=settings.classifier_dropout,
         **output._asdict(),
     )

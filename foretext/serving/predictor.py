@@ -165,6 +165,7 @@ def outputs(
 ROWS: dict[Per, Callable[[Encoded], int]] = {
     "example": lambda encoded: 1,
     "sequence": lambda encoded: len(encoded.sequences),
+    "token": lambda encoded: sum(map(len, encoded.sequences)),
 }
 
 

@@ -104,7 +104,12 @@ def length_sorted(
 def packed(encoded: Sequence[Encoded]) -> Batch:
     """The examples as one packed batch; without labels if any of them has none."""
     labels = [item.label for item in encoded if item.label is not None]
-    return pack([item.sequences for item in encoded], labels if len(labels) == len(encoded) else None)
+    tags = [item.tags for item in encoded if item.tags is not None]
+    return pack(
+        [item.sequences for item in encoded],
+        labels if len(labels) == len(encoded) else None,
+        tags if len(tags) == len(encoded) else None,
+    )
 
 
 @lru_cache(maxsize=2)

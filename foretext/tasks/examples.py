@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-Label = str | float | tuple[str, ...]
+
+class Span(NamedTuple):
+    """A labelled part of a text: `text[start:end]`, in characters, the end exclusive."""
+
+    start: int
+    end: int
+    label: str
+
+
+Label = str | float | tuple[str, ...] | tuple[Span, ...]
 Learned = int | float | tuple[float, ...]  # a label as the model learns it
+Offsets = Sequence[tuple[int, int]]  # of each token its characters in the text, the end exclusive
 AnswerRule = Literal["index0", "index1", "letter", "text"]  # how a label cell names the right answer
 
 
@@ -15,7 +26,8 @@ class Example:
     """One labelled (or not yet labelled) row.
 
     `texts` are the fields in the order the model reads them; `choices` the answers of a multiple choice, else empty.
-    `label` is the name of a class, several names, a score, or for multiple choice the index of the right answer from 0.
+    `label` is the name of a class, several names, labelled spans of the text, a score, or for multiple choice the index
+    of the right answer from 0.
     `where` is
     the place it was read from, `file:line`, for messages; `id` what the publisher of the data calls it, if anything.
     """
@@ -39,8 +51,13 @@ class Encoded:
     `sequences` holds one list of ids in classification, entailment and regression, two in similarity, one for each
     answer in multiple choice. `label` is the index of the class or of the answer, the score, or a number for each
     class. `cut` is how many tokens of its fields did not fit into the context.
+
+    Where every token is read, `offsets` has for each the characters of the text that it stands for, None for those of
+    which no tag is read, and `tags` what is to be learned of it.
     """
 
     sequences: list[list[int]]
     label: Learned | None = None
     cut: int = 0
+    offsets: list[list[tuple[int, int] | None]] | None = None
+    tags: list[list[int]] | None = None

@@ -19,10 +19,11 @@ from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions, Remembered
 from foretext.tasks.labels.ordered import OrderedLabels
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.labels.sets import SetLabels
+from foretext.tasks.labels.spans import SpanLabels
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
-Features = Literal["texts", "pair", "answers"]
+Features = Literal["texts", "pair", "answers", "words"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class TaskKind:
     special_tokens: Callable[[int], int]  # in a sequence, given the number of texts
     combine: Combine  # how the sequences of an example meet in the head
     features: Features  # what word counts see of an example, in the baseline
+    reads: Literal["tokens"] | None = None  # the states that the head reads, where a person has no choice
+    note: str = ""  # what to know of it, said before training
     has_answers: bool = False  # an example has answers of its own, to choose among
     scale: Literal["grades", "value"] = "value"  # how scores are learned unless a person says otherwise
     paper_scale: bool = False  # whether the paper has scores of this kind (recipe point 16)
@@ -167,6 +170,21 @@ KINDS = {
             combine="one",
             features="texts",
             scale="grades",
+        ),
+        TaskKind(
+            name="tagging",
+            fewest=1,
+            most=1,
+            texts=names.a_text,
+            label_names=("spans", "entities", "annotations", "ner_tags", "bio", *names.CLASS_LABELS, "tags"),
+            forms=(SpanLabels,),
+            transform=in_one_sequence,
+            special_tokens=lambda texts: texts + 1,
+            combine="one",
+            features="words",
+            reads="tokens",
+            note="a token's tag follows from the text up to it, since the decoder sees nothing behind a token; "
+            "--read-twice lets it see all",
         ),
     )
 }

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -81,11 +82,18 @@ class LabelledDataSettings(Settings):
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
     short field leaves goes to the longer ones."""
+    read_twice: bool = False
+    """Read the texts a second time behind a delimiter, so that what is read of them has seen all of them: the decoder
+    sees only what stands before a token. It doubles the length."""
     validation: float = Field(0.1, gt=0, lt=1)
     """Share of the training examples to validate on when there is no --valid."""
     train_rows: int = Field(0, ge=0)
     """Train on so many examples, drawn by the seed; 0 means all."""
     file: FileSettings = FileSettings()
+
+    def reading(self) -> dict[str, Any]:
+        """How the model reads an example, whatever its labels: fields of the schema."""
+        return {"cutting": self.cutting, "read_twice": self.read_twice}
 
     def label_options(self) -> LabelOptions:
         """What is said of the labels."""
@@ -154,7 +162,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
-    schema = task.schema(train.examples).model_copy(update={"cutting": settings.cutting})
+    schema = task.schema(train.examples).model_copy(update=settings.reading())
     return LabelledData(schema, train.examples, valid)
 
 
@@ -171,7 +179,7 @@ def _from_files(settings: LabelledDataSettings, path: Path, kind: str) -> Labell
         options=options,
     )
     _say(reading)
-    schema = reading.schema.model_copy(update={"cutting": settings.cutting})
+    schema = reading.schema.model_copy(update=settings.reading())
     if settings.valid is None:
         return LabelledData(schema, reading.examples, ())
     valid = read_labelled(settings.valid, schema, options=options)

@@ -45,8 +45,8 @@ def f1_micro(truth: Numbers, predicted: Numbers) -> float:
 
 
 def exact_match(truth: Numbers, predicted: Numbers) -> float:
-    """Share of examples whose set of labels is right to the last one."""
-    return float(np.mean((truth == predicted).all(axis=1)))
+    """Share of examples whose set of labels, or of spans, is right to the last one."""
+    return float(np.mean((truth == predicted).reshape(len(truth), -1).all(axis=1)))
 
 
 def matthews(truth: Numbers, predicted: Numbers) -> float:
@@ -86,6 +86,16 @@ def quadratic_kappa(truth: Numbers, predicted: Numbers) -> float:
     return 1 - float(np.mean((true - said) ** 2) / by_chance) if by_chance else 0.0
 
 
+def entity_f1(truth: Numbers, predicted: Numbers) -> float:
+    """F1 of all spans of all examples together, `(examples,)` of sets; a span is right if edges and label are.
+
+    0 where there is none. Source: Tjong Kim Sang and De Meulder 2003, CoNLL-2003.
+    """
+    hits = sum(len(true & said) for true, said in zip(truth, predicted, strict=True))
+    both = sum(len(true) + len(said) for true, said in zip(truth, predicted, strict=True))
+    return 2 * hits / max(1, both)
+
+
 METRICS: dict[str, Metric] = {
     "accuracy": accuracy,
     "f1": f1,
@@ -96,6 +106,7 @@ METRICS: dict[str, Metric] = {
     "pearson": pearson,
     "spearman": spearman,
     "quadratic_kappa": quadratic_kappa,
+    "entity_f1": entity_f1,
 }
 
 

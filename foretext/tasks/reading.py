@@ -123,14 +123,14 @@ class _Drafts:
 
     def cells(self) -> list[Cell]:
         """The cells of the labels that are there, each with the answers of its row."""
-        return [(cell, draft.choices) for _, draft, cell in self.rows if not is_missing(cell)]
+        return [(cell, draft) for _, draft, cell in self.rows if not is_missing(cell)]
 
     def examples(self, form: LabelForm) -> list[Example]:
         """The examples with their labels, if there is no bad row."""
         labelled = []
         for line, draft, cell in self.rows:
             try:
-                label = form.label(cell, draft.choices)
+                label = form.label(cell, draft)
                 labelled.append(Example(draft.texts, draft.choices, label, draft.where))
             except ValueError as problem:
                 self.problems.add(line, str(problem), column=self.columns.label)

@@ -48,6 +48,8 @@ class TaskSchema(Settings):
     """The metric that decides; None means the usual one for these labels."""
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal (the paper) or fill."""
+    read_twice: bool = False
+    """Whether the texts are read a second time behind a delimiter."""
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> TaskSchema:
@@ -69,6 +71,16 @@ class TaskSchema(Settings):
     def labels(self) -> LabelForm:
         """What the labels are: how cells are read, what is learned of them, how answers are said."""
         return self.task_kind.labels(self)
+
+    @property
+    def times_read(self) -> int:
+        """How often each text stands in a sequence."""
+        return 2 if self.read_twice else 1
+
+    def notes(self) -> list[str]:
+        """What to know of the task before training."""
+        note = self.task_kind.note
+        return [note] if note and not self.read_twice else []
 
     @property
     def identity(self) -> tuple[object, ...]:

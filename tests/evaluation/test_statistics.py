@@ -1,14 +1,16 @@
 import numpy as np
 import pytest
 
-from foretext.evaluation.statistics import OF_COUNTS, OF_RIGHT, OF_SCORES, OF_SETS, statistic
+from foretext.evaluation.statistics import OF_COUNTS, OF_RIGHT, OF_SCORES, OF_SETS, OF_SPANS, statistic
+from foretext.tasks.examples import Span
+from foretext.tasks.labels.spans import SpanLabels
 from foretext.tasks.metrics import METRICS
 
 ROWS = np.random.default_rng(0).integers(40, size=(40, 40))
 
 
 def test_every_metric_of_the_tasks_has_a_fast_form():
-    assert {*OF_RIGHT, *OF_COUNTS, *OF_SCORES, *OF_SETS} >= set(METRICS)
+    assert {*OF_RIGHT, *OF_COUNTS, *OF_SCORES, *OF_SETS, *OF_SPANS} >= set(METRICS)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,22 @@ def test_many_resamples_at_once_score_like_one_at_a_time_for_sets(metric):
     predicted = np.where(generator.random((40, 5)) < 0.8, truth, ~truth)
     at_once = statistic(metric, truth, predicted, METRICS[metric])(ROWS)
     one_by_one = [METRICS[metric](truth[row], predicted[row]) for row in ROWS]
+    np.testing.assert_allclose(at_once, one_by_one, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["entity_f1", "exact_match"])
+def test_many_resamples_at_once_score_like_one_at_a_time_for_spans(metric):
+    generator = np.random.default_rng(7)
+    labels = SpanLabels(("a", "b"))
+
+    def some():
+        return tuple(Span(k, k + 1, "ab"[generator.integers(2)]) for k in range(4) if generator.random() < 0.5)
+
+    truth = [some() for _ in range(40)]
+    predicted = [true if generator.random() < 0.6 else some() for true in truth]
+    arrays = labels.numbers(truth), labels.numbers(predicted)
+    at_once = statistic(metric, *arrays, METRICS[metric])(ROWS)
+    one_by_one = [METRICS[metric](arrays[0][row], arrays[1][row]) for row in ROWS]
     np.testing.assert_allclose(at_once, one_by_one, atol=1e-12)
 
 

@@ -79,6 +79,56 @@ def test_a_value_is_learned_on_a_standard_scale_and_given_back_on_its_own():
     torch.testing.assert_close(value.decode(scores), torch.tensor([[14.0], [18.0]]))
 
 
+def test_each_of_several_labels_has_a_sigmoid_of_its_own():
+    several = head(combine="one", outputs=3, target="labels")
+    wanted = torch.tensor([[1.0, 0, 1], [0, 0, 0]], dtype=torch.float64)
+    batch = sequences([1, 1], labels=wanted.tolist())
+    scores = several(STATES[:2], batch)
+    likelihoods = torch.where(wanted > 0, scores.sigmoid(), 1 - scores.sigmoid())
+    torch.testing.assert_close(several.loss(scores, batch), -likelihoods.log().sum())
+
+
+TAGGED = [[[1, 2, 3]], [[4, 5]]]
+
+
+def test_the_loss_of_tags_is_the_mean_over_the_tokens_of_an_example_that_have_one():
+    tagger = head(combine="one", outputs=2, target="tags", reads="tokens")
+    batch = Sequences.of(pack(TAGGED, tags=[[[-1, 0, 1]], [[1, -1]]]))
+    scores = tagger(STATES, batch)
+    logs = scores.log_softmax(-1)
+    expected = -((logs[1, 0] + logs[2, 1]) / 2 + logs[3, 1])
+    torch.testing.assert_close(tagger.loss(scores, batch), expected)
+    torch.testing.assert_close(tagger.decode(scores), logs)
+
+
+def test_an_example_without_a_tagged_token_adds_nothing():
+    tagger = head(combine="one", outputs=2, target="tags", reads="tokens")
+    batch = Sequences.of(pack(TAGGED, tags=[[[-1, -1, -1]], [[1, -1]]]))
+    scores = tagger(STATES, batch)
+    torch.testing.assert_close(tagger.loss(scores, batch), -scores[3].log_softmax(-1)[1])
+
+
+def test_a_head_of_tags_reads_every_token_of_every_sequence_shared_or_not():
+    settings = ModelSettings(vocabulary=20, context=30, layers=2, width=16, heads=2, initial_deviation=0.3)
+    model = GPT(settings, HeadSettings(outputs=3, target="tags", reads="tokens"), seed=1).eval()
+    batch = pack([[[*range(1, 13), 7]], [[*range(1, 13), 8, 9]]])
+    apart, shared = (Sequences.of(batch, share_prefixes=share) for share in ("no", "in_batches"))
+    assert len(shared.tokens) < len(apart.tokens) == 27
+    with torch.no_grad():
+        torch.testing.assert_close(model.read(apart), model.read(shared), rtol=0, atol=1e-5)
+        alone = model.read(Sequences.of(pack([[[*range(1, 13), 8, 9]]])))
+    torch.testing.assert_close(model.read(apart)[13:].detach(), alone, rtol=0, atol=1e-5)
+
+
+def test_dropout_before_a_head_of_tags_draws_one_mask_an_example():
+    tagger = TaskHead(HeadSettings(outputs=2, target="tags", reads="tokens", dropout=0.5), width=3).train()
+    torch.manual_seed(1)
+    scores = tagger(torch.ones(5, 3), Sequences.of(pack(TAGGED)))
+    assert torch.equal(scores[0], scores[2])
+    assert torch.equal(scores[3], scores[4])
+    assert not torch.equal(scores[0], scores[3])
+
+
 def test_point_12_classifier_dropout_draws_one_mask_an_example_for_all_its_choices():
     choose = TaskHead(HeadSettings(combine="choose", outputs=1, dropout=0.5), width=3).train()
     torch.manual_seed(1)

@@ -18,11 +18,13 @@ from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 from foretext.training.objectives import LanguageModelling
 from foretext.training.settings import LoopSettings
 
 TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)
+TASK = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
 OF_BOTH = {"command", "settings", "engine", "result", "departures"}
 
 
@@ -56,7 +58,7 @@ def run(tmp_path, plan):
         plan=plan(updates=3, log_every=1),
         batch_at=batch_at,
         validate=None,
-        conclude=lambda folder, state: Concluded(Outcome(folder.path, state.update)),
+        conclude=lambda folder, state: Concluded(Outcome(folder.path, state.update), TASK),
         tokenizer=TOKENIZER,
     )
 
@@ -89,9 +91,10 @@ def test_pretraining_and_fine_tuning_keep_the_same_fields_of_their_records(langu
 def test_the_model_remembers_what_it_was_what_was_run_and_what_came_of_it(run, caplog):
     caplog.set_level(logging.INFO)
     assert carry_out(run) == Outcome(run.settings.out, 3)
-    history = load_model(run.settings.out).history
-    assert history.imported == run.history.imported
-    record = history.pretraining
+    saved = load_model(run.settings.out)
+    assert saved.task == TASK
+    assert saved.history.imported == run.history.imported
+    record = saved.history.pretraining
     assert replace(record, engine=Pretraining().engine, result=PretrainingResult(), departures=None) == run.record
     assert record.engine.device == "cpu"
     assert record.result == PretrainingResult(updates=3, valid_loss=1.5)

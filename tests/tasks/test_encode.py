@@ -26,6 +26,12 @@ def test_a_label_becomes_the_index_of_its_class(tokenizer: Any) -> None:
     assert encoded == [Encoded([[1000, 0, 1, 1001, 2, 1002]], label=1, cut=0)]
 
 
+def test_texts_read_twice_stand_behind_a_delimiter_again(tokenizer: Any) -> None:
+    twice = PAIR.model_copy(update={"read_twice": True})
+    (encoded,) = encode([Example(("a b", "c"), label="yes")], twice, tokenizer, 16)
+    assert encoded.sequences == [[1000, 0, 1, 1001, 2, 1001, 0, 1, 1001, 2, 1002]]
+
+
 def test_an_example_without_a_label_stays_without(tokenizer: Any) -> None:
     assert encode([Example(("a", "b"))], PAIR, tokenizer, 16)[0].label is None
 

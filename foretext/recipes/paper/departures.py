@@ -109,6 +109,7 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
         **settings,
         "learning_rate": settings["learning_rate"] or run.learning_rate or run.result.learning_rate,
         "cutting": run.task.cutting if run.task else None,
+        "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),
         "transfer_layers": "all" if transferred in (None, layers) else transferred,
         "precision": run.engine.precision,

@@ -145,6 +145,13 @@ POINTS = (
         ("model.tokenizer", "model.vocabulary"),
     ),
     Point(
+        "3.3",
+        "Texts of an example",
+        "each stands once in a sequence (Figure 1)",
+        "the same",
+        ("finetuning.times_read",),
+    ),
+    Point(
         "4.1",
         "Size",
         "12 layers, width 768, 12 heads, feed-forward 3,072, context 512 (section 5: LSTM of 1 layer, 2,048 units)",

@@ -21,10 +21,10 @@ class Problems:
         self._stop = stop
         self._first: list[tuple[int, int, str]] = []  # line, order of finding, message
 
-    def add(self, line: int, problem: str, *, column: str | None = None) -> None:
-        """Notes what is wrong in `line`, and in which column."""
+    def add(self, line: int, problem: str, *, column: str | None = None, place: str = "") -> None:
+        """Notes what is wrong in `line`, and in which column; `place` is what to call the line instead."""
         self.count += 1
-        place = f"{self.source}:{line}: " + (f"column {column!r}: " if column is not None else "")
+        place = f"{place or f'{self.source}:{line}'}: " + (f"column {column!r}: " if column is not None else "")
         insort(self._first, (line, self.count, place + problem))
         del self._first[SHOWN:]
         if self._stop:

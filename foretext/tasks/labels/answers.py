@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_args
 import numpy as np
 
 from foretext.errors import SettingsError
-from foretext.tasks.examples import AnswerRule, Encoded, Example, Label, Learned
+from foretext.tasks.examples import AnswerRule, Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.files.cells import as_score, class_name, is_missing
 from foretext.tasks.labels.classes import by_label, share_of_equal
 from foretext.tasks.labels.form import DIGITS, Cell, LabelOptions, Output, Outputs, Remembered
@@ -44,7 +44,7 @@ class AnswerLabels:
 
     @classmethod
     def found(cls, cells: Sequence[Cell], options: LabelOptions) -> AnswerLabels:
-        return cls(options.answer_labels or find_answer_rule(cells))
+        return cls(options.answer_labels or find_answer_rule([(cell, example.choices) for cell, example in cells]))
 
     @classmethod
     def remembered_by(cls, schema: Remembered) -> bool:
@@ -67,15 +67,18 @@ class AnswerLabels:
     def lines(self) -> list[str]:
         return [f"labels name the right answer by {self.rule}"]
 
-    def label(self, cell: Any, answers: Sequence[str]) -> Label:
+    def label(self, cell: Any, example: Example) -> Label:
         if is_missing(cell):
             raise ValueError("the label is missing")
-        if (index := answer_index(cell, answers, self.rule)) is None:
-            raise ValueError(f"the label {cell!r}, read as {self.rule}, is none of the {len(answers)} answers")
+        if (index := answer_index(cell, example.choices, self.rule)) is None:
+            raise ValueError(f"the label {cell!r}, read as {self.rule}, is none of the {len(example.choices)} answers")
         return index
 
     def target(self, label: Label) -> Learned:
         return _index(label)
+
+    def tags(self, label: Label, offsets: Offsets, text: str) -> None:
+        return None
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         return Output("answers", 1)
@@ -144,7 +147,7 @@ def answer_index(cell: Any, answers: Sequence[str], rule: AnswerRule) -> int | N
     return place if 0 <= place < len(answers) else None
 
 
-def find_answer_rule(labelled: Sequence[Cell]) -> AnswerRule:
+def find_answer_rule(labelled: Sequence[tuple[Any, Sequence[str]]]) -> AnswerRule:
     """How these labels name the right one of their answers; the rule that fits most rows, where none fits all.
 
     Raises:

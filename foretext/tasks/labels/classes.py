@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from foretext.errors import DataError, SettingsError, UnknownName
-from foretext.tasks.examples import Encoded, Example, Label, Learned
+from foretext.tasks.examples import Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.files.cells import as_score, class_name, is_missing, type_in_words
 from foretext.tasks.labels.form import DIGITS, Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
@@ -59,7 +59,7 @@ class ClassLabels:
     def lines(self) -> list[str]:
         return [f"classes: {', '.join(self.classes)}"]
 
-    def label(self, cell: Any, answers: Sequence[str]) -> Label:
+    def label(self, cell: Any, example: Example) -> Label:
         if is_missing(cell):
             raise ValueError("the label is missing")
         if (name := class_name(cell)) is None:
@@ -70,6 +70,9 @@ class ClassLabels:
 
     def target(self, label: Label) -> Learned:
         return places_of([label], self.classes)[0]
+
+    def tags(self, label: Label, offsets: Offsets, text: str) -> None:
+        return None
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         return Output("classes", len(self.classes))

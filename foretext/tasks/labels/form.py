@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.batch import Target
-from foretext.tasks.examples import AnswerRule, Encoded, Example, Label, Learned
+from foretext.tasks.examples import AnswerRule, Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.metrics import Metric, Numbers
 from foretext.tasks.predictions import Predictions
 
 LabelType = Literal["auto", "class", "score"]
 Outputs = npt.NDArray[np.float64]  # (rows, outputs): what the head gives for one example, most often one row
-Cell = tuple[Any, Sequence[str]]  # a label cell, and the answers of its row where there are any
+Cell = tuple[Any, Example]  # a label cell, and the rest of its row
 
 DIGITS = 6  # of a number in a file: what float32 can tell
 
@@ -139,15 +139,23 @@ class LabelForm(Protocol):
         """What was understood, for the person to check."""
         ...
 
-    def label(self, cell: Any, answers: Sequence[str]) -> Label:
-        """The label that a cell holds; a `ValueError` says why it holds none."""
+    def label(self, cell: Any, example: Example) -> Label:
+        """The label that a cell holds of an example that has none yet; a `ValueError` says why it holds none."""
         ...
 
-    def target(self, label: Label) -> Learned:
-        """The label as the model learns it: a number, or one for each class.
+    def target(self, label: Label) -> Learned | None:
+        """The label as the model learns it: a number, or one for each class; None where tokens are tagged instead.
 
         Raises:
             DataError: it is none that training knew.
+        """
+        ...
+
+    def tags(self, label: Label, offsets: Offsets, text: str) -> list[int] | None:
+        """The tag of each token of a text as the model learns it; None where labels are of whole texts.
+
+        Raises:
+            ValueError: the label does not fit these tokens.
         """
         ...
 

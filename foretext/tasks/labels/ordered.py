@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from foretext.errors import DataError, SettingsError
-from foretext.tasks.examples import Encoded, Example, Label, Learned
+from foretext.tasks.examples import Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.files.cells import as_score, class_name
 from foretext.tasks.labels.classes import ClassLabels, natural_order
 from foretext.tasks.labels.form import Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
@@ -90,11 +90,14 @@ class OrderedLabels:
     def lines(self) -> list[str]:
         return [f"classes, from the lowest: {', '.join(self.classes)}"]
 
-    def label(self, cell: Any, answers: Sequence[str]) -> Label:
-        return self.unordered.label(cell, answers)
+    def label(self, cell: Any, example: Example) -> Label:
+        return self.unordered.label(cell, example)
 
     def target(self, label: Label) -> Learned:
         return float(self.unordered.numbers([label])[0])
+
+    def tags(self, label: Label, offsets: Offsets, text: str) -> None:
+        return None
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         """A grade for each class."""

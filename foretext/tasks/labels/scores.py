@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.errors import DataError
-from foretext.tasks.examples import Encoded, Example, Label, Learned
+from foretext.tasks.examples import Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.files.cells import as_score, class_name, is_missing
 from foretext.tasks.labels.form import DIGITS, Cell, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
@@ -73,7 +73,7 @@ class ScoreLabels:
     def lines(self) -> list[str]:
         return [] if self.low is None or self.high is None else [f"scores: {self.low:g} to {self.high:g}"]
 
-    def label(self, cell: Any, answers: Sequence[str]) -> Label:
+    def label(self, cell: Any, example: Example) -> Label:
         if is_missing(cell):
             raise ValueError("the label is missing")
         if (value := as_score(cell)) is None:
@@ -82,6 +82,9 @@ class ScoreLabels:
 
     def target(self, label: Label) -> Learned:
         return float(as_numbers([label])[0])
+
+    def tags(self, label: Label, offsets: Offsets, text: str) -> None:
+        return None
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         """By least squares one output, in deviations from the mean; else an output a grade, whole where that is few."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.errors import DataError, SettingsError
-from foretext.tasks.examples import Encoded, Example, Label, Learned
+from foretext.tasks.examples import Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.files.cells import class_name, type_in_words
 from foretext.tasks.labels.classes import natural_order, places_of, share_of_equal
 from foretext.tasks.labels.form import DIGITS, Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
@@ -86,7 +86,7 @@ class SetLabels:
         between = "" if self.separator is None else f", with {self.separator!r} between them in a cell"
         return [f"any of {len(self.classes)} labels{between}: {', '.join(self.classes)}"]
 
-    def label(self, cell: Any, answers: Sequence[str]) -> Label:
+    def label(self, cell: Any, example: Example) -> Label:
         if cell is None or (isinstance(cell, float) and np.isnan(cell)):
             raise ValueError("the label is missing; a text without any has an empty list")
         names = [self._known(name) for name in self._parts(cell)]
@@ -118,6 +118,9 @@ class SetLabels:
 
     def target(self, label: Label) -> Learned:
         return tuple(map(float, self.numbers([label])[0]))
+
+    def tags(self, label: Label, offsets: Offsets, text: str) -> None:
+        return None
 
     def output(self, labels: Sequence[Label], scale: str) -> Output:
         return Output("labels", len(self.classes))
@@ -219,7 +222,7 @@ def _best_threshold(probabilities: npt.NDArray[np.float64], true: npt.NDArray[np
 
 def _names(label: Label) -> tuple[str, ...]:
     assert isinstance(label, tuple)
-    return label
+    return tuple(name for name in label if isinstance(name, str))
 
 
 def _listed(cell: str) -> list[Any] | None:

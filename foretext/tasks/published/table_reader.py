@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foretext.errors import DataError
@@ -96,14 +96,14 @@ class TableReader:
             " ".join(texts_of(row.values, (text,) if isinstance(text, str) else text)) for text in layout.text
         )
         answers = answers_of(row.values, layout.answers)
-        label = self._label(row.values.get(layout.label), answers, layout.label)
-        return Example(texts, answers, label, where, str(row.values.get(layout.id, "")))
+        draft = Example(texts, answers, None, where, str(row.values.get(layout.id, "")))
+        return replace(draft, label=self._label(row.values.get(layout.label), draft, layout.label))
 
-    def _label(self, cell: object, answers: tuple[str, ...], column: str) -> Label | None:
+    def _label(self, cell: object, draft: Example, column: str) -> Label | None:
         if is_missing(cell) or cell == NO_MAJORITY:
             return None
         try:
-            label = self.labels.label(cell, answers)
+            label = self.labels.label(cell, draft)
         except ValueError as error:
             raise CellError(column, str(error)) from None
         return self.names.get(label, label)
