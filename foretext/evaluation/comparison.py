@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foretext.evaluation.intervals import Difference, Estimate, paired_difference
-from foretext.evaluation.statistics import statistic
-from foretext.tasks.examples import Label
-from foretext.tasks.labels.form import LabelForm
-from foretext.tasks.metrics import METRICS
-from foretext.tasks.predictions import Predictions
+from foretext.evaluation.intervals import Estimate
 from foretext.text_table import text_table
 
 SYSTEMS = {"tfidf": "TF-IDF", "scratch": "from scratch", "pretrained": "pre-trained"}  # field -> what people read
@@ -42,21 +37,6 @@ class TaskRow:
         """The row as people read it, scores times 100."""
         scores = [str(getattr(self, name)) for name in SYSTEMS]
         return [self.task, self.metric, f"{100 * self.chance:.1f}", *scores, f"{100 * self.lead:+.1f}"]
-
-
-def lead(
-    truth: Sequence[Label],
-    first: Predictions,
-    second: Predictions,
-    *,
-    labels: LabelForm,
-    metric: str,
-    seed: int = 0,
-) -> Difference:
-    """By how much `second` scores higher than `first` on the same examples, with a paired 95 % interval."""
-    true = labels.numbers(truth)
-    one, other = (statistic(metric, true, labels.numbers(system.labels), METRICS[metric]) for system in (first, second))
-    return paired_difference(one, other, len(truth), seed=seed)
 
 
 HEADER = ("task", "metric", "chance", *SYSTEMS.values(), "lead")

@@ -45,12 +45,11 @@ class Estimate:
 class Difference:
     """By how much the second of two systems is better than the first on the same examples.
 
-    `reversed` is the share of resamples in which the second is not better: near 0, the lead is no accident. `p` is the
-    two-sided probability of a lead this large by chance: twice the share of resamples beyond 0 on the smaller side.
+    `p` is the two-sided probability of a lead this large by chance: twice the share of resamples beyond 0 on the
+    smaller side. Near 0, the lead is no accident.
     """
 
     estimate: Estimate
-    reversed: float
     p: float
 
 
@@ -73,27 +72,6 @@ def bootstrap(
     return Estimate(value, low, high, count)
 
 
-def paired_difference(
-    first: Statistic,
-    second: Statistic,
-    count: int,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = LEVEL,
-) -> Difference:
-    """The lead of `second` over `first`, both scored on the same resamples of the same `count` examples.
-
-    What is hard for both systems cancels, so this sees differences that two separate intervals hide.
-
-    Raises:
-        DataError: there are no examples.
-
-    Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation".
-    """
-    return paired_over_runs([first], [second], count, resamples=resamples, seed=seed, level=level)
-
-
 def paired_over_runs(
     first: Sequence[Statistic],
     second: Sequence[Statistic],
@@ -103,13 +81,17 @@ def paired_over_runs(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Difference:
-    """The same for systems trained several times: the mean lead over pairs of runs, such as those of one seed.
+    """The lead of the second system over the first, scored on the same resamples of the same `count` examples.
 
-    A resample draws examples and pairs of runs, so the interval has room for both kinds of luck; with few runs it
-    says little of how other seeds would fare.
+    Each system is one statistic a run: where it was trained several times the lead is the mean over pairs of runs, such
+    as those of one seed. What is hard for both systems cancels, so this sees differences that two separate intervals
+    hide. A resample draws examples and pairs of runs, so the interval has room for both kinds of luck; with few runs
+    it says little of how other seeds would fare.
 
     Raises:
         DataError: there are no examples or no runs.
+
+    Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation".
     """
     if not first or len(first) != len(second):
         raise DataError(
@@ -130,10 +112,10 @@ def _difference(value: float, leads: Values, count: int, level: float) -> Differ
     low, high = _percentiles(leads, level, value)
     defined = leads[np.isfinite(leads)]
     if not len(defined):
-        return Difference(Estimate(value, low, high, count), 1.0, 1.0)
+        return Difference(Estimate(value, low, high, count), 1.0)
     beyond = min(np.sum(defined <= 0), np.sum(defined >= 0))
     p = min(1.0, 2 * (float(beyond) + 1) / (len(defined) + 1))  # + 1: what was seen is one of the resamples
-    return Difference(Estimate(value, low, high, count), float(np.mean(defined <= 0)), p)
+    return Difference(Estimate(value, low, high, count), p)
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:

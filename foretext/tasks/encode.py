@@ -23,7 +23,8 @@ class Encoder(Marks, Protocol):
     def encode_batch(self, texts: list[str], /) -> list[list[int]]:
         """The ids of each text."""
 
-    def encode_with_offsets(self, text: str, /) -> tuple[list[int], list[tuple[int, int]]]: ...
+    def encode_with_offsets(self, text: str, /) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a text, and of each the first character and the one behind the last."""
 
 
 def encode(

@@ -5,11 +5,13 @@ import pytest
 
 from foretext.errors import DataError, UnknownName
 from foretext.evaluation.calibration import calibration
-from foretext.evaluation.comparison import lead
+from foretext.evaluation.intervals import paired_over_runs
 from foretext.evaluation.scoring import score, score_examples
+from foretext.evaluation.statistics import statistic
 from foretext.tasks.examples import Example
 from foretext.tasks.labels.classes import ClassLabels
 from foretext.tasks.labels.sets import SetLabels
+from foretext.tasks.metrics import METRICS
 from foretext.tasks.predictions import Predictions, of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
 
@@ -136,9 +138,9 @@ def test_a_prediction_that_is_none_of_the_classes_is_refused():
 
 
 def test_the_lead_of_one_system_over_another_is_taken_on_the_same_examples():
-    truth = ["no", "yes"] * 20
-    worse, better = Predictions(("no",) * 40), Predictions(("no", "yes") * 15 + ("no",) * 10)
-    difference = lead(truth, worse, better, metric="accuracy", labels=ClassLabels(("no", "yes")))
+    truth, worse, better = np.array([0, 1] * 20), np.array([0] * 40), np.array([0, 1] * 15 + [0] * 10)
+    first, second = (statistic("accuracy", truth, said, METRICS["accuracy"]) for said in (worse, better))
+    difference = paired_over_runs([first], [second], 40)
     assert difference.estimate.value == pytest.approx(15 / 40)
     assert difference.estimate.low > 0.2
-    assert difference.reversed == 0
+    assert difference.p < 0.001
