@@ -91,6 +91,17 @@ def test_tokens_are_tagged_where_a_span_begins_and_inside_it() -> None:
     assert tuple(PEOPLE.spans([1, 2, 2, 0, 1, 0], offsets)) == SPANS
 
 
+def test_spans_count_code_points_and_an_emoji_is_one() -> None:
+    """Where a program counts units of UTF-16, an emoji is two and everything behind it is one off."""
+    text = "🎉 Ada met Bo"
+    label = PEOPLE.label([[2, 5, "person"], [10, 12, "person"]], Example((text,)))
+    assert PEOPLE.words(label, Example((text,))) == "Ada (person), Bo (person)"
+    (encoded,) = encode([Example((text,), label=label)], SCHEMA, MODES["paper"], 64)
+    assert encoded.tags is not None
+    rows = np.eye(5)[np.maximum(encoded.tags[0], 0)]
+    assert PEOPLE.predictions([rows], [encoded]).labels == (label,)
+
+
 def test_neighbouring_spans_stay_apart() -> None:
     offsets = [(0, 1), (2, 3), (4, 5)]
     spans = (Span(0, 1, "person"), Span(2, 3, "person"), Span(4, 5, "place"))
