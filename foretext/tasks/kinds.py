@@ -19,6 +19,7 @@ from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions, Remembered
 from foretext.tasks.labels.ordered import OrderedLabels
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.labels.sets import SetLabels
+from foretext.tasks.signs import Sign
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
@@ -44,6 +45,7 @@ class TaskKind:
     paper_scale: bool = False  # whether the paper has scores of this kind (recipe point 16)
     heuristics: tuple[Heuristic, ...] = ()  # those that a language model can answer it by without training
     usual_heuristic: Heuristic | None = None  # the one to take if nothing is said
+    sign: Sign | None = None  # what in the data speaks for it where nobody names a kind; None: it must be named
 
     def form(self, cells: Sequence[Cell], options: LabelOptions) -> LabelForm:
         """What the labels of a training file are, from their cells.
@@ -89,6 +91,7 @@ KINDS = {
             combine="one",
             features="texts",
             heuristics=("acceptability", "sentiment"),
+            sign="text",
         ),
         TaskKind(
             name="entailment",
@@ -101,6 +104,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+            sign="pair",
         ),
         TaskKind(
             name="similarity",
@@ -115,6 +119,7 @@ KINDS = {
             features="pair",
             scale="grades",
             paper_scale=True,
+            sign="graded pair",
         ),
         TaskKind(
             name="choice",
@@ -130,6 +135,7 @@ KINDS = {
             has_answers=True,
             heuristics=("question-answering", "winograd"),
             usual_heuristic="question-answering",
+            sign="answers",
         ),
         TaskKind(
             name="regression",
@@ -142,6 +148,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+            sign="numbers",
         ),
         TaskKind(
             name="multi-label",
@@ -154,6 +161,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+            sign="sets",
         ),
         TaskKind(
             name="ordinal",
