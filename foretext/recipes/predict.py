@@ -18,7 +18,7 @@ from foretext.serving.predictor import Predictor
 from foretext.tasks.examples import Example
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.files.tables import STANDARD, open_table
+from foretext.tasks.files.tables import STANDARD, open_table, source_of
 from foretext.tasks.files.writing import write_rows
 from foretext.tasks.reading import read_labelled, unlabelled
 
@@ -51,8 +51,11 @@ def predict(settings: PredictSettings) -> Predicted:
     predictor = _predictor(settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
-    with open_table(settings.data, settings.file.options()) as table, progress("predicting", None, unit="rows") as bar:
-        problems = Problems(table.source, stop=True)
+    problems, options = Problems(source_of(settings.data), stop=True), settings.file.options()
+    with (
+        open_table(settings.data, options, problems=problems) as table,
+        progress("predicting", None, unit="rows") as bar,
+    ):
         rows = unlabelled(table, schema.model_copy(update=columns), problems)
         out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
         answered = _answered(predictor, rows, table.source, settings.tokens_per_batch, bar)
