@@ -9,6 +9,8 @@ from foretext.tasks.examples import Example
 from foretext.tasks.files.cells import CellError, answers_of, texts_of, type_in_words
 from foretext.tasks.files.memory import GIVEN, plain, values_of
 from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import TableOptions, is_path, open_table, source_of
+from foretext.tasks.reading import unlabelled
 from foretext.tasks.schema import TaskSchema
 
 
@@ -30,6 +32,20 @@ def examples_given(data: Any, schema: TaskSchema) -> Iterator[Example]:
             problems.add(number, str(problem), column=problem.column)
         except ValueError as problem:
             problems.add(number, str(problem))
+
+
+def examples_to_answer(data: Any, schema: TaskSchema, options: TableOptions | None = None) -> Iterator[Example]:
+    """The same, of a file too where `data` is a path.
+
+    Raises:
+        UnknownName: the file lacks a column of the schema.
+    """
+    if not is_path(data):
+        yield from examples_given(data, schema)
+        return
+    problems = Problems(source_of(data), stop=True)
+    with open_table(data, options, problems=problems) as table:
+        yield from (example for _, example in unlabelled(table, schema, problems))
 
 
 def _example(value: Any, schema: TaskSchema) -> Example:

@@ -134,6 +134,8 @@ def read_labelled_data(
 def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
     """The same before anything is split off or drawn: `valid` is empty where it has no examples of its own."""
     if settings.task is not None:
+        if data is not None or valid is not None:
+            raise SettingsError(f"{settings.task} has examples of its own; give either the task or examples")
         return _published(settings, settings.task)
     data = settings.data if data is None else data
     if data is None:

@@ -139,7 +139,7 @@ def _of_table(data: Any) -> Iterator[Any]:
     if isinstance(native, narwhals.Series):
         return map(plain, native.to_list())
     if not isinstance(data, Iterable) or not hasattr(data, "__iter__"):
-        raise DataError(f"{data!r:.60} holds no examples; give a list of them, a table, or the path of a file")
+        raise DataError(f"{data!r:.60} holds no examples; give a list of them or a table")
     return map(plain, plain(data))
 
 
