@@ -20,12 +20,12 @@ _HOMES = {
     "foretext.tasks.catalogue": ("TASKS",),
     "foretext.model.settings": ("ModelSettings", "ModelShape"),
     "foretext.model.gpt": ("GPT",),
-    "foretext.checkpoints.saved_model": ("SavedModel", "load_model", "save_model"),
+    "foretext.checkpoints.saved_model": ("SavedModel", "save_model"),
     "foretext.checkpoints.hub": ("from_pretrained", "push_to_hub", "save_pretrained"),
     "foretext.training.settings": ("LoopSettings", "OptimizerSettings"),
     "foretext.serving.predictor": ("Prediction", "Predictor"),
     "foretext.tasks.labelled": ("FileSettings", "LabelledDataSettings"),
-    "foretext.front.model": ("Model", "load"),
+    "foretext.front.model": ("Model", "load", "load_model"),
     "foretext.front.calls": (
         *("prepare", "pretrain", "finetune", "evaluate", "predict", "embed", "generate", "perplexity"),
     ),
@@ -46,11 +46,11 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from foretext.checkpoints.hub import from_pretrained, push_to_hub, save_pretrained
-    from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+    from foretext.checkpoints.saved_model import SavedModel, save_model
     from foretext.corpus import Corpus
     from foretext.errors import ForetextError, UsageError
     from foretext.front.calls import embed, evaluate, finetune, generate, perplexity, predict, prepare, pretrain
-    from foretext.front.model import Model, load
+    from foretext.front.model import Model, load, load_model
     from foretext.model.gpt import GPT
     from foretext.model.settings import ModelSettings, ModelShape
     from foretext.recipes.export_model import export_model

@@ -296,3 +296,9 @@ def test_paths_may_be_text_or_path_and_a_column_stand_alone():
 
 def test_vectors_of_lists_and_arrays_are_alike(model):
     np.testing.assert_array_equal(model.embed(["a cat"]), model.embed(np.array(["a cat"])))
+
+
+def test_the_parts_of_a_model_are_had_by_name_folder_or_object(model, tmp_path):
+    assert foretext.load_model("mini").task is None
+    assert foretext.load_model(model.save(tmp_path / "kept")).task == model.schema
+    assert foretext.load_model(model) is model.saved

@@ -12,10 +12,9 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, overload
 
-from foretext.checkpoints.saved_model import load_model
 from foretext.corpus import Corpus
 from foretext.errors import SettingsError
-from foretext.front.model import Model, ModelLike, saved_of
+from foretext.front.model import Model, ModelLike, load_model
 from foretext.paths import at_home
 from foretext.recipes import embed as embedding
 from foretext.recipes import evaluate as evaluating
@@ -68,7 +67,7 @@ def prepare(inputs: Any, out: str | Path | None = None, *, tokenizer: Any = None
     given = {"inputs": inputs, **_unless_none(out=out), **settings}
     if tokenizer is None or is_path(tokenizer):
         return preparing.prepare(PrepareSettings.named({**given, **_unless_none(tokenizer=tokenizer)}))
-    held = tokenizer if isinstance(tokenizer, Tokenizer) else saved_of(tokenizer).tokenizer
+    held = tokenizer if isinstance(tokenizer, Tokenizer) else load_model(tokenizer).tokenizer
     return preparing.prepare_with(held, PrepareSettings.named({**given, "tokenizer": IN_MEMORY}))
 
 
@@ -102,7 +101,7 @@ def pretrain(
     """
     if isinstance(corpus, PretrainSettings):
         return pretraining.pretrain(_alone(corpus, preset, start, out, *settings))
-    source = None if start is None else saved_of(start)
+    source = None if start is None else load_model(start)
     opened = corpus if isinstance(corpus, Corpus) else Corpus.open(at_home(str(corpus)))
     named = {} if source is None else {"start": _name(start)}
     with _run_folder(out, settings) as folder:
@@ -147,7 +146,7 @@ def finetune(
     """
     if isinstance(model, FinetuneSettings):
         return finetuning.finetune(_alone(model, data, valid, validation, out, *settings))
-    source = saved_of(model)
+    source = load_model(model)
     if isinstance(validation, int | float):
         settings["validation"] = validation
     elif validation is not None:
@@ -203,14 +202,14 @@ def perplexity(
 
 
 def _held(model: Any) -> Model:
-    return model if isinstance(model, Model) else Model(saved_of(model))
+    return model if isinstance(model, Model) else Model(load_model(model))
 
 
 def _name(model: Any) -> str:
     """What settings call a model."""
     if is_path(model):
         return str(model)
-    return str(saved_of(model).folder or IN_MEMORY)
+    return str(load_model(model).folder or IN_MEMORY)
 
 
 def _alone(settings: S, *others: Any) -> S:

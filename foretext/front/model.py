@@ -10,7 +10,8 @@ from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
+from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.checkpoints.saved_model import load_model as load_from_folder
 from foretext.errors import DataError
 from foretext.files import refuse_used_folder
 from foretext.front.frames import with_answers
@@ -184,9 +185,12 @@ class Model:
 
     def _settings(self, cls: type[Settings], data: Any = None, **values: Any) -> Any:
         """The settings of a recipe; device and precision are the model's where the recipe has them."""
-        own = {"model": str(self.saved.folder or "this model"), "device": self.device, "precision": self.precision}
-        if data is not None:
-            own["data"] = source_of(data)
+        own = {
+            "model": str(self.saved.folder or "this model"),
+            "data": source_of(data),
+            "device": self.device,
+            "precision": self.precision,
+        }
         return cls.named({name: value for name, value in own.items() if name in cls.model_fields} | values)
 
 
@@ -205,17 +209,22 @@ def load(model: ModelLike, *, device: str = "auto", precision: str = "auto") -> 
     """
     if isinstance(model, Model):
         return model
-    found = Model(saved_of(model), device, precision)
+    found = Model(load_model(model), device, precision)
     if found.saved.task is not None:
         _ = found.predictor  # refuses a precision now that it cannot compute in
     return found
 
 
-def saved_of(model: ModelLike) -> SavedModel:
-    """The weights, tokenizer, task and history of a model, however it is named."""
+def load_model(model: ModelLike) -> SavedModel:
+    """The parts of a model, by name or folder: `gpt` with weights in fp32, `tokenizer`, `task`, `history`.
+
+    Raises:
+        UnknownName: there is no such model.
+        ModelError: a file of it is missing, truncated or altered.
+    """
     if isinstance(model, Model | Predictor):
         return model.saved
-    return model if isinstance(model, SavedModel) else load_model(find_model(at_home(str(model))))
+    return model if isinstance(model, SavedModel) else load_from_folder(find_model(at_home(str(model))))
 
 
 def a_file_or_examples(data: Any) -> Any:
