@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +179,7 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
         text=settings.text,
         choices=settings.choices,
         label=settings.label,
-        labels=settings.label_options(),
+        labels=_label_options(settings, data),
         metric=settings.metric,
         options=options,
     )
@@ -190,6 +190,13 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
     read = read_labelled(valid, schema, options=options)
     _say(read)
     return LabelledData(schema, reading.examples, read.examples)
+
+
+def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
+    """What is said of the labels; an `Example` counts its answers from 0."""
+    options = settings.label_options()
+    counted = isinstance(data, Sequence) and any(isinstance(one, Example) and one.choices for one in data[:1])
+    return replace(options, answer_labels="index0") if counted and options.answer_labels is None else options
 
 
 def _say(reading: Reading) -> None:

@@ -259,3 +259,9 @@ def test_several_names_a_cell_are_parted_as_the_settings_say(write):
     path = write("a.csv", "text,labels\na,x+y\nb,y\n")
     settings = LabelledDataSettings(data=path, kind="multi-label", separator="+")
     assert read_as_given(settings).schema.classes == ("x", "y")
+
+
+def test_an_example_counts_its_answers_from_0_whatever_the_labels_are():
+    examples = [Example(("q",), ("a", "b", "c"), 1), Example(("q",), ("a", "b", "d"), 2)]
+    found = read_as_given(LabelledDataSettings(kind="choice"), data=examples)
+    assert [example.label for example in found.train] == [1, 2]

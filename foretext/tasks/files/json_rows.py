@@ -12,6 +12,7 @@ from foretext.tasks.files.problems import Problems, text_problem
 
 PIECE = 1 << 16  # characters read at a time
 LONGEST_OBJECT = 1 << 24  # characters; what is longer is an object that never ends
+NO_OBJECT = "not a JSON object: a row is {...} with a value for each column"
 
 _DECODER = json.JSONDecoder(parse_constant=lambda name: _no_number(name))
 
@@ -51,14 +52,11 @@ def _object_of(content: str) -> dict[str, Any]:
     if problem := text_problem(content):
         raise ValueError(problem)
     try:
-        return _as_object(json.loads(content, parse_constant=_no_number))
+        values = json.loads(content, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
-
-
-def _as_object(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise ValueError("not a JSON object: a row is {...} with a value for each column")
+        raise ValueError(NO_OBJECT)
     return values
 
 
@@ -69,14 +67,16 @@ def _of_array(text: TextIO, problems: Problems) -> Iterator[Row]:
         return
     while True:
         try:
-            value = pieces.value()
+            value, written = pieces.value()
         except ValueError as problem:
             problems.add(number, str(problem))
             return
-        try:
-            yield Row(_whole(value), number)
-        except ValueError as problem:
-            problems.add(number, str(problem))
+        if wrong := text_problem(written):
+            problems.add(number, wrong)
+        elif not isinstance(value, dict):
+            problems.add(number, NO_OBJECT)
+        else:
+            yield Row(value, number)
         mark = pieces.next_mark()
         pieces.skip()
         if mark != ",":
@@ -87,14 +87,6 @@ def _of_array(text: TextIO, problems: Problems) -> Iterator[Row]:
         problems.add(number, f"the array is torn behind this row: {instead} where , or ] should stand")
     elif behind := pieces.next_mark():
         problems.add(number, f"{behind!r} stands behind the end of the array, which is the last row's")
-
-
-def _whole(value: Any) -> dict[str, Any]:
-    """`value`, if it is an object of text that can be worked with."""
-    found = _as_object(value)
-    if problem := text_problem(json.dumps(found, ensure_ascii=False)):
-        raise ValueError(problem)
-    return found
 
 
 class _Pieces:
@@ -114,8 +106,8 @@ class _Pieces:
         """Passes over one character."""
         self._held = self._held[1:]
 
-    def value(self) -> Any:
-        """The next value; a `ValueError` says why there is none."""
+    def value(self) -> tuple[Any, str]:
+        """The next value, and how it is written; a `ValueError` says why there is none."""
         self.next_mark()
         while True:
             try:
@@ -125,8 +117,8 @@ class _Pieces:
                     raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1} of the row") from None
                 self._more(max(PIECE, len(self._held)))
                 continue
-            self._held = self._held[end:]
-            return found
+            written, self._held = self._held[:end], self._held[end:]
+            return found, written
 
     def _more(self, size: int) -> None:
         piece = self._text.read(size)

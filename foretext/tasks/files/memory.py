@@ -52,8 +52,11 @@ def values_of(data: Any) -> Iterator[Any]:
         raise DataError(f"{data!r:.60} is one text; give a list of examples: [{data!r:.30}]")
     if isinstance(data, Example):
         raise DataError("this is one example; give a list of them: [example]")
-    if (columns := getattr(data, "column_names", None)) is not None and hasattr(data, "features"):
-        return _of_dataset(data, columns)
+    columns = getattr(data, "column_names", None)
+    if isinstance(columns, Mapping):
+        raise DataError(f"these are several datasets; give one of them: data[{next(iter(columns), 'train')!r}]")
+    if columns is not None and hasattr(data, "features"):
+        return _of_dataset(data)
     if isinstance(data, Mapping):
         return _of_columns(data)
     return _of_table(data)
@@ -101,10 +104,8 @@ def _of_columns(data: Mapping[str, Any]) -> Iterator[Any]:
     return (dict(zip(columns, map(plain, cells), strict=True)) for cells in zip(*listed, strict=True))
 
 
-def _of_dataset(data: Any, columns: Any) -> Iterator[Any]:
+def _of_dataset(data: Any) -> Iterator[Any]:
     """The rows of a Hugging Face dataset, numbers of classes as their names."""
-    if isinstance(columns, Mapping):
-        raise DataError(f"these are several datasets; give one of them: data[{next(iter(columns), 'train')!r}]")
     named = {name: _namer(feature) for name, feature in (data.features or {}).items()}
     return ({name: named.get(name, plain)(cell) for name, cell in row.items()} for row in data)
 

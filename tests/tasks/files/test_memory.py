@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow
@@ -78,6 +78,23 @@ class Dataset:
 def test_class_numbers_of_a_dataset_become_their_names_and_minus_one_is_none():
     dataset = Dataset([{"text": "a", "label": 1}, {"text": "b", "label": -1}], {"label": ClassLabel(["bad", "good"])})
     assert list(values_of(dataset)) == [{"text": "a", "label": "good"}, {"text": "b", "label": None}]
+
+
+def test_lists_of_class_numbers_become_lists_of_names():
+    @dataclass
+    class Several:
+        feature: ClassLabel
+
+    dataset = Dataset([{"labels": [0, 1]}, {"labels": None}], {"labels": Several(ClassLabel(["bad", "good"]))})
+    assert list(values_of(dataset)) == [{"labels": ["bad", "good"]}, {"labels": None}]
+
+
+def test_of_several_datasets_one_is_asked_for():
+    class Splits(dict):
+        column_names: ClassVar = {"train": ["text"], "test": ["text"]}
+
+    with pytest.raises(DataError, match=r"give one of them: data\['train'\]"):
+        values_of(Splits())
 
 
 @pytest.mark.parametrize(
