@@ -122,7 +122,7 @@ COMMANDS = (
     Command(
         "finetune",
         "Fine-tune a model on labelled examples.",
-        "foretext finetune mini reviews.csv --kind classification --text review --label stars --out run",
+        "foretext finetune mini reviews.csv --text review --label stars --out run",
         ("model", "data"),
         purpose="Teach it a task",
     ),
@@ -137,6 +137,13 @@ COMMANDS = (
         "predict",
         "Answer each row of a file with a fine-tuned model.",
         "foretext predict run new.csv --out answers.csv",
+        ("model", "data"),
+        purpose="Use it",
+    ),
+    Command(
+        "embed",
+        "Turn each row of a file into a vector, the last layer's state.",
+        "foretext embed run new.csv --out vectors.npy",
         ("model", "data"),
         purpose="Use it",
     ),

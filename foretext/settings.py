@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
@@ -57,9 +57,26 @@ class Settings(BaseModel):
         if name not in cls.PRESETS:
             raise UnknownName("preset", name, cls.PRESETS)
         known, place = leaves(cls), f"the changes to preset {name}"
-        tree = {key: _as_table(value) for key, value in changes.items()}
+        tree = {key: _as_tree(value, known.get(key)) for key, value in changes.items()}
         given = (*_flat(cls.PRESETS[name], known, f"preset {name}"), *_flat(tree, known, place))
         return _resolved(cls, known, given).value
+
+    @classmethod
+    def named(cls, values: Mapping[str, Any], *, preset: str | None = None) -> Self:
+        """The settings with these values: leaves by their flat names, or tables; with `preset`, that with changes.
+
+        Raises:
+            UnknownName: there is no such setting or preset.
+            SettingsError: a value is missing, of another type, out of range, or contradicts another.
+        """
+        known = leaves(cls)
+        unknown = next((name for name in values if name not in known and name not in cls.model_fields), None)
+        if unknown is not None:
+            raise UnknownName("setting", unknown, known)
+        if preset is not None:
+            return cls.preset(preset, **values)
+        tree = {name: _as_tree(value, known.get(name)) for name, value in values.items()}
+        return _resolved(cls, known, _flat(tree, known, "this call")).value
 
     @model_validator(mode="wrap")
     @classmethod
@@ -267,13 +284,25 @@ def _flags(flags: Mapping[str, Any], known: Mapping[str, Leaf]) -> Iterator[tupl
         yield name, value, known[name]
 
 
-def _as_table(value: Any) -> Any:
+def _as_tree(value: Any, leaf: Leaf | None) -> Any:
+    """What Python gives for a leaf or a table, as a file would have it."""
+    if leaf is not None:
+        return _several(value, leaf.field)
     return value.model_dump(exclude_unset=True) if isinstance(value, Settings) else value
+
+
+def _several(value: Any, field: FieldInfo) -> Any:
+    """`value`; a text or path alone as the only one of several, where the field holds several."""
+    alone = isinstance(value, str | PurePath) and get_origin(field.annotation) is tuple
+    return (value,) if alone else value
 
 
 def _as_given(values: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dict[str, Any]:
     """The values of fields, paths as text."""
-    return {name: _given(value, fields[name], name, "") if name in fields else value for name, value in values.items()}
+    return {
+        name: _given(_several(value, fields[name]), fields[name], name, "") if name in fields else value
+        for name, value in values.items()
+    }
 
 
 def _given(value: Any, field: FieldInfo, name: str, source: str) -> Any:

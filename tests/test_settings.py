@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from foretext.errors import SettingsError, UnknownName
 from foretext.paths import NameOrPath
+from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.settings import Settings, leaves, resolve, to_json, to_toml
 
 
@@ -275,3 +276,10 @@ def test_a_preset_takes_changes_by_flat_names_and_in_tables() -> None:
 )
 def test_a_mistake_in_a_preset_or_its_changes_is_told_in_one_line(call: Callable[[], Any], expected: str) -> None:
     assert expected in message_of(call)
+
+
+def test_values_are_named_flat_or_in_their_table_and_one_of_several_may_stand_alone() -> None:
+    named = FinetuneSettings.named({"model": "mini", "out": "run", "text": "review", "loop": {"device": "cpu"}})
+    assert (named.labelled.text, named.loop.device) == (("review",), "cpu")
+    with pytest.raises(UnknownName, match="no setting called 'epoch'; did you mean 'epochs'"):
+        FinetuneSettings.named({"model": "mini", "out": "run", "epoch": 2})

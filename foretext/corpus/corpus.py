@@ -15,6 +15,7 @@ from foretext.corpus.manifest import SPLITS, Manifest, read_manifest
 from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, map_shard
 from foretext.errors import DataError, FingerprintMismatch, UnknownName
 from foretext.files import sha256
+from foretext.notebook import shows_itself
 
 _SHOWN = 12  # hex digits of a fingerprint in a message
 
@@ -67,7 +68,8 @@ class Split:
         return [map_shard(self.folder / shard.file, self.dtype)[0] for shard in self.shards]
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Corpus:
     """A folder that `prepare` made; `Corpus.open(folder)` checks it."""
 

@@ -13,6 +13,7 @@ from foretext.evaluation.calibration import Calibration, calibration
 from foretext.evaluation.confusion import ClassScore, Confusion, class_scores
 from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
 from foretext.evaluation.statistics import OF_RIGHT, statistic
+from foretext.notebook import shows_itself
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.metrics import METRICS, Numbers
@@ -21,7 +22,8 @@ from foretext.tasks.schema import TaskSchema
 from foretext.text_table import text_table
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """How good predictions are. `metrics` has the main metric first; `chance` is what blind guessing gets of each."""
 

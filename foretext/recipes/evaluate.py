@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.evaluation.pages import evaluation_report
 from foretext.evaluation.report import write_report
 from foretext.evaluation.scoring import Evaluation, score_examples
+from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.settings.evaluate import EvaluateSettings
 from foretext.serving.int8_report import Int8Report, compare
@@ -19,9 +20,10 @@ from foretext.tasks.encode import encode
 from foretext.tasks.reading import read_labelled
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Evaluated:
-    """Scores of one model on one file."""
+    """Scores of one model on one file, or on examples in memory."""
 
     model: str
     data: Path
@@ -56,11 +58,15 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         ModelError: the model is missing, damaged, or has no task.
         DataError: the examples cannot be used; all bad rows are named together.
     """
-    saved = load_model(find_model(settings.model))
+    return evaluate_from(load_model(find_model(settings.model)), settings.data, settings)
+
+
+def evaluate_from(saved: SavedModel, data: Any, settings: EvaluateSettings) -> Evaluated:
+    """The same from a model in memory, on a file or on examples in memory."""
     predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
     schema = predictor.schema
     reading = read_labelled(
-        settings.data,
+        data,
         schema,
         text=settings.text,
         choices=settings.choices,

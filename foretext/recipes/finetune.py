@@ -17,6 +17,7 @@ from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.model.gpt import GPT, transfer
 from foretext.model.settings import HeadSettings
+from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
@@ -35,7 +36,8 @@ from foretext.training.state import State
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Finetuned:
     """Where the model is and how well it does on the validation examples."""
 

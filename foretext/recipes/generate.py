@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.model.devices import find_device
 from foretext.model.generation import generate as draw
+from foretext.notebook import shows_itself
 from foretext.recipes.settings.generate import GenerateSettings
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Generated:
     """The prompt and what the model made follow it, as the tokenizer writes text (lower case in the paper's mode)."""
 
@@ -33,7 +35,11 @@ def generate(settings: GenerateSettings) -> Generated:
         UnknownName: there is no such model.
         SettingsError: the prompt holds no token.
     """
-    saved = load_model(find_model(settings.model))
+    return generate_from(load_model(find_model(settings.model)), settings)
+
+
+def generate_from(saved: SavedModel, settings: GenerateSettings) -> Generated:
+    """The same from a model in memory."""
     prompt = saved.tokenizer.encode(settings.prompt)
     ids = draw(
         saved.gpt.to(find_device(settings.device)),

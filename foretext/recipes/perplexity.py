@@ -8,17 +8,20 @@ from typing import Any
 
 from foretext.batch import pack
 from foretext.checkpoints.model_at_update import load_at_update
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.corpus import Problems, read_documents
 from foretext.errors import DataError
 from foretext.evaluation.perplexity import perplexity as measure
 from foretext.model.devices import find_device
+from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.settings.perplexity import PerplexitySettings
 
 BATCH = 16  # windows at a time
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Measured:
     """Perplexity a token depends on the vocabulary; perplexity a word can be compared between models."""
 
@@ -51,7 +54,12 @@ def perplexity(settings: PerplexitySettings) -> Measured:
         DataError: an input is missing or wrong, or there is no text in any.
         SettingsError: no checkpoint of `update` was kept.
     """
-    saved, problems = load_at_update(settings.model, settings.update), Problems()
+    return perplexity_from(load_at_update(settings.model, settings.update), settings)
+
+
+def perplexity_from(saved: SavedModel, settings: PerplexitySettings) -> Measured:
+    """The same from a model in memory."""
+    problems = Problems()
     model, context = saved.gpt.to(find_device(settings.device)), saved.gpt.settings.context
     loss, tokens, words, documents = 0.0, 0, 0, 0
     read = read_documents(settings.inputs, field=settings.field, strict=settings.strict, problems=problems)

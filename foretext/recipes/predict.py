@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, SettingsError
+from foretext.notebook import shows_itself
 from foretext.progress import Progress, progress
 from foretext.recipes.settings.predict import PredictSettings
 from foretext.serving.int8_report import compare, require
@@ -18,14 +20,16 @@ from foretext.serving.predictor import Predictor
 from foretext.tasks.examples import Example
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.files.tables import STANDARD, open_table
+from foretext.tasks.files.tables import STANDARD, Table, open_table, source_of
 from foretext.tasks.files.writing import write_rows
 from foretext.tasks.reading import read_labelled, unlabelled
+from foretext.tasks.schema import TaskSchema
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Predicted:
     """How many rows were answered, and where they are."""
 
@@ -48,19 +52,37 @@ def predict(settings: PredictSettings) -> Predicted:
         ModelError: the model is missing, damaged, or has no task.
         DataError: a row cannot be used, or a column of the input would be overwritten; nothing is written then.
     """
-    predictor = _predictor(settings)
+    return predict_from(load_model(find_model(settings.model)), settings.data, settings)
+
+
+def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Predicted:
+    """The same from a model in memory, for a file or a table in memory."""
+    predictor = _predictor(saved, settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
-    with open_table(settings.data, settings.file.options()) as table, progress("predicting", None, unit="rows") as bar:
-        problems = Problems(table.source, stop=True)
-        rows = unlabelled(table, schema.model_copy(update=columns), problems)
+    with open_answers(predictor, schema.model_copy(update=columns), data, settings) as (table, rows):
         out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
-        answered = _answered(predictor, rows, table.source, settings.tokens_per_batch, bar)
-        count = write_rows(settings.out, answered, out_format)
+        count = write_rows(settings.out, ({**row.values, **answer} for row, answer in rows), out_format)
     return Predicted(count, settings.out)
 
 
-def _predictor(settings: PredictSettings) -> Predictor:
+@contextmanager
+def open_answers(
+    predictor: Predictor, schema: TaskSchema, data: Any, settings: PredictSettings
+) -> Iterator[tuple[Table, Iterator[tuple[Row, dict[str, Any]]]]]:
+    """The open rows of `data`, and each with the columns of its answer, in bounded memory.
+
+    Raises:
+        DataError: a row cannot be used, or a column of an answer is there already.
+        UnknownName: a column of the schema is not there.
+    """
+    problems, options = Problems(source_of(data), stop=True), settings.file.options()
+    with open_table(data, options, problems=problems) as table, progress("predicting", None, unit="rows") as bar:
+        rows = unlabelled(table, schema, problems)
+        yield table, _answered(predictor, rows, table.source, settings.tokens_per_batch, bar)
+
+
+def _predictor(saved: SavedModel, settings: PredictSettings) -> Predictor:
     """The model, ready to be asked; in int8 only once it has been compared with fp32.
 
     Raises:
@@ -68,7 +90,6 @@ def _predictor(settings: PredictSettings) -> Predictor:
     """
     if settings.check is not None and settings.precision != "int8":
         raise SettingsError("--check compares int8 with fp32; add --precision int8")
-    saved = load_model(find_model(settings.model))
     predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
     if settings.check is not None:
         examples = read_labelled(settings.check, predictor.schema, options=settings.file.options()).examples
@@ -81,8 +102,8 @@ def _predictor(settings: PredictSettings) -> Predictor:
 
 def _answered(
     predictor: Predictor, rows: Iterable[tuple[Row, Example]], source: str, tokens_per_batch: int, bar: Progress
-) -> Iterator[dict[str, Any]]:
-    """Each row's cells with its prediction behind them; rows wait only until their chunk is answered."""
+) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Each row with the columns of its answer; rows wait only until their chunk is answered."""
     waiting: deque[Row] = deque()
 
     def examples() -> Iterator[Example]:
@@ -98,4 +119,4 @@ def _answered(
         if taken:
             raise DataError(f"{source} has a column {taken[0]!r} already; rename it, or predictions would overwrite it")
         bar.advance(1)
-        yield {**row.values, **answer}
+        yield row, answer

@@ -18,10 +18,15 @@ def prepare(settings: PrepareSettings) -> Corpus:
         ModelError: there is no tokenizer in it, or it is damaged.
         DiskFull: there is no space left; what is finished is kept.
     """
+    return prepare_with(Tokenizer.load(find_model(settings.tokenizer)), settings)
+
+
+def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
+    """The same with a tokenizer in memory."""
     return corpus.prepare(
         settings.inputs,
         settings.out,
-        tokenizer=Tokenizer.load(find_model(settings.tokenizer)),
+        tokenizer=tokenizer,
         field=settings.field,
         validation=settings.validation,
         strict=settings.strict,

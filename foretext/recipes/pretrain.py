@@ -21,6 +21,7 @@ from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
+from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
@@ -35,7 +36,8 @@ VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@shows_itself
+@dataclass(frozen=True, repr=False)
 class Pretrained:
     """Where the model is and how well it predicts held-out text."""
 
@@ -73,10 +75,16 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         SettingsError: settings contradict each other, the model to start from does not fit them, or `out` holds
             another run.
     """
-    corpus = Corpus.open(settings.corpus)
-    tokenizer = Tokenizer.load(settings.corpus)
+    start = None if settings.start is None else load_model(find_model(settings.start))
+    return pretrain_from(Corpus.open(settings.corpus), start, settings)
+
+
+def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSettings) -> Pretrained:
+    """The same from a corpus that is open, and from a model in memory where one is to go on."""
+    tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
-    source = _source(settings, corpus)
+    if start is not None:
+        _check_start(start, settings, corpus)
     train = corpus.split("train")
     plan = _plan(settings, train.token_count)
     windows = Windows(train, context=settings.model.context, batch=settings.batch, seed=settings.seed)
@@ -85,12 +93,12 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
     probes = _probes(settings, tokenizer)
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
-    if source is not None:
-        model.load_state_dict(source.gpt.state_dict())
+    if start is not None:
+        model.load_state_dict(start.gpt.state_dict())
     run = Run(
         title="pre-training",
         settings=settings,
-        record=_record(settings, corpus, source),
+        record=_record(settings, corpus, start),
         objective=LanguageModelling(model),
         plan=plan,
         batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
@@ -144,29 +152,29 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     return {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
 
 
-def _source(settings: PretrainSettings, corpus: Corpus) -> SavedModel | None:
-    """The model to go on from, where its vocabulary is the corpus's and its shape the settings'."""
-    if settings.start is None:
-        return None
+def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) -> None:
+    """Nothing, if the model to go on from has the vocabulary of the corpus and the shape of the settings.
 
-    source = load_model(find_model(settings.start))
-    corpus.check_tokenizer(source.tokenizer.fingerprint)
-    if source.gpt.head is not None:
-        raise SettingsError(f"{settings.start} is a model for a task; start from a language model")
-    has, wanted = source.gpt.settings.model_dump(include=SHAPE), settings.model.model_dump(include=SHAPE)
-    other = [f"{name} {has[name]}, not {wanted[name]}" for name in has if has[name] != wanted[name]]
+    Raises:
+        FingerprintMismatch, SettingsError: it does not.
+    """
+    corpus.check_tokenizer(start.tokenizer.fingerprint)
+    name = settings.start or start.folder or "the model to start from"
+    if start.gpt.head is not None:
+        raise SettingsError(f"{name} is a model for a task; start from a language model")
+    has, wanted = start.gpt.settings.model_dump(include=SHAPE), settings.model.model_dump(include=SHAPE)
+    other = [f"{part} {has[part]}, not {wanted[part]}" for part in has if has[part] != wanted[part]]
     if other:
-        raise SettingsError(f"{settings.start} has {', '.join(other)}: give the --preset or the shape it was made with")
-    return source
+        raise SettingsError(f"{name} has {', '.join(other)}: give the --preset or the shape it was made with")
 
 
-def _record(settings: PretrainSettings, corpus: Corpus, source: SavedModel | None) -> Pretraining:
+def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
     left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,
-        start=None if source is None else Start(source.fingerprint, source.history),
+        start=None if start is None else Start(start.fingerprint, start.history),
     )
 
 

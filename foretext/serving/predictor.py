@@ -7,7 +7,7 @@ of fp32, where torch chooses among kernels by the size of a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
-from foretext.errors import DataError, ModelError
+from foretext.errors import ModelError
 from foretext.model.answering import for_answering
 from foretext.model.devices import find_device, find_precision
 from foretext.model.gpt import GPT
@@ -27,6 +27,7 @@ from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded, Example, Label
+from foretext.tasks.given import examples_given
 from foretext.tasks.labels.form import Outputs
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
@@ -91,18 +92,21 @@ class Predictor:
         gpt = for_answering(saved.gpt.to(found).eval(), chosen)
         return cls(gpt, saved.task, replace(saved, gpt=gpt), chosen, remembered)
 
-    def predict(self, examples: Iterable[Any]) -> list[Prediction]:
-        """One prediction for each example, in order.
+    def predict(self, examples: Any) -> list[Prediction]:
+        """One prediction for each example of a list, a stream or a table, in order.
 
         An example is a text, a sequence of texts (a pair; for choice: the context fields, then the list of answers), a
-        mapping from the columns of training to values, or an `Example`.
+        mapping from the columns of training to values, or an `Example`. Cells are read as those of a file.
+
+        Raises:
+            DataError: it is one example and no list, or an example lacks what the task needs.
         """
         return list(self.stream(examples))
 
-    def stream(self, examples: Iterable[Any], *, tokens_per_batch: int = 0) -> Iterator[Prediction]:
+    def stream(self, examples: Any, *, tokens_per_batch: int = 0) -> Iterator[Prediction]:
         """The same, with bounded memory however many examples come."""
-        source = iter(examples)
-        while chunk := [as_example(value, self.schema) for value in islice(source, CHUNK)]:
+        source = examples_given(examples, self.schema)
+        while chunk := list(islice(source, CHUNK)):
             encoded = encode(chunk, self.schema, self.saved.tokenizer, self.gpt.settings.context)
             yield from _one_by_one(self.answer(encoded, tokens_per_batch=tokens_per_batch))
 
@@ -171,38 +175,6 @@ ROWS: dict[Per, Callable[[Encoded], int]] = {
 
 def _key(encoded: Encoded) -> Key:
     return tuple(map(tuple, encoded.sequences))
-
-
-def as_example(value: Any, schema: TaskSchema) -> Example:
-    """`value` in any of the forms that `Predictor.predict` takes, as an example without a label.
-
-    Raises:
-        DataError: it does not have the fields the task needs.
-    """
-    if isinstance(value, Example):
-        return value
-    if isinstance(value, Mapping):
-        return _from_columns(value, schema)
-    fields = [value] if isinstance(value, str) else list(value)
-    answers: tuple[str, ...] = ()
-    if schema.task_kind.has_answers:
-        answers = tuple(fields.pop()) if fields and not isinstance(fields[-1], str) else ()
-    if len(fields) != len(schema.text) or not all(isinstance(text, str) for text in fields):
-        raise DataError(f"{schema.kind} takes {len(schema.text)} texts ({', '.join(schema.text)}); given: {value!r}")
-    if schema.task_kind.has_answers and not answers:
-        raise DataError(f"a choice needs its list of answers behind the texts; given: {value!r}")
-    return Example(texts=tuple(fields), choices=answers)
-
-
-def _from_columns(row: Mapping[str, Any], schema: TaskSchema) -> Example:
-    wanted = [*schema.text, *schema.choices]
-    missing = [name for name in wanted if name not in row]
-    if missing:
-        raise DataError(f"the columns {', '.join(missing)} are missing; given: {', '.join(row)}")
-    choices = [row[name] for name in schema.choices]
-    if len(choices) == 1 and not isinstance(choices[0], str):
-        choices = list(choices[0])
-    return Example(texts=tuple(str(row[name]) for name in schema.text), choices=tuple(map(str, choices)))
 
 
 def _one_by_one(predictions: Predictions) -> Iterator[Prediction]:

@@ -20,6 +20,7 @@ from foretext.tasks.labels.ordered import OrderedLabels
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.labels.sets import SetLabels
 from foretext.tasks.labels.spans import SpanLabels
+from foretext.tasks.signs import Sign
 from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
@@ -47,6 +48,7 @@ class TaskKind:
     paper_scale: bool = False  # whether the paper has scores of this kind (recipe point 16)
     heuristics: tuple[Heuristic, ...] = ()  # those that a language model can answer it by without training
     usual_heuristic: Heuristic | None = None  # the one to take if nothing is said
+    sign: Sign | None = None  # what in the data speaks for it where nobody names a kind; None: it must be named
 
     def form(self, cells: Sequence[Cell], options: LabelOptions) -> LabelForm:
         """What the labels of a training file are, from their cells.
@@ -92,6 +94,7 @@ KINDS = {
             combine="one",
             features="texts",
             heuristics=("acceptability", "sentiment"),
+            sign="text",
         ),
         TaskKind(
             name="entailment",
@@ -104,6 +107,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+            sign="pair",
         ),
         TaskKind(
             name="similarity",
@@ -118,6 +122,7 @@ KINDS = {
             features="pair",
             scale="grades",
             paper_scale=True,
+            sign="graded pair",
         ),
         TaskKind(
             name="choice",
@@ -133,6 +138,7 @@ KINDS = {
             has_answers=True,
             heuristics=("question-answering", "winograd"),
             usual_heuristic="question-answering",
+            sign="answers",
         ),
         TaskKind(
             name="regression",
@@ -145,6 +151,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+            sign="numbers",
         ),
         TaskKind(
             name="multi-label",
@@ -157,6 +164,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="texts",
+            sign="sets",
         ),
         TaskKind(
             name="ordinal",
@@ -182,6 +190,7 @@ KINDS = {
             special_tokens=lambda texts: texts + 1,
             combine="one",
             features="words",
+            sign="spans",
             reads="tokens",
             note="a token's tag follows from the text up to it, since the decoder sees nothing behind a token; "
             "--read-twice lets it see all",

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,13 @@ class LabelledDataSettings(Settings):
     """Where the examples are and what their columns mean."""
 
     data: Path | None = None
-    """File with the training examples (CSV, TSV, JSON lines or Parquet); with --task, the task's folder."""
+    """File with the training examples (CSV, TSV, JSON or Parquet); with --task, the task's folder."""
     valid: Path | None = None
     """File with the validation examples. Not given: a share of the training examples is split off."""
     task: str | None = None
     """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
     kind: Kind | None = None
-    """What is asked of a text: the kind of task."""
+    """What is asked of a text: the kind of task. Not given: guessed from columns and labels, and said."""
     text: tuple[str, ...] = ()
     """Column of a text; give it once for each text, in order. Not given: guessed, and said."""
     choices: tuple[str, ...] = ()
@@ -98,7 +98,13 @@ class LabelledDataSettings(Settings):
     def label_options(self) -> LabelOptions:
         """What is said of the labels."""
         order = tuple(name.strip() for names in self.order for name in names.split(",") if name.strip())
-        return LabelOptions(labels=self.labels, answer_labels=self.answer_labels, positive=self.positive, order=order)
+        return LabelOptions(
+            labels=self.labels,
+            answer_labels=self.answer_labels,
+            positive=self.positive,
+            separator=self.separator,
+            order=order,
+        )
 
 
 @dataclass(frozen=True)
@@ -118,24 +124,31 @@ class LabelledData:
         return digest.hexdigest()
 
 
-def read_labelled_data(settings: LabelledDataSettings, *, seed: int) -> LabelledData:
+def read_labelled_data(
+    settings: LabelledDataSettings, *, seed: int, data: Any = None, valid: Any = None
+) -> LabelledData:
     """The examples that `settings` name; how they were understood is logged.
 
+    `data` and `valid` are examples in memory, in any form that `foretext.tasks.files.memory` reads, in place of files.
+
     Raises:
-        SettingsError: it is not said what to read, or as what.
+        SettingsError: it is not said what to read.
         DataError: a file cannot be used; all its bad rows are named together.
     """
-    return limited(_with_validation(read_as_given(settings), settings, seed), settings.train_rows, seed)
+    given = read_as_given(settings, data=data, valid=valid)
+    return limited(_with_validation(given, settings, seed), settings.train_rows, seed)
 
 
-def read_as_given(settings: LabelledDataSettings) -> LabelledData:
-    """The same before anything is split off or drawn: `valid` is empty where there is no file of its own for it."""
+def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
+    """The same before anything is split off or drawn: `valid` is empty where it has no examples of its own."""
     if settings.task is not None:
+        if data is not None or valid is not None:
+            raise SettingsError(f"{settings.task} has examples of its own; give either the task or examples")
         return _published(settings, settings.task)
-    if settings.data is None or settings.kind is None:
-        missing = "--data, the file with the examples" if settings.data is None else "--kind, the kind of task"
-        raise SettingsError(f"give {missing} (or --task, a published one)")
-    return _from_files(settings, settings.data, settings.kind)
+    data = settings.data if data is None else data
+    if data is None:
+        raise SettingsError("give --data, the file with the examples (or --task, a published one)")
+    return _labelled(settings, data, settings.valid if valid is None else valid)
 
 
 def published_root(data: Path | None, task: Task) -> Path:
@@ -166,25 +179,32 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     return LabelledData(schema, train.examples, valid)
 
 
-def _from_files(settings: LabelledDataSettings, path: Path, kind: str) -> LabelledData:
+def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:
     options = settings.file.options()
     reading = read_examples(
-        path,
-        kind=kind,
+        data,
+        kind=settings.kind,
         text=settings.text,
         choices=settings.choices,
         label=settings.label,
-        labels=settings.label_options(),
+        labels=_label_options(settings, data),
         metric=settings.metric,
         options=options,
     )
     _say(reading)
     schema = reading.schema.model_copy(update=settings.reading())
-    if settings.valid is None:
+    if valid is None:
         return LabelledData(schema, reading.examples, ())
-    valid = read_labelled(settings.valid, schema, options=options)
-    _say(valid)
-    return LabelledData(schema, reading.examples, valid.examples)
+    read = read_labelled(valid, schema, options=options)
+    _say(read)
+    return LabelledData(schema, reading.examples, read.examples)
+
+
+def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
+    """What is said of the labels; an `Example` counts its answers from 0."""
+    options = settings.label_options()
+    counted = isinstance(data, Sequence) and any(isinstance(one, Example) and one.choices for one in data[:1])
+    return replace(options, answer_labels="index0") if counted and options.answer_labels is None else options
 
 
 def _say(reading: Reading) -> None:

@@ -1,19 +1,19 @@
-"""From a file to examples, with every bad row found before any of them is used."""
+"""From a file, or rows in memory, to examples, with every bad row found before any of them is used."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.examples import Example
 from foretext.tasks.files.cells import CellError, answers_of, is_missing, texts_of
 from foretext.tasks.files.columns import Columns, find_columns
-from foretext.tasks.files.delimited import Quoting, Row
+from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems, counted
-from foretext.tasks.files.tables import Format, Table, TableOptions, open_table, source_of
+from foretext.tasks.files.tables import Table, TableOptions, open_table, source_of
+from foretext.tasks.guessing import Guess, guess_kind
 from foretext.tasks.kinds import TaskKind, find_kind
 from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions
 from foretext.tasks.schema import TaskSchema, learn_schema
@@ -21,26 +21,25 @@ from foretext.tasks.schema import TaskSchema, learn_schema
 
 @dataclass(frozen=True)
 class Reading:
-    """The examples of one file, and how the file was understood."""
+    """The examples of one file or table, and how it was understood."""
 
     examples: list[Example]
     schema: TaskSchema
     columns: Columns
-    source: str
-    format: Format
-    quoting: Quoting
+    table: Table
+    guess: Guess | None = None  # of the kind, where nobody named it
 
     def lines(self) -> list[str]:
-        """How the file was understood, for the person to check."""
-        how = self.format.upper() + (", no quoting" if self.format == "tsv" and self.quoting == "none" else "")
-        read = f"{self.source}: {counted(len(self.examples), 'example')} ({how})"
-        return [read, *self.columns.lines(), *self.schema.labels.lines()]
+        """How it was understood, for the person to check."""
+        read = f"{self.table.source}: {counted(len(self.examples), 'example')} ({self.table.how})"
+        guess = [self.guess.line] if self.guess else []
+        return [read, *guess, *self.columns.lines(), *self.schema.labels.lines()]
 
 
 def read_examples(
-    path: Path | str,
+    data: Any,
     *,
-    kind: str,
+    kind: str | None = None,
     text: Sequence[str] = (),
     choices: Sequence[str] = (),
     label: str | None = None,
@@ -48,23 +47,23 @@ def read_examples(
     metric: str | None = None,
     options: TableOptions | None = None,
 ) -> Reading:
-    """The examples of a training file, and the schema that they teach.
+    """The examples of a training file (its path) or of rows in memory, and the schema that they teach.
 
-    Columns that are not given are guessed by name. `labels` says of the labels what the data leave open; of two classes
-    the later in natural order is the positive one unless it says otherwise.
+    Columns that are not given are guessed by name, the kind by what is there. `labels` says of the labels what the
+    data leave open; of two classes the later in natural order is the positive one unless it says otherwise.
 
     Raises:
         DataError: the file is missing or empty, rows are bad (all are named together), or there is one class only.
         UnknownName: a kind, column or class that is not there.
         SettingsError: a column can be neither found nor guessed, or labels can be read in several ways.
     """
-    labels, found = labels or LabelOptions(), find_kind(kind)
-    drafts = _drafts(path, found, text=text, choices=choices, label=label, options=options)
-    form = found.form(drafts.cells(), labels)
+    labels, named = labels or LabelOptions(), find_kind(kind) if kind is not None else None
+    drafts = _drafts(data, named, text=text, choices=choices, label=label, options=options)
+    form = drafts.kind.form(drafts.cells(), labels)
     examples = drafts.examples(form)
     schema = learn_schema(
         examples,
-        kind=found,
+        kind=drafts.kind,
         columns=drafts.columns,
         form=form,
         options=labels,
@@ -75,7 +74,7 @@ def read_examples(
 
 
 def read_labelled(
-    path: Path | str,
+    data: Any,
     schema: TaskSchema,
     *,
     text: Sequence[str] = (),
@@ -83,7 +82,7 @@ def read_labelled(
     label: str | None = None,
     options: TableOptions | None = None,
 ) -> Reading:
-    """The examples of a validation or test file, its labels read as those of training were.
+    """The examples of a validation or test file, or of rows in memory, their labels read as those of training were.
 
     Columns are called as in training, unless they are given.
 
@@ -92,7 +91,7 @@ def read_labelled(
         UnknownName: a column that is not there.
     """
     drafts = _drafts(
-        path,
+        data,
         schema.task_kind,
         text=text or schema.text,
         choices=choices or schema.choices,
@@ -117,9 +116,11 @@ class _Drafts:
     """Examples whose labels are still cells."""
 
     table: Table
+    kind: TaskKind
     columns: Columns
     rows: list[tuple[int, Example, Any]]  # line, example without label, cell of the label
     problems: Problems
+    guess: Guess | None
 
     def cells(self) -> list[Cell]:
         """The cells of the labels that are there, each with the answers of its row."""
@@ -140,20 +141,25 @@ class _Drafts:
         return labelled
 
     def reading(self, examples: list[Example], schema: TaskSchema) -> Reading:
-        return Reading(examples, schema, self.columns, self.table.source, self.table.format, self.table.quoting)
+        return Reading(examples, schema, self.columns, self.table, self.guess)
 
 
 def _drafts(
-    path: Path | str,
-    kind: TaskKind,
+    data: Any,
+    named: TaskKind | None,
     *,
     text: Sequence[str],
     choices: Sequence[str],
     label: str | None,
     options: TableOptions | None,
 ) -> _Drafts:
-    problems = Problems(source_of(path))
-    with open_table(path, options, problems=problems) as table:
+    problems = Problems(source_of(data))
+    with open_table(data, options, problems=problems, ahead=None) as table:
+        kind, guess = named, None
+        if kind is None:
+            rows = list(table.rows)
+            guess = guess_kind(table.columns, rows, text=text, choices=choices, label=label)
+            kind, table = guess.kind, replace(table, rows=iter(rows))
         columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
         if columns.label is None:
             raise SettingsError(
@@ -161,8 +167,8 @@ def _drafts(
                 f"there are: {', '.join(table.columns)}"
             )
         examples = _examples(table, columns, problems)
-        rows = [(row.line, example, row.values.get(columns.label)) for row, example in examples]
-    return _Drafts(table, columns, rows, problems)
+        drafts = [(row.line, example, row.values.get(columns.label)) for row, example in examples]
+    return _Drafts(table, kind, columns, drafts, problems, guess)
 
 
 def _examples(table: Table, columns: Columns, problems: Problems) -> Iterator[tuple[Row, Example]]:
@@ -172,4 +178,4 @@ def _examples(table: Table, columns: Columns, problems: Problems) -> Iterator[tu
         except CellError as problem:
             problems.add(row.line, str(problem), column=problem.column)
             continue
-        yield row, Example(texts, answers, where=f"{table.source}:{row.line}")
+        yield row, Example(texts, answers, where=problems.place(row.line))

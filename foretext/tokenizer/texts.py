@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from foretext.errors import DataError
+from foretext.paths import at_home
+
+READ = (".txt", ".jsonl")
+
+
+def text_files(given: str | Path | Iterable[str | Path]) -> list[Path]:
+    """The files of one path or several; of a folder, those below it that are read here, by their names."""
+    paths = [Path(at_home(str(path))) for path in ([given] if isinstance(given, str | Path) else given)]
+    return [file for path in paths for file in (_below(path) if path.is_dir() else [path])]
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.suffix in READ and file.is_file())
 
 
 def read_texts(path: Path) -> Iterator[str]:
@@ -15,10 +28,9 @@ def read_texts(path: Path) -> Iterator[str]:
     Raises:
         DataError: the file is missing, of another kind, or not UTF-8, or a line is no object with a text.
     """
-    if path.suffix not in (".txt", ".jsonl"):
+    if path.suffix not in READ:
         raise DataError(
-            f"{path}: only .txt and .jsonl are read here; `foretext learn-tokenizer` reads folders, packed files and "
-            "Parquet"
+            f"{path}: only .txt and .jsonl are read here; `foretext learn-tokenizer` reads packed files and Parquet"
         )
     try:
         if path.suffix == ".txt":

@@ -14,7 +14,7 @@ from foretext.tokenizer.modes import MODES, mode_named, new_vocabulary
 from foretext.tokenizer.offsets import Span
 from foretext.tokenizer.pieces import SPECIALS
 from foretext.tokenizer.storage import Vocabulary, read_openai, read_vocabulary, write_vocabulary
-from foretext.tokenizer.texts import read_texts
+from foretext.tokenizer.texts import read_texts, text_files
 
 
 class Tokenizer:
@@ -66,8 +66,8 @@ class Tokenizer:
         return f"Tokenizer(size={self.size}, mode={self.mode!r}, fingerprint={self.fingerprint[:12]!r})"
 
     @classmethod
-    def learn(cls, files: Iterable[str | Path], size: int, *, mode: str = "paper") -> Tokenizer:
-        """A tokenizer with `size` pieces learned from `.txt` and `.jsonl` files (field `text`).
+    def learn(cls, files: str | Path | Iterable[str | Path], size: int, *, mode: str = "paper") -> Tokenizer:
+        """A tokenizer with `size` pieces learned from `.txt` and `.jsonl` files (field `text`), or folders of them.
 
         The recipe `learn_tokenizer` does the same from every format there is, and shows how far it is.
 
@@ -75,7 +75,7 @@ class Tokenizer:
             DataError: a file is missing, not UTF-8 or of another kind, or there are no words in any.
             SettingsError: `size` is too small for the characters of the texts, or there is no such mode.
         """
-        paths = [Path(file) for file in files]
+        paths = text_files(files)
         texts = chain.from_iterable(map(read_texts, paths))
         source = "learned from " + ", ".join(path.name for path in paths)
         return cls.learn_from_texts(texts, size, mode=mode, source=source)

@@ -14,6 +14,7 @@ from foretext.tasks.examples import Example
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import open_table
 from foretext.tasks.files.writing import write_rows
+from foretext.tasks.labelled import LabelledDataSettings, read_as_given
 from foretext.tasks.labels.classes import ClassLabels
 from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.labels.scores import ScoreLabels
@@ -217,3 +218,50 @@ def test_prediction_needs_no_label_and_keeps_every_cell(write: Write) -> None:
         [(row, example)] = unlabelled(table, schema, Problems(table.source, stop=True))
     assert row.values == {"id": "7", "text": "c d"}
     assert (example.texts, example.label) == (("c d",), None)
+
+
+def test_the_first_row_may_lack_a_key_and_is_named(write):
+    rows = '{"text": "a"}\n{"text": "b", "label": "x"}\n{"text": "c", "label": "y"}\n'
+    with pytest.raises(DataError, match=r"a\.jsonl:1: column 'label': the label is missing"):
+        read_examples(write("a.jsonl", rows), kind="classification")
+
+
+def test_answer_columns_are_those_of_all_rows(write):
+    rows = [{"question": "q", "answer1": "a", "answer2": "b", "label": 0}]
+    rows += [{"question": "q", "answer1": "a", "answer2": "b", "answer3": "c", "label": 1}] * 2
+    path = write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    reading = read_examples(path, kind="choice", labels=LabelOptions(answer_labels="index0"))
+    assert reading.schema.choices == ("answer1", "answer2", "answer3")
+    assert [len(example.choices) for example in reading.examples] == [2, 3, 3]
+
+
+def test_rows_in_memory_are_read_as_a_file_is(write):
+    rows = [("a", "x"), ("b", "y")]
+    reading = read_examples(rows, kind="classification")
+    path = write("a.csv", "text,label\na,x\nb,y\n")
+    assert reading.schema == read_examples(path, kind="classification").schema
+    assert reading.lines()[0] == "the examples: 2 examples (in memory)"
+    with pytest.raises(DataError, match="the examples, row 2: column 'label': the label is missing"):
+        read_labelled([("a", "x"), ("b", None)], reading.schema)
+
+
+def test_a_kind_that_is_not_named_is_guessed_and_said(write):
+    reading = read_examples(write("a.csv", "text,label\na,x\nb,y\n"))
+    assert reading.schema.kind == "classification"
+    assert reading.lines()[1:4] == [
+        "kind: classification (guessed; --kind says otherwise)",
+        "text: 'text' (guessed)",
+        "label: 'label' (guessed)",
+    ]
+
+
+def test_several_names_a_cell_are_parted_as_the_settings_say(write):
+    path = write("a.csv", "text,labels\na,x+y\nb,y\n")
+    settings = LabelledDataSettings(data=path, kind="multi-label", separator="+")
+    assert read_as_given(settings).schema.classes == ("x", "y")
+
+
+def test_an_example_counts_its_answers_from_0_whatever_the_labels_are():
+    examples = [Example(("q",), ("a", "b", "c"), 1), Example(("q",), ("a", "b", "d"), 2)]
+    found = read_as_given(LabelledDataSettings(kind="choice"), data=examples)
+    assert [example.label for example in found.train] == [1, 2]

@@ -141,3 +141,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         Tokenizer.learn([tmp_path / name], 40)
+
+
+def test_a_folder_or_one_path_is_learned_from_as_its_files_are(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a cat sat")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.jsonl").write_text('{"text": "a dog sat"}\n')
+    (tmp_path / "c.doc").write_text("not read")
+    files = [tmp_path / "a.txt", tmp_path / "more" / "b.jsonl"]
+    expected = Tokenizer.learn(files, 30).fingerprint
+    assert Tokenizer.learn(str(tmp_path), 30).fingerprint == Tokenizer.learn(tmp_path, 30).fingerprint == expected

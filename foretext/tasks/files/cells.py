@@ -103,7 +103,7 @@ def _answer(cell: Any, number: int, column: str) -> str:
 
 
 def _text(cell: Any, column: str) -> str:
-    if cell is None:
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         raise CellError(column, "the text is missing")
     if not isinstance(cell, str):
         raise CellError(column, f"{_short(cell)} is {type_in_words(cell)}, not a text")

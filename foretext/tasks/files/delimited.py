@@ -17,7 +17,7 @@ LONGEST_CELL = 1 << 24  # characters; a cell this long is a quotation mark that 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its cells by column name, and the line it begins on (in Parquet, the number of the row from 1)."""
+    """One row: its cells by column name, and the line it begins on; where rows have no lines, its number from 1."""
 
     values: dict[str, Any]
     line: int

@@ -44,6 +44,11 @@ def first_of(known: Iterable[str], names: PlainNames) -> str | None:
     return next((name for name in known if name in names), None)
 
 
+def is_score_name(plain: str) -> bool:
+    """Whether a column of that name, as it is compared, holds numbers on a scale and no classes."""
+    return plain in SCORE_LABELS and (plain == "score" or plain not in LABELS)
+
+
 def a_text(names: PlainNames) -> tuple[str, ...]:
     """The column of a text; the only one there is, whatever its name."""
     only = next(iter(names)) if len(names) == 1 else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from typing import Literal
 
 from foretext.errors import DataError
 
@@ -12,23 +13,29 @@ SHOWN = 10  # problems that a message names; all are counted
 class Problems:
     """Collects the bad rows of one file; `check` raises them together.
 
-    With `stop` the first one is raised at once, for streams that cannot be looked at as a whole.
+    With `stop` the first one is raised at once, for streams that cannot be looked at as a whole. `unit` is what is
+    counted: lines of a file, or rows, where they have no lines of their own.
     """
 
     def __init__(self, source: str, *, stop: bool = False) -> None:
         self.source = source
         self.count = 0
+        self.unit: Literal["line", "row"] = "line"
         self._stop = stop
         self._first: list[tuple[int, int, str]] = []  # line, order of finding, message
 
     def add(self, line: int, problem: str, *, column: str | None = None, place: str = "") -> None:
         """Notes what is wrong in `line`, and in which column; `place` is what to call the line instead."""
         self.count += 1
-        place = f"{place or f'{self.source}:{line}'}: " + (f"column {column!r}: " if column is not None else "")
+        place = f"{place or self.place(line)}: " + (f"column {column!r}: " if column is not None else "")
         insort(self._first, (line, self.count, place + problem))
         del self._first[SHOWN:]
         if self._stop:
             self.check()
+
+    def place(self, line: int) -> str:
+        """What to call a row: `a.csv:3`, or `a.json, row 3`."""
+        return f"{self.source}:{line}" if self.unit == "line" else f"{self.source}, row {line}"
 
     @property
     def first(self) -> str:

@@ -1,23 +1,27 @@
-"""A file of rows, whatever its format: CSV, TSV, JSON lines, Parquet; a path, or "-" for standard input."""
+"""Rows, wherever they are: a file of CSV, TSV, JSON or Parquet, standard input ("-"), or what is in memory."""
 
 from __future__ import annotations
 
 import io
-import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, NoReturn, get_args
+from itertools import islice
+from pathlib import Path, PurePath
+from types import MappingProxyType
+from typing import Any, BinaryIO, Literal, get_args
 
 from foretext.errors import DataError, SettingsError
 from foretext.files import disk_errors
 from foretext.tasks.files.delimited import Quoting, Row, delimited, looks_quoted
+from foretext.tasks.files.json_rows import json_rows
+from foretext.tasks.files.memory import GIVEN, read_given
 from foretext.tasks.files.parquet import open_parquet
-from foretext.tasks.files.problems import Problems, text_problem
+from foretext.tasks.files.problems import Problems
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -30,8 +34,10 @@ ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+READ_ENDINGS: dict[str, Format] = {**ENDINGS, ".json": "jsonl"}  # an array or lines, which its first mark tells
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 STANDARD = "-"
+AHEAD = 1_024  # rows of JSON that are read before its columns are said
 
 
 @dataclass(frozen=True)
@@ -45,49 +51,76 @@ class TableOptions:
 
 @dataclass(frozen=True)
 class Table:
-    """An open file of rows. `columns` are known before the first row is taken; rows can be taken once."""
+    """Open rows. `columns` are known before the first row is taken; rows can be taken once."""
 
     source: str
-    columns: tuple[str, ...]  # in JSON lines, those of the first row
+    columns: tuple[str, ...]  # in JSON, those of the rows that were read ahead, in the order in which they first come
     rows: Iterator[Row]
-    format: Format
+    format: Format  # of rows in memory, that in which their cells would stay what they are
     quoting: Quoting = "none"  # what was found where it was to be found out
+    in_memory: bool = False
+
+    @property
+    def how(self) -> str:
+        """How it was read, in words: "TSV, no quoting"."""
+        if self.in_memory:
+            return "in memory"
+        return self.format.upper() + (", no quoting" if self.format == "tsv" and self.quoting == "none" else "")
 
 
 @contextmanager
 def open_table(
-    path: Path | str, options: TableOptions | None = None, *, problems: Problems | None = None
+    data: Any, options: TableOptions | None = None, *, problems: Problems | None = None, ahead: int | None = AHEAD
 ) -> Iterator[Table]:
-    """The rows of a file, one after the other, with bounded memory.
+    """The rows of a file (its path) or of what is in memory (`memory.py`), one after the other, with bounded memory.
 
     Bad rows are left out and noted in `problems`, which the caller checks at the end; without it the first bad row
-    is an error.
+    is an error. Rows of JSON and in memory may differ in keys: `columns` are those of the first `ahead`, None for all
+    rows, which are then in memory.
 
     Raises:
         DataError: the file is missing, empty, no text, or (without `problems`) has a bad row.
         SettingsError: its format cannot be told from its name.
     """
     options = options or TableOptions()
-    kind = format_of(path, options.format)
-    problems = problems or Problems(source_of(path), stop=True)
+    problems = problems or Problems(source_of(data), stop=True)
+    if not is_path(data):
+        columns, rows = read_given(data, problems, ahead)
+        yield Table(problems.source, columns, rows, "jsonl", in_memory=True)
+        return
+    kind = format_of(data, options.format, READ_ENDINGS)
     with ExitStack() as stack:
-        file = stack.enter_context(_opened(path))
+        file = stack.enter_context(_opened(data))
         if not file.peek(1):
             raise DataError(f"{problems.source} is empty")
         if kind == "parquet":
+            problems.unit = "row"
             columns, rows = open_parquet(stack.enter_context(_seekable(file)), problems.source)
             yield Table(problems.source, columns, rows, "parquet")
             return
         _refuse_utf16(file, problems.source)
         if kind == "jsonl":
-            yield _json_lines(stack.enter_context(_as_text(file)), problems)
+            yield _json(stack.enter_context(_as_text(file)), problems, ahead)
             return
         if kind == "tsv" and options.quoting == "auto":
             file = stack.enter_context(_seekable(file))
         yield _delimited(stack.enter_context(_as_text(file)), kind, options, problems)
 
 
-def format_of(path: Path | str, given: Format | None = None) -> Format:
+def iterate_rows(data: Any, options: TableOptions | None = None) -> Iterator[Row]:
+    """The rows of a file or of what is in memory with bounded memory; the first bad one is a `DataError`."""
+    with open_table(data, options) as table:
+        yield from table.rows
+
+
+def is_path(data: Any) -> bool:
+    """Whether `data` says where a file is, and is not itself what is to be read."""
+    return isinstance(data, str | PurePath)
+
+
+def format_of(
+    path: Path | str, given: Format | None = None, endings: Mapping[str, Format] = MappingProxyType(ENDINGS)
+) -> Format:
     """The format of a file: the one given, else by the ending of its name.
 
     Raises:
@@ -96,15 +129,17 @@ def format_of(path: Path | str, given: Format | None = None) -> Format:
     if given is not None:
         return given
     ending = Path(path).suffix.lower()
-    if ending in ENDINGS:
-        return ENDINGS[ending]
+    if ending in endings:
+        return endings[ending]
     what = source_of(path) + (" has no file name" if str(path) == STANDARD else f" ends in {ending or 'nothing'!r}")
-    raise SettingsError(f"{what}: name it {', '.join(ENDINGS)}, or say --format {'|'.join(FORMATS)}")
+    raise SettingsError(f"{what}: name it {', '.join(endings)}, or say --format {'|'.join(FORMATS)}")
 
 
-def source_of(path: Path | str) -> str:
-    """What to call a file in messages."""
-    return "standard input" if str(path) == STANDARD else str(path)
+def source_of(data: Any) -> str:
+    """What to call a file, or what is in memory, in messages."""
+    if not is_path(data):
+        return GIVEN
+    return "standard input" if str(data) == STANDARD else str(data)
 
 
 @contextmanager
@@ -158,47 +193,18 @@ def _delimited(text: io.TextIOWrapper, kind: Format, options: TableOptions, prob
     return Table(problems.source, columns, rows, kind, quoting)
 
 
-def _json_lines(text: io.TextIOWrapper, problems: Problems) -> Table:
-    rows = _json_rows(text, problems)
-    first = next(rows, None)
-    if first is None:
+def _json(text: io.TextIOWrapper, problems: Problems, ahead: int | None) -> Table:
+    """The rows of JSON, of which so many are read before the columns are said."""
+    rows = json_rows(text, problems)
+    first = deque(islice(rows, ahead))
+    if not first:
         problems.check()
         raise DataError(f"{problems.source} is empty: it holds no row")
-    return Table(problems.source, tuple(first.values), _chain(first, rows), "jsonl")
+    columns = dict.fromkeys(name for row in first for name in row.values)
+    return Table(problems.source, tuple(columns), _chain(first, rows), "jsonl")
 
 
-def _json_rows(text: io.TextIOWrapper, problems: Problems) -> Iterator[Row]:
-    empty: list[int] = []
-    for line, content in enumerate(text, start=1):
-        if not content.strip():
-            empty.append(line)
-            continue
-        for gap in empty:
-            problems.add(gap, "an empty line between rows")
-        empty.clear()
-        try:
-            yield Row(_json_object(content), line)
-        except ValueError as problem:
-            problems.add(line, str(problem))
-
-
-def _json_object(content: str) -> dict[str, Any]:
-    """The object that a line holds; a `ValueError` says why there is none."""
-    if problem := text_problem(content):
-        raise ValueError(problem)
-    try:
-        values = json.loads(content, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
-    if not isinstance(values, dict):
-        raise ValueError("not a JSON object: a row is {...} with a value for each column")
-    return values
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"not JSON: {name} is not a number that JSON knows")
-
-
-def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
+def _chain(first: deque[Row], rest: Iterator[Row]) -> Iterator[Row]:
+    while first:
+        yield first.popleft()
     yield from rest

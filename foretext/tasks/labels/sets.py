@@ -220,6 +220,11 @@ def _best_threshold(probabilities: npt.NDArray[np.float64], true: npt.NDArray[np
     return float(best[np.abs(best - UNSURE).argmin()])
 
 
+def is_list(cell: Any) -> bool:
+    """Whether a cell is a list of names, or a text that holds one as JSON."""
+    return isinstance(cell, list | tuple | set | frozenset) or (isinstance(cell, str) and _listed(cell) is not None)
+
+
 def _names(label: Label) -> tuple[str, ...]:
     assert isinstance(label, tuple)
     return tuple(name for name in label if isinstance(name, str))

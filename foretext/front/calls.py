@@ -1,0 +1,255 @@
+"""The calls: model first, then data, settings by the names of the flags. The recipes do the work.
+
+Each also takes the settings value of its recipe alone, and then gives what the recipe gives.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any, TypeVar, overload
+
+from foretext.corpus import Corpus
+from foretext.errors import SettingsError
+from foretext.front.model import Model, ModelLike, load_model
+from foretext.paths import at_home
+from foretext.recipes import embed as embedding
+from foretext.recipes import evaluate as evaluating
+from foretext.recipes import finetune as finetuning
+from foretext.recipes import generate as generating
+from foretext.recipes import perplexity as measuring
+from foretext.recipes import predict as predicting
+from foretext.recipes import prepare as preparing
+from foretext.recipes import pretrain as pretraining
+from foretext.recipes.settings.embed import EmbedSettings
+from foretext.recipes.settings.evaluate import EvaluateSettings
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.generate import GenerateSettings
+from foretext.recipes.settings.perplexity import PerplexitySettings
+from foretext.recipes.settings.predict import PredictSettings
+from foretext.recipes.settings.prepare import PrepareSettings
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.settings import Settings
+from foretext.tasks.files.tables import is_path
+from foretext.tasks.labelled import read_labelled_data
+from foretext.tokenizer import Tokenizer
+
+IN_MEMORY = "in memory"  # what the settings call a model or a tokenizer that has no folder
+
+S = TypeVar("S", bound=Settings)
+
+
+@overload
+def prepare(inputs: PrepareSettings) -> Corpus: ...
+@overload
+def prepare(
+    inputs: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    tokenizer: Tokenizer | ModelLike,
+    **settings: Any,
+) -> Corpus: ...
+def prepare(inputs: Any, out: str | Path | None = None, *, tokenizer: Any = None, **settings: Any) -> Corpus:
+    """A corpus of token ids in the folder `out`, from files and folders: `prepare("books/", "corpus", tokenizer=…)`.
+
+    `tokenizer` is one, or a model whose it is, or the folder or name of either.
+
+    Raises:
+        DataError: an input is missing or wrong, or has no text, or `out` holds something else.
+        UnknownName: there is no such setting or model.
+    """
+    if isinstance(inputs, PrepareSettings):
+        return preparing.prepare(_alone(inputs, out, tokenizer, *settings))
+    inputs = inputs if is_path(inputs) else tuple(inputs)
+    given = {"inputs": inputs, **_unless_none(out=out), **settings}
+    if tokenizer is None or is_path(tokenizer):
+        return preparing.prepare(PrepareSettings.named({**given, **_unless_none(tokenizer=tokenizer)}))
+    held = tokenizer if isinstance(tokenizer, Tokenizer) else load_model(tokenizer).tokenizer
+    return preparing.prepare_with(held, PrepareSettings.named({**given, "tokenizer": IN_MEMORY}))
+
+
+@overload
+def pretrain(corpus: PretrainSettings) -> pretraining.Pretrained: ...
+@overload
+def pretrain(
+    corpus: Corpus | str | Path,
+    *,
+    preset: str | None = None,
+    start: ModelLike | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> Model: ...
+def pretrain(
+    corpus: Any,
+    *,
+    preset: str | None = None,
+    start: ModelLike | None = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> Any:
+    """A language model trained on a prepared corpus: `pretrain(corpus, preset="mini", updates=500, out="my-model")`.
+
+    `start` is a model to go on from. Without `out` the model is in memory alone. Without `preset` it is the paper's.
+
+    Raises:
+        DataError: the corpus is missing or damaged, or too small for one window.
+        SettingsError: settings contradict each other, or `out` holds another run.
+        UnknownName: there is no such setting, preset or model.
+    """
+    if isinstance(corpus, PretrainSettings):
+        return pretraining.pretrain(_alone(corpus, preset, start, out, *settings))
+    source = None if start is None else load_model(start)
+    opened = corpus if isinstance(corpus, Corpus) else Corpus.open(at_home(str(corpus)))
+    named = {} if source is None else {"start": _name(start)}
+    with _run_folder(out, settings) as folder:
+        given = {"corpus": opened.folder, "out": folder, **named, **settings}
+        found = PretrainSettings.named(given, preset=preset)
+        pretraining.pretrain_from(opened, source, found)
+        return _made(folder, found.loop.device, keeps=out is not None)
+
+
+@overload
+def finetune(model: FinetuneSettings) -> finetuning.Finetuned: ...
+@overload
+def finetune(
+    model: ModelLike,
+    data: Any = None,
+    *,
+    valid: Any = None,
+    validation: Any = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> Model: ...
+def finetune(
+    model: Any,
+    data: Any = None,
+    *,
+    valid: Any = None,
+    validation: Any = None,
+    out: str | Path | None = None,
+    **settings: Any,
+) -> Any:
+    """A model fine-tuned on labelled examples: `finetune("mini", "tickets.csv", label="team", epochs=2)`.
+
+    `data` is a file, a table of pandas, polars or pyarrow, a dataset of Hugging Face, or a list of mappings, of tuples
+    (text, label), or of `Example`. `valid`, or `validation`, is examples to validate on, in any of these forms, or as a
+    number the share of `data` to hold out. Kind and columns that are not named are guessed, and logged. Without `out`
+    the model is in memory alone.
+
+    Raises:
+        DataError: the examples cannot be used; all bad rows are named before anything trains.
+        SettingsError: settings contradict each other, or `out` holds another run.
+        UnknownName: there is no such setting, column or model.
+    """
+    if isinstance(model, FinetuneSettings):
+        return finetuning.finetune(_alone(model, data, valid, validation, out, *settings))
+    source = load_model(model)
+    if isinstance(validation, int | float):
+        settings["validation"] = validation
+    elif validation is not None:
+        valid = validation
+    examples = _unless_none(data=data, valid=valid)
+    files = {name: value for name, value in examples.items() if is_path(value)}
+    in_memory = {name: value for name, value in examples.items() if name not in files}
+    with _run_folder(out, settings) as folder:
+        found = FinetuneSettings.named({"model": _name(model), "out": folder, **files, **settings})
+        labelled = read_labelled_data(found.labelled, seed=found.seed, **in_memory)
+        finetuning.finetune_from(source, labelled, found)
+        return _made(folder, found.loop.device, keeps=out is not None)
+
+
+def evaluate(model: EvaluateSettings | ModelLike, data: Any = None, **settings: Any) -> evaluating.Evaluated:
+    """The scores of a fine-tuned model on labelled examples, a file, a table or a list; see `Model.evaluate`."""
+    if isinstance(model, EvaluateSettings):
+        return evaluating.evaluate(_alone(model, data, *settings))
+    return _held(model).evaluate(_needed(data, "labelled examples"), **settings)
+
+
+def predict(model: PredictSettings | ModelLike, data: Any = None, **settings: Any) -> Any:
+    """A `Prediction` for each example, a table with answers (`as_frame=True`) or a file of them (`out=…`).
+
+    See `Model.predict`.
+    """
+    if isinstance(model, PredictSettings):
+        return predicting.predict(_alone(model, data, *settings))
+    return _held(model).predict(_needed(data, "examples"), **settings)
+
+
+def embed(model: EmbedSettings | ModelLike, data: Any = None, **settings: Any) -> Any:
+    """A vector for each text, float32 `(rows, width)`, or a file of them (`out=…`); see `Model.embed`."""
+    if isinstance(model, EmbedSettings):
+        return embedding.embed(_alone(model, data, *settings))
+    return _held(model).embed(_needed(data, "texts"), **settings)
+
+
+def generate(model: GenerateSettings | ModelLike, prompt: str | None = None, **settings: Any) -> generating.Generated:
+    """Text that goes on from the prompt: `generate("mini", "The old man", tokens=40)`."""
+    if isinstance(model, GenerateSettings):
+        return generating.generate(_alone(model, prompt, *settings))
+    return _held(model).generate(_needed(prompt, "a prompt"), **settings)
+
+
+def perplexity(
+    model: PerplexitySettings | ModelLike, inputs: str | Path | Sequence[str | Path] | None = None, **settings: Any
+) -> measuring.Measured:
+    """How well a model predicts the text of files or folders: `perplexity("mini", "novel.txt")`."""
+    if isinstance(model, PerplexitySettings):
+        return measuring.perplexity(_alone(model, inputs, *settings))
+    return _held(model).perplexity(_needed(inputs, "files or folders"), **settings)
+
+
+def _held(model: Any) -> Model:
+    return model if isinstance(model, Model) else Model(load_model(model))
+
+
+def _name(model: Any) -> str:
+    """What settings call a model."""
+    if is_path(model):
+        return str(model)
+    return str(load_model(model).folder or IN_MEMORY)
+
+
+def _alone(settings: S, *others: Any) -> S:
+    """The settings value, if nothing is given beside it.
+
+    Raises:
+        SettingsError: something is, which would not be looked at.
+    """
+    if any(other is not None for other in others):
+        raise SettingsError(f"{type(settings).__name__} says all that is to be done; give nothing else beside it")
+    return settings
+
+
+def _needed(value: Any, what: str) -> Any:
+    if value is None:
+        raise SettingsError(f"give {what} behind the model")
+    return value
+
+
+def _unless_none(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@contextmanager
+def _run_folder(out: str | PurePath | None, settings: dict[str, Any]) -> Iterator[Path]:
+    """The folder of a run, without `out` one that is gone afterwards.
+
+    Raises:
+        SettingsError: a run is to go on that nobody kept.
+    """
+    if out is not None:
+        yield Path(at_home(str(out)))
+        return
+    if settings.get("resume"):
+        raise SettingsError("resume goes on with the run in a folder; say which with out")
+    with tempfile.TemporaryDirectory(prefix="foretext-") as place:
+        yield Path(place) / "run"
+
+
+def _made(folder: Path, device: str, *, keeps: bool) -> Model:
+    """The model that a run left in its folder."""
+    saved = load_model(folder)
+    return Model(saved if keeps else replace(saved, folder=None), device)

@@ -1,0 +1,163 @@
+"""A model and a file of texts become a vector for each row, in input order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from foretext.checkpoints.find import find_model
+from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.errors import DataError, SettingsError
+from foretext.files import atomic_file
+from foretext.model.devices import find_device
+from foretext.notebook import shows_itself
+from foretext.progress import Progress, progress
+from foretext.recipes.settings.embed import EmbedSettings
+from foretext.serving.vectors import Vectors, vectors_of
+from foretext.tasks.examples import Example
+from foretext.tasks.files.columns import find_columns
+from foretext.tasks.files.delimited import Row
+from foretext.tasks.files.memory import values_of
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import format_of, is_path, iterate_rows, open_table, source_of
+from foretext.tasks.files.writing import write_rows
+from foretext.tasks.given import examples_given
+from foretext.tasks.kinds import KINDS
+from foretext.tasks.reading import unlabelled
+from foretext.tasks.schema import TaskSchema
+
+VECTOR = "vector"  # the column of vectors
+
+
+@shows_itself
+@dataclass(frozen=True, repr=False)
+class Embedded:
+    """How many vectors of which width there are, and where."""
+
+    rows: int
+    width: int
+    out: str
+
+    def lines(self) -> list[str]:
+        return [f"{self.rows:,} vectors of {self.width:,} numbers written to {self.out}"]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def embed(settings: EmbedSettings) -> Embedded:
+    """Writes a vector for each row of a file: an array in `.npy`, or beside the columns of the input in `.parquet`.
+
+    What a vector is, says `foretext.serving.vectors`.
+
+    Raises:
+        SettingsError: `out` is neither.
+        DataError: a row cannot be used, or a column of the input is called `vector`; nothing is written then.
+    """
+    return embed_from(load_model(find_model(settings.model)), settings.data, settings)
+
+
+def embed_from(saved: SavedModel, data: Any, settings: EmbedSettings) -> Embedded:
+    """The same from a model in memory, for a file or a table in memory."""
+    write = _writer(settings.out)
+    saved.gpt.to(find_device(settings.device))
+    problems, options = Problems(source_of(data), stop=True), settings.file.options()
+    with open_table(data, options, problems=problems) as table, progress("embedding", None, unit="rows") as bar:
+        if VECTOR in table.columns:
+            raise DataError(f"{table.source} has a column {VECTOR!r} already; rename it, or it would be overwritten")
+        schema = text_schema(saved, table.columns, settings)
+        rows = _with_vectors(saved, unlabelled(table, schema, problems), settings, bar)
+        count = write(Path(settings.out), rows, saved.gpt.settings.width)
+    return Embedded(count, saved.gpt.settings.width, settings.out)
+
+
+def embed_in_memory(saved: SavedModel, data: Any, settings: EmbedSettings) -> Vectors:
+    """The vectors `(rows, width)` of a file, a table or a list of texts; `settings.out` is not looked at.
+
+    Raises:
+        DataError: an example cannot be used; its row is named.
+    """
+    saved.gpt.to(find_device(settings.device))
+    if is_path(data):
+        data = (row.values for row in iterate_rows(data, settings.file.options()))
+    values = values_of(data)
+    first = list(islice(values, 1))
+    columns = tuple(first[0]) if first and isinstance(first[0], Mapping) else settings.text or ("text",)
+    examples = examples_given(chain(first, values), text_schema(saved, columns, settings))
+    with progress("embedding", None, unit="rows") as bar:
+        chunks = vectors_of(saved, examples, pool=settings.pool, tokens_per_batch=settings.tokens_per_batch, bar=bar)
+        return np.concatenate([np.empty((0, saved.gpt.settings.width), np.float32), *chunks])
+
+
+def text_schema(saved: SavedModel, columns: tuple[str, ...], settings: EmbedSettings) -> TaskSchema:
+    """Which columns hold what the model reads: those of its task, or for a language model those that hold a text.
+
+    Raises:
+        SettingsError: a language model reads one text, and it is not known which.
+    """
+    if saved.task is not None:
+        named = {"text": settings.text or saved.task.text, "choices": settings.choices or saved.task.choices}
+        return saved.task.model_copy(update=named)
+    kind = KINDS["classification"]
+    text = find_columns(columns, kind, text=settings.text).text
+    if len(text) != 1:
+        raise SettingsError(f"a language model reads one text; given: {', '.join(text)}")
+    return TaskSchema(kind=kind.name, text=text)
+
+
+def _with_vectors(
+    saved: SavedModel, rows: Iterable[tuple[Row, Example]], settings: EmbedSettings, bar: Progress
+) -> Iterator[tuple[Row, Vectors]]:
+    """Each row with its vector `(width,)`; rows wait only until their chunk is done."""
+    waiting: deque[Row] = deque()
+
+    def examples() -> Iterator[Example]:
+        for row, example in rows:
+            waiting.append(row)
+            yield example
+
+    chunks = vectors_of(saved, examples(), pool=settings.pool, tokens_per_batch=settings.tokens_per_batch, bar=bar)
+    for vector in chain.from_iterable(chunks):
+        yield waiting.popleft(), vector
+
+
+def _writer(out: str) -> Any:
+    if Path(out).suffix.lower() == ".npy":
+        return _write_array
+    if out == "-" or format_of(out) != "parquet":
+        raise SettingsError(f"{out}: vectors go into a file that ends in .npy or .parquet")
+    return _write_table
+
+
+def _write_table(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> int:
+    def with_vector() -> Iterator[Mapping[str, Any]]:
+        for row, vector in rows:
+            yield {**row.values, VECTOR: vector}
+
+    return write_rows(out, with_vector(), "parquet")
+
+
+def _write_array(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> int:
+    """Writes the vectors as they come; the header, which says how many there are, is written again at the end."""
+    count = 0
+    with atomic_file(out) as file:
+        begin = _write_header(file, 0, width)
+        for _, vector in rows:
+            file.write(vector.astype("<f4").tobytes())
+            count += 1
+        file.seek(0)
+        assert _write_header(file, count, width) == begin, "numpy leaves room in a header for more rows"
+    return count
+
+
+def _write_header(file: BinaryIO, rows: int, width: int) -> int:
+    """The length of the header, for so many rows, that `file` now begins with."""
+    about = {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
+    np.lib.format.write_array_header_1_0(file, about)
+    return file.tell()

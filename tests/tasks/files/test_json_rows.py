@@ -1,0 +1,61 @@
+"""JSON, an object a line or an array of them, gives rows with their true places."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from foretext.errors import DataError
+from foretext.tasks.files import json_rows
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import iterate_rows, open_table
+
+ROWS = [{"text": "a [b], {c}", "label": "x"}, {"text": 'd "e" \\', "label": 1}, {"text": "ü", "label": None}]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("piece", [1, 7, 1 << 16])
+def test_an_array_is_its_objects_however_it_is_written_and_read(write, monkeypatch, indent, piece):
+    monkeypatch.setattr(json_rows, "PIECE", piece)
+    path = write("a.json", " \n" + json.dumps(ROWS, indent=indent, ensure_ascii=False) + "\n")
+    assert [(row.line, row.values) for row in iterate_rows(path)] == list(enumerate(ROWS, start=1))
+
+
+def test_lines_may_stand_in_a_file_that_is_called_json(write):
+    path = write("a.json", "".join(json.dumps(row) + "\n" for row in ROWS))
+    assert [row.values for row in iterate_rows(path)] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[{"a": 1}, 2]', "a.json, row 2: not a JSON object"),
+        ('[{"a": 1}, {"a": ]', "a.json, row 2: not JSON: Expecting value at character 7 of the row"),
+        ('[{"a": 1}, {"a": "b', "a.json, row 2: not JSON: Unterminated string"),
+        ('[{"a": 1}', "a.json, row 1: the array is torn behind this row: the file ends"),
+        ('[{"a": 1} {"a": 2}]', "a.json, row 1: the array is torn behind this row: '{'"),
+        ('[{"a": 1}] 3', "'3' stands behind the end of the array"),
+        ('[{"a": NaN}]', "a.json, row 1: not JSON: NaN"),
+        ("[]", "a.json is empty"),
+    ],
+)
+def test_an_array_of_anything_else_or_a_torn_one_is_refused_with_the_row(write, content, message):
+    with pytest.raises(DataError, match=message):
+        list(iterate_rows(write("a.json", content)))
+
+
+def test_columns_are_those_of_all_rows_that_are_read_ahead(write):
+    path = write("a.jsonl", '{"text": "a"}\n{"text": "b", "label": "x"}\n{"more": 1}\n')
+    for ahead, columns in ((1, ("text",)), (2, ("text", "label")), (None, ("text", "label", "more"))):
+        with open_table(path, ahead=ahead) as table:
+            assert table.columns == columns
+            assert len(list(table.rows)) == 3
+
+
+def test_no_more_of_an_array_is_read_than_the_next_rows_need():
+    text = io.StringIO(json.dumps([{"text": "word " * 200}] * 2_000))
+    rows = json_rows.json_rows(text, Problems("a.json"))
+    next(rows)
+    assert text.tell() <= json_rows.PIECE + 1
