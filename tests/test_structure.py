@@ -92,7 +92,10 @@ def undocumented(trees: dict[str, ast.Module]) -> list[str]:
 
 
 def is_public(part: ast.AST) -> bool:
-    return isinstance(part, ast.FunctionDef | ast.ClassDef) and not part.name.startswith("_")
+    """Functions and classes without an underscore; of overloads the last, which does the work."""
+    if not isinstance(part, ast.FunctionDef | ast.ClassDef) or part.name.startswith("_"):
+        return False
+    return "overload" not in map(ast.unparse, part.decorator_list)
 
 
 def documented_by(protocols: list[ast.ClassDef], part: ast.AST) -> set[str]:

@@ -57,7 +57,7 @@ def _example(value: Any, schema: TaskSchema) -> Example:
         there = ", ".join(map(repr, row)) or "nothing"
         raise ValueError(f"the columns {', '.join(map(repr, missing))} are missing; there are: {there}")
     cells = {name: plain(cell) for name, cell in row.items()}
-    return Example(texts_of(cells, schema.text), answers_of(cells, schema.choices))
+    return Example(texts_of(cells, schema.text, words=schema.task_kind.takes_words), answers_of(cells, schema.choices))
 
 
 def _by_column(value: Any, schema: TaskSchema) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class TaskKind:
     combine: Combine  # how the sequences of an example meet in the head
     features: Features  # what word counts see of an example, in the baseline
     reads: Literal["tokens"] | None = None  # the states that the head reads, where a person has no choice
+    takes_words: bool = False  # a text may be a list of words
     note: str = ""  # what to know of it, said before training
     has_answers: bool = False  # an example has answers of its own, to choose among
     scale: Literal["grades", "value"] = "value"  # how scores are learned unless a person says otherwise
@@ -183,7 +184,7 @@ KINDS = {
             name="tagging",
             fewest=1,
             most=1,
-            texts=names.a_text,
+            texts=names.a_text_or_its_words,
             label_names=("spans", "entities", "annotations", "ner_tags", "bio", *names.CLASS_LABELS, "tags"),
             forms=(SpanLabels,),
             transform=in_one_sequence,
@@ -192,6 +193,7 @@ KINDS = {
             features="words",
             sign="spans",
             reads="tokens",
+            takes_words=True,
             note="a token's tag follows from the text up to it, since the decoder sees nothing behind a token; "
             "--read-twice lets it see all",
         ),

@@ -108,7 +108,7 @@ def unlabelled(table: Table, schema: TaskSchema, problems: Problems) -> Iterator
         UnknownName: a column of the schema is not there.
     """
     columns = find_columns(table.columns, schema.task_kind, text=schema.text, choices=schema.choices)
-    return _examples(table, columns, problems)
+    return _examples(table, columns, schema.task_kind, problems)
 
 
 @dataclass(frozen=True)
@@ -166,15 +166,16 @@ def _drafts(
                 f"which column of {table.source} holds the label? Say --label NAME; "
                 f"there are: {', '.join(table.columns)}"
             )
-        examples = _examples(table, columns, problems)
+        examples = _examples(table, columns, kind, problems)
         drafts = [(row.line, example, row.values.get(columns.label)) for row, example in examples]
     return _Drafts(table, kind, columns, drafts, problems, guess)
 
 
-def _examples(table: Table, columns: Columns, problems: Problems) -> Iterator[tuple[Row, Example]]:
+def _examples(table: Table, columns: Columns, kind: TaskKind, problems: Problems) -> Iterator[tuple[Row, Example]]:
     for row in table.rows:
         try:
-            texts, answers = texts_of(row.values, columns.text), answers_of(row.values, columns.choices)
+            texts = texts_of(row.values, columns.text, words=kind.takes_words)
+            answers = answers_of(row.values, columns.choices)
         except CellError as problem:
             problems.add(row.line, str(problem), column=problem.column)
             continue

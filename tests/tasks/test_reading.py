@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from foretext.errors import DataError, ForetextError, SettingsError, UnknownName
-from foretext.tasks.examples import Example
+from foretext.tasks.examples import Example, Span
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import open_table
 from foretext.tasks.files.writing import write_rows
@@ -265,3 +265,29 @@ def test_an_example_counts_its_answers_from_0_whatever_the_labels_are():
     examples = [Example(("q",), ("a", "b", "c"), 1), Example(("q",), ("a", "b", "d"), 2)]
     found = read_as_given(LabelledDataSettings(kind="choice"), data=examples)
     assert [example.label for example in found.train] == [1, 2]
+
+
+def test_words_with_bio_tags_are_a_text_with_spans_without_a_flag(write: Write) -> None:
+    rows = [
+        {"tokens": ["Ada", "Lovelace", "met", "Bo"], "tags": ["B-person", "I-person", "O", "B-person"]},
+        {"tokens": ["It", "rained"], "tags": ["O", "O"]},
+    ]
+    reading = read_examples(write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)))
+    assert reading.schema.kind == "tagging"
+    assert reading.examples[0].texts == ("Ada Lovelace met Bo",)
+    assert reading.examples[0].label == (Span(0, 12, "person"), Span(17, 19, "person"))
+    assert reading.examples[1].label == ()
+
+
+def test_a_word_with_a_blank_inside_is_named_where_each_word_has_a_tag(write: Write) -> None:
+    row = {"tokens": ["Ada Lovelace", "met"], "tags": ["B-person", "O"]}
+    path = write("a.jsonl", json.dumps(row) + "\n")
+    assert "a.jsonl:1: column 'tokens': 'Ada Lovelace' is not one word" in complaint(path, "tagging")
+
+
+def test_spans_are_found_by_their_column_and_bad_ones_named_with_their_line(write: Write) -> None:
+    good = {"text": "Ada met Bo", "spans": [{"start": 0, "end": 3, "label": "person"}]}
+    assert read_examples(write("a.jsonl", json.dumps(good) + "\n")).schema.kind == "tagging"
+    bad = {"text": "Ada", "spans": [{"start": 0, "end": 9, "label": "person"}]}
+    path = write("b.jsonl", json.dumps(good) + "\n" + json.dumps(bad) + "\n")
+    assert "b.jsonl:2: column 'spans': the span 0 to 9 (person) ends beyond the text" in complaint(path, "tagging")

@@ -55,9 +55,12 @@ def as_score(cell: Any) -> float | None:
     return float(cell) if math.isfinite(cell) else None
 
 
-def texts_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
-    """The texts in these columns; an empty one is a text too, a missing one is not."""
-    return tuple(_text(values.get(name), name) for name in columns)
+def texts_of(values: Mapping[str, Any], columns: Sequence[str], *, words: bool = False) -> tuple[str, ...]:
+    """The texts in these columns; an empty one is a text too, a missing one is not.
+
+    With `words` a list of words is a text, in which one blank stands between them.
+    """
+    return tuple(_text(_joined(values.get(name), name) if words else values.get(name), name) for name in columns)
 
 
 def answers_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
@@ -100,6 +103,16 @@ def _answer(cell: Any, number: int, column: str) -> str:
     if answer is None or not answer.strip():
         raise CellError(column, f"answer {number} is empty")
     return _text(answer, column)
+
+
+def _joined(cell: Any, column: str) -> Any:
+    """The text of a list of words; any other cell as it is."""
+    if not isinstance(cell, list | tuple):
+        return cell
+    words = [_text(word, column) for word in cell]
+    if broken := next((word for word in words if word.split() != [word]), None):
+        raise CellError(column, f"{broken!r} is not one word, so that its tag would not be known")
+    return " ".join(words)
 
 
 def _text(cell: Any, column: str) -> str:

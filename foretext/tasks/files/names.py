@@ -18,6 +18,7 @@ PAIRS = (
     *(("sentence_a", "sentence_b"), ("string1", "string2"), ("#1_string", "#2_string")),
     *(("first", "second"), ("question", "sentence"), ("query", "passage"), ("query", "document"), ("a", "b")),
 )
+WORDS = ("tokens", "words")
 DOCUMENTS = ("document", "article", "passage", "context", "story", "paragraph", "premise", "text", "sentence", "ctx")
 QUESTIONS = ("question", "question_stem", "stem", "query", "prompt")
 ANSWERS = ("answers", "choices", "options", "endings", "alternatives", "candidates")
@@ -53,6 +54,11 @@ def a_text(names: PlainNames) -> tuple[str, ...]:
     """The column of a text; the only one there is, whatever its name."""
     only = next(iter(names)) if len(names) == 1 else None
     return (name,) if (name := first_of(TEXTS, names) or only) else ()
+
+
+def a_text_or_its_words(names: PlainNames) -> tuple[str, ...]:
+    """The column of a text, or that of its words."""
+    return (name,) if (name := first_of((*TEXTS, *WORDS), names)) else a_text(names)
 
 
 def a_pair(names: PlainNames) -> tuple[str, ...]:
