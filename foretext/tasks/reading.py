@@ -59,6 +59,8 @@ def read_examples(
     """
     labels, named = labels or LabelOptions(), find_kind(kind) if kind is not None else None
     drafts = _drafts(data, named, text=text, choices=choices, label=label, options=options)
+    if not labels.order:
+        labels = replace(labels, order=drafts.table.orders.get(drafts.columns.label or "", ()))
     form = drafts.kind.form(drafts.cells(), labels)
     examples = drafts.examples(form)
     schema = learn_schema(

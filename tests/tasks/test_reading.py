@@ -291,3 +291,16 @@ def test_spans_are_found_by_their_column_and_bad_ones_named_with_their_line(writ
     bad = {"text": "Ada", "spans": [{"start": 0, "end": 9, "label": "person"}]}
     path = write("b.jsonl", json.dumps(good) + "\n" + json.dumps(bad) + "\n")
     assert "b.jsonl:2: column 'spans': the span 0 to 9 (person) ends beyond the text" in complaint(path, "tagging")
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_the_order_of_a_table_s_own_categories_is_that_of_ordinal_classes(library: str) -> None:
+    frames: Any = pytest.importorskip(library)
+    order, levels = ["calm", "breezy", "stormy"], ["stormy", "calm", "stormy", "calm"]
+    if library == "pandas":
+        column: Any = frames.Categorical(levels, categories=order, ordered=True)
+    else:
+        column = frames.Series(levels, dtype=frames.Enum(order))
+    table = frames.DataFrame({"text": ["a", "b", "c", "d"], "label": column})
+    assert read_examples(table, kind="ordinal").schema.classes == ("calm", "breezy", "stormy")
+    assert read_examples(table, kind="classification").schema.classes == ("calm", "stormy")

@@ -144,6 +144,17 @@ def _of_table(data: Any) -> Iterator[Any]:
     return map(plain, plain(data))
 
 
+def orders_of(data: Any) -> dict[str, tuple[str, ...]]:
+    """The order of the names in each column of a table that has one: an ordered categorical of pandas, an Enum."""
+    import narwhals
+
+    native = narwhals.from_native(data, pass_through=True, allow_series=True)
+    if not isinstance(native, narwhals.DataFrame | narwhals.LazyFrame):
+        return {}
+    kinds = dict(native.collect_schema())
+    return {name: tuple(map(str, kind.categories)) for name, kind in kinds.items() if isinstance(kind, narwhals.Enum)}
+
+
 def plain(cell: Any) -> Any:
     """`cell` as Python has it: arrays as lists, numbers of numpy as numbers, pandas' marks for nothing as None."""
     if type(cell).__name__ in ("NAType", "NaTType"):

@@ -9,7 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from foretext.errors import DataError, SettingsError
 from foretext.files import disk_errors
 from foretext.tasks.files.delimited import Quoting, Row, delimited, looks_quoted
 from foretext.tasks.files.json_rows import json_rows
-from foretext.tasks.files.memory import GIVEN, read_given
+from foretext.tasks.files.memory import GIVEN, orders_of, read_given
 from foretext.tasks.files.parquet import open_parquet
 from foretext.tasks.files.problems import Problems
 
@@ -59,6 +59,7 @@ class Table:
     format: Format  # of rows in memory, that in which their cells would stay what they are
     quoting: Quoting = "none"  # what was found where it was to be found out
     in_memory: bool = False
+    orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of names in columns whose type has an order
 
     @property
     def how(self) -> str:
@@ -86,7 +87,7 @@ def open_table(
     problems = problems or Problems(source_of(data), stop=True)
     if not is_path(data):
         columns, rows = read_given(data, problems, ahead)
-        yield Table(problems.source, columns, rows, "jsonl", in_memory=True)
+        yield Table(problems.source, columns, rows, "jsonl", in_memory=True, orders=orders_of(data))
         return
     kind = format_of(data, options.format, READ_ENDINGS)
     with ExitStack() as stack:
