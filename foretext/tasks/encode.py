@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count, islice
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from foretext.batch import UNTAGGED
 from foretext.progress import Progress
@@ -12,7 +12,7 @@ from foretext.tasks.cutting import cut
 from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.schema import TaskSchema
-from foretext.tasks.transforms import Marks
+from foretext.tasks.transforms import NOWHERE, Marks
 
 CHUNK = 2_048  # examples tokenised together: equal texts in a chunk (a premise with three hypotheses) are encoded once
 
@@ -115,17 +115,6 @@ def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
     if not piece.strip():
         return start, end
     return end - len(piece.lstrip()), start + len(piece.rstrip())
-
-
-class _Nowhere(NamedTuple):
-    """Special tokens that stand for no token of a text."""
-
-    start: int = UNTAGGED
-    delimiter: int = UNTAGGED
-    extract: int = UNTAGGED
-
-
-NOWHERE = _Nowhere()
 
 
 def _ids_of_texts(examples: Sequence[Example], tokenizer: Encoder) -> dict[str, list[int]]:

@@ -21,7 +21,7 @@ from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.labels.sets import SetLabels
 from foretext.tasks.labels.spans import SpanLabels
 from foretext.tasks.signs import Sign
-from foretext.tasks.transforms import Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
+from foretext.tasks.transforms import NOWHERE, Transform, in_both_orders, in_one_sequence, one_sequence_an_answer
 
 Heuristic = Literal["acceptability", "sentiment", "question-answering", "winograd"]
 Features = Literal["texts", "pair", "answers", "words"]
@@ -32,24 +32,23 @@ class TaskKind:
     """One kind of task."""
 
     name: str
-    fewest: int  # texts of an example
-    most: int | None  # None: any number
     texts: Callable[[names.PlainNames], tuple[str, ...]]  # which columns hold them, by their names; none: unknown
     label_names: tuple[str, ...]  # what the column of the label may be called, best first
     forms: tuple[type[LabelForm], ...]  # what labels may be; of several the first that fits, the last of them always
-    transform: Transform  # Figure 1 of the paper
-    special_tokens: Callable[[int], int]  # in a sequence, given the number of texts
-    combine: Combine  # how the sequences of an example meet in the head
-    features: Features  # what word counts see of an example, in the baseline
-    reads: Literal["tokens"] | None = None  # the states that the head reads, where a person has no choice
-    takes_words: bool = False  # a text may be a list of words
-    note: str = ""  # what to know of it, said before training
+    fewest: int = 1  # texts of an example
+    most: int | None = None  # None: any number
     has_answers: bool = False  # an example has answers of its own, to choose among
+    takes_words: bool = False  # a text may be a list of words
+    transform: Transform = in_one_sequence  # Figure 1 of the paper
+    combine: Combine = "one"  # how the sequences of an example meet in the head
+    reads: Literal["tokens"] | None = None  # the states that the head reads, where a person has no choice
     scale: Literal["grades", "value"] = "value"  # how scores are learned unless a person says otherwise
     paper_scale: bool = False  # whether the paper has scores of this kind (recipe point 16)
+    features: Features = "texts"  # what word counts see of an example, in the baseline
     heuristics: tuple[Heuristic, ...] = ()  # those that a language model can answer it by without training
     usual_heuristic: Heuristic | None = None  # the one to take if nothing is said
     sign: Sign | None = None  # what in the data speaks for it where nobody names a kind; None: it must be named
+    note: str = ""  # what to know of it, said before training
 
     def form(self, cells: Sequence[Cell], options: LabelOptions) -> LabelForm:
         """What the labels of a training file are, from their cells.
@@ -71,6 +70,10 @@ class TaskKind:
         *others, last = self.forms
         return next((form for form in others if form.remembered_by(schema)), last).of(schema)
 
+    def special_tokens(self, texts: int) -> int:
+        """How many special tokens stand in a sequence made of so many texts."""
+        return len(self.transform([[]] * texts, [[]], NOWHERE)[0])
+
     def count_of_texts(self) -> str:
         """How many texts it takes, in words."""
         return f"{self.fewest}" if self.most == self.fewest else f"{self.fewest} or more"
@@ -85,15 +88,9 @@ KINDS = {
     for kind in (
         TaskKind(
             name="classification",
-            fewest=1,
-            most=None,
             texts=names.a_text,
             label_names=names.CLASS_LABELS,
             forms=(ClassLabels,),
-            transform=in_one_sequence,
-            special_tokens=lambda texts: texts + 1,
-            combine="one",
-            features="texts",
             heuristics=("acceptability", "sentiment"),
             sign="text",
         ),
@@ -104,10 +101,6 @@ KINDS = {
             texts=names.a_pair,
             label_names=names.CLASS_LABELS,
             forms=(ClassLabels,),
-            transform=in_one_sequence,
-            special_tokens=lambda texts: texts + 1,
-            combine="one",
-            features="texts",
             sign="pair",
         ),
         TaskKind(
@@ -118,7 +111,6 @@ KINDS = {
             label_names=names.SCORE_LABELS,
             forms=(ScoreLabels, ClassLabels),
             transform=in_both_orders,
-            special_tokens=lambda texts: texts + 1,
             combine="add",
             features="pair",
             scale="grades",
@@ -127,13 +119,10 @@ KINDS = {
         ),
         TaskKind(
             name="choice",
-            fewest=1,
-            most=None,
             texts=names.a_document_and_a_question,
             label_names=names.ANSWER_LABELS,
             forms=(AnswerLabels,),
             transform=one_sequence_an_answer,
-            special_tokens=lambda texts: 3,
             combine="choose",
             features="answers",
             has_answers=True,
@@ -143,53 +132,31 @@ KINDS = {
         ),
         TaskKind(
             name="regression",
-            fewest=1,
-            most=None,
             texts=names.a_pair_or_a_text,
             label_names=names.SCORE_LABELS,
             forms=(ScoreLabels,),
-            transform=in_one_sequence,
-            special_tokens=lambda texts: texts + 1,
-            combine="one",
-            features="texts",
             sign="numbers",
         ),
         TaskKind(
             name="multi-label",
-            fewest=1,
-            most=None,
             texts=names.a_pair_or_a_text,
             label_names=("labels", *names.CLASS_LABELS, "topics", "tags", "categories", "genres", "keywords"),
             forms=(SetLabels,),
-            transform=in_one_sequence,
-            special_tokens=lambda texts: texts + 1,
-            combine="one",
-            features="texts",
             sign="sets",
         ),
         TaskKind(
             name="ordinal",
-            fewest=1,
-            most=None,
             texts=names.a_pair_or_a_text,
             label_names=names.CLASS_LABELS,
             forms=(OrderedLabels,),
-            transform=in_one_sequence,
-            special_tokens=lambda texts: texts + 1,
-            combine="one",
-            features="texts",
             scale="grades",
         ),
         TaskKind(
             name="tagging",
-            fewest=1,
             most=1,
             texts=names.a_text_or_its_words,
             label_names=("spans", "entities", "annotations", "ner_tags", "bio", *names.CLASS_LABELS, "tags"),
             forms=(SpanLabels,),
-            transform=in_one_sequence,
-            special_tokens=lambda texts: texts + 1,
-            combine="one",
             features="words",
             sign="spans",
             reads="tokens",

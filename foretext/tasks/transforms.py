@@ -8,7 +8,9 @@ Source: Radford et al. 2018, section 3.3.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from foretext.batch import UNTAGGED
 
 Ids = Sequence[int]
 
@@ -28,6 +30,16 @@ class Marks(Protocol):
     def extract(self) -> int:
         """The id of `[e]`."""
 
+
+class Nowhere(NamedTuple):
+    """Special tokens that stand for no token of a text: where only the arrangement matters."""
+
+    start: int = UNTAGGED
+    delimiter: int = UNTAGGED
+    extract: int = UNTAGGED
+
+
+NOWHERE = Nowhere()
 
 # The fields of an example, its answers (none but for multiple choice) and the special tokens, to its sequences.
 Transform = Callable[[Sequence[Ids], Sequence[Ids], Marks], list[list[int]]]

@@ -56,6 +56,12 @@ def test_every_sequence_starts_with_start_and_ends_with_the_only_extract(
         assert ids.count(S) + ids.count(D) + ids.count(E) == kind.special_tokens(len(fields))
 
 
+def test_a_text_has_two_special_tokens_a_pair_three_and_each_answer_three() -> None:
+    assert [KINDS["classification"].special_tokens(texts) for texts in (1, 2, 3)] == [2, 3, 4]
+    assert KINDS["similarity"].special_tokens(2) == 3
+    assert [KINDS["choice"].special_tokens(texts) for texts in (1, 2)] == [3, 3]
+
+
 @given(field, field)
 def test_the_two_orders_mirror_each_other_when_the_pair_is_swapped(a: list[int], b: list[int]) -> None:
     assert in_both_orders([a, b], [], MARKS) == in_both_orders([b, a], [], MARKS)[::-1]
