@@ -72,7 +72,7 @@ def model_card(saved: SavedModel, *, name: str, library: str = "foretext") -> st
 
 
 def _header(library: str, task: TaskSchema | None) -> str:
-    pipeline = "text-generation" if task is None else "text-classification"
+    pipeline = "text-generation" if task is None else task.task_kind.pipeline
     lines = [f"library_name: {library}", f"pipeline_tag: {pipeline}", "tags:", "- foretext", "- openai-gpt"]
     return "\n".join(["---", *lines, "---"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 class Span(NamedTuple):
@@ -19,6 +19,15 @@ Label = str | float | tuple[str, ...] | tuple[Span, ...]
 Learned = int | float | tuple[float, ...]  # a label as the model learns it
 Offsets = Sequence[tuple[int, int]]  # of each token its characters in the text, the end exclusive
 AnswerRule = Literal["index0", "index1", "letter", "text"]  # how a label cell names the right answer
+
+
+def from_json(value: Any) -> Label:
+    """A label as JSON has it, in which names and spans have become lists."""
+    if not isinstance(value, list):
+        return value  # type: ignore[no-any-return]
+    if any(isinstance(part, list) for part in value):
+        return tuple(Span(*part) for part in value)
+    return tuple(value)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ class TaskKind:
     heuristics: tuple[Heuristic, ...] = ()  # those that a language model can answer it by without training
     usual_heuristic: Heuristic | None = None  # the one to take if nothing is said
     sign: Sign | None = None  # what in the data speaks for it where nobody names a kind; None: it must be named
+    pipeline: str = "text-classification"  # what the Hugging Face Hub calls models for it
     note: str = ""  # what to know of it, said before training
 
     def form(self, cells: Sequence[Cell], options: LabelOptions) -> LabelForm:
@@ -161,6 +162,7 @@ KINDS = {
             sign="spans",
             reads="tokens",
             takes_words=True,
+            pipeline="token-classification",
             note="a token's tag follows from the text up to it, since the decoder sees nothing behind a token; "
             "--read-twice lets it see all",
         ),

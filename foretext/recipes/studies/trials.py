@@ -29,7 +29,7 @@ from foretext.recipes.finetune import finetune_from
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.serving.predictor import Predictor
 from foretext.settings import Settings, leaves
-from foretext.tasks.examples import Example, Label
+from foretext.tasks.examples import Example, Label, from_json
 from foretext.tasks.labelled import LabelledData
 
 FORMAT = 1  # of the file a trial leaves; another number makes old files unread
@@ -159,7 +159,10 @@ def read_trial(record: Path) -> Trial | None:
         values = json.loads(record.read_text(encoding="utf-8"))
         if values.pop("format") != FORMAT:
             return None
-        sets = {name: Scores(**scores) for name, scores in values.pop("sets").items()}
+        sets = {
+            name: Scores(**{**scores, "predictions": list(map(from_json, scores["predictions"]))})
+            for name, scores in values.pop("sets").items()
+        }
         departures = tuple(Departure(**departure) for departure in values.pop("departures"))
         return Trial(sets=sets, departures=departures, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:

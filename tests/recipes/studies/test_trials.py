@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from foretext.evaluation.scoring import score_examples
 from foretext.recipes.studies import trials
 from foretext.recipes.studies.trials import trial
 from foretext.serving.predictor import Predictor
+from foretext.tasks.examples import Span
 from foretext.tasks.labelled import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.tasks.reading import read_labelled
 from foretext.training.settings import LoopSettings
@@ -55,6 +58,19 @@ def test_a_trial_is_done_once(
     monkeypatch.setattr(trials, "finetune_from", lambda *_: pytest.fail("trained again"))
     again = trial(model, data, seed=1, folder=tmp_path, **QUICK)
     assert again == first
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["a", "b"], [0.5, 1.0], [("law", "sea"), ()], [(Span(0, 3, "person"), Span(4, 6, "place")), (Span(1, 2, "x"),)]],
+)
+def test_predictions_of_every_form_come_back_from_a_trial_s_file_as_they_were(
+    labels: list[Any], tmp_path: Path
+) -> None:
+    scores = trials.Scores(2, {"accuracy": 1.0}, {"accuracy": 0.5}, labels)
+    done = trials.Trial("x", 0, {}, 1, 1, 0.0, {"valid": scores}, ())
+    (tmp_path / "x.json").write_text(json.dumps({"format": trials.FORMAT, **asdict(done)}))
+    assert trials.read_trial(tmp_path / "x.json") == done
 
 
 def test_everything_that_decides_the_result_gives_another_trial(
