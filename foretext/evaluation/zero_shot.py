@@ -30,7 +30,7 @@ from foretext.model.sequences import Sequences
 from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.examples import Example
-from foretext.tasks.predictions import Predictions, of_classes
+from foretext.tasks.predictions import Predictions, of_classes, softmax
 from foretext.tasks.schema import TaskSchema
 
 Array = npt.NDArray[np.float64]
@@ -52,8 +52,7 @@ def answer_zero_shot(model: GPT, encoded: EncodedTask, *, bar: Progress | None =
     found = log_likelihoods(model, encoded.questions, bar=bar)
     if task.heuristic == "sentiment":
         totals = np.stack([totals for totals, _ in found])
-        chances = np.exp(totals - totals.max(axis=1, keepdims=True))
-        return of_classes(chances / chances.sum(axis=1, keepdims=True), task.schema.classes)
+        return of_classes(softmax(totals), task.schema.classes)
     means = [totals / counts for totals, counts in found]
     if task.heuristic != "acceptability":
         return Predictions(tuple(int(row.argmax()) for row in means))
