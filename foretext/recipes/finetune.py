@@ -152,6 +152,9 @@ def _conclude(
         kept = state.best_update
         folder.restore_best(kept, objective)
     evaluation, schema = _evaluate(objective.model, data, valid)
+    if schema != data.schema:
+        taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))
+        log.info("%s chosen on the validation examples, so that their score is optimistic; score on others", taught)
     done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
     return Concluded(done, schema)
 

@@ -78,6 +78,7 @@ def test_sets_of_labels_are_learned_and_their_thresholds_kept(
 ) -> None:
     data = written(tmp_path, f"train.{ending}", rows(0, 96), "labels")
     run = trained(language_model, tmp_path, data, "multi-label")
+    assert "thresholds chosen on the validation examples, so that their score is optimistic" in caplog.text
     schema = load_model(run).task
     assert schema is not None
     assert schema.classes == ("barn", "cat", "dog", "hen", "lane", "wood", "yard")
