@@ -74,8 +74,9 @@ def trained(language_model: Path, folder: Path, data: Path, kind: str, **labelle
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_sets_of_labels_are_learned_and_their_thresholds_kept(
-    language_model: Path, tmp_path: Path, ending: str
+    language_model: Path, tmp_path: Path, ending: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "foretext")
     data = written(tmp_path, f"train.{ending}", rows(0, 96), "labels")
     run = trained(language_model, tmp_path, data, "multi-label")
     assert "thresholds chosen on the validation examples, so that their score is optimistic" in caplog.text
