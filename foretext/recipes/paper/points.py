@@ -18,7 +18,7 @@ TRAINED = ("pretraining", "finetuning")
 class Point:
     """One point: what the paper says of it, what the released code does, and the settings that hold it here."""
 
-    number: str  # as in docs/paper-map.md; 4.1 is the section with the hyper-parameters
+    number: str  # as in docs/paper-map.md; 3.3 and 4.1 are sections of the paper
     name: str
     paper: str
     released: str
