@@ -14,7 +14,7 @@ from foretext.files import write_text
 
 
 def main(run: str, target: str) -> None:
-    lines = RunFolder(Path(run)).metrics()
+    lines = RunFolder(Path(run)).metrics.lines()
     series = {}
     for name, key in {"training": "loss", "held-out books": "valid_loss"}.items():
         points = [line for line in lines if key in line]

@@ -7,7 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.run_folder import Checkpoint, RunFolder
+from foretext.checkpoints.run_checkpoints import Checkpoint
+from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
 
@@ -24,7 +25,7 @@ def load_at_update(name: str, update: int | None) -> SavedModel:
         return load_model(folder)
     if describe(folder).head:
         raise SettingsError(f"{name} was fine-tuned; --update is for runs of `foretext pretrain`")
-    kept = {checkpoint.update: checkpoint for checkpoint in RunFolder(folder).checkpoints()}
+    kept = {checkpoint.update: checkpoint for checkpoint in RunFolder(folder).checkpoints.complete()}
     if update not in kept:
         known = ", ".join(str(other) for other in sorted(kept)) or "none at all"
         raise SettingsError(f"{name} has no checkpoint of update {update}; kept are {known}")
@@ -34,5 +35,6 @@ def load_at_update(name: str, update: int | None) -> SavedModel:
 def load_checkpoint(folder: Path, checkpoint: Checkpoint) -> SavedModel:
     """The language model in `folder` with the weights of one of its checkpoints."""
     saved = load_model(folder)
-    RunFolder(folder).restore(checkpoint, nn.ModuleDict({"model": saved.gpt}))  # names are those of the objective
+    named = nn.ModuleDict({"model": saved.gpt})  # as in the objective
+    RunFolder(folder).checkpoints.restore(checkpoint, named)
     return saved

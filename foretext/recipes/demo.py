@@ -269,7 +269,7 @@ def _report(settings: DemoSettings, pretrained: Pretrained, compared: Sequence[_
         "The same model on the same labels: word counts, from scratch, and after reading the stories.",
         "Scores of each task for word counts, from scratch and pre-trained; the table above has the numbers.",
     )
-    lines = RunFolder(pretrained.folder).metrics()
+    lines = RunFolder(pretrained.folder).metrics.lines()
     curves = {
         "training": [(line["update"], line["loss"]) for line in lines if "loss" in line],
         "held-out stories": [(line["update"], line["valid_loss"]) for line in lines if "valid_loss" in line],

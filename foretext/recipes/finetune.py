@@ -150,7 +150,7 @@ def _conclude(
     kept = state.update
     if keep == "best" and state.best_update is not None:
         kept = state.best_update
-        folder.restore_best(kept, objective)
+        folder.checkpoints.restore_best(kept, objective)
     evaluation, schema = _evaluate(objective.model, data, valid)
     if schema != data.schema:
         taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))

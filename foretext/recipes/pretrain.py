@@ -180,7 +180,7 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
 
 def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrained]:
     """The run as its last validation found it."""
-    scores: dict[str, Any] = next((line for line in reversed(folder.metrics()) if "valid_loss" in line), {})
+    scores: dict[str, Any] = next((line for line in reversed(folder.metrics.lines()) if "valid_loss" in line), {})
     done = Pretrained(
         folder=folder.path,
         parameters=model.parameter_count(),

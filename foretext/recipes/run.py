@@ -112,7 +112,7 @@ def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema 
     saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
     save_model(folder.path, saved)
     page = training_report(
-        folder.metrics(),
+        folder.metrics.lines(),
         title=f"{run.title.capitalize()} {folder.path.name}",
         settings=run.settings.model_dump(),
         departures=departure_rows(record.departures or ()),

@@ -74,12 +74,12 @@ class Trainer:
         return self.state
 
     def _resume(self) -> None:
-        checkpoint = self.folder.latest() if self.folder else None
+        checkpoint = self.folder.checkpoints.latest() if self.folder else None
         if self.folder is None or checkpoint is None:
             return
-        self.folder.restore(checkpoint, self.objective, self.optimizer)
+        self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
         self.state.restore(checkpoint.state)
-        self.folder.forget_metrics_after(self.state.update)
+        self.folder.metrics.forget_after(self.state.update)
 
     def _look_for_room(self, objective: nn.Module) -> None:
         """For `--micro-batch auto` on a CPU: how much of a batch may be in memory at once."""
@@ -170,7 +170,7 @@ class Trainer:
                 "a lower --learning-rate or a longer --warmup helps most often"
             )
         if self.folder and self.engine.rank == 0:
-            self.folder.log(line)
+            self.folder.metrics.log(line)
         bar.advance(1, text=f"loss {line['loss']:.3f}, {line['tokens_per_second']:,.0f} tokens/s")
 
     def _validate_and_save(self, objective: nn.Module) -> None:
@@ -183,14 +183,14 @@ class Trainer:
             objective.train()
             self.state.better(values[self.plan.metric], self.plan)
             if self.folder and self.engine.rank == 0:
-                self.folder.log({"update": done, **{f"valid_{name}": value for name, value in values.items()}})
+                self.folder.metrics.log({"update": done, **{f"valid_{name}": value for name, value in values.items()}})
         if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
             self._save()
 
     def _save(self) -> None:
         if self.folder and self.engine.rank == 0:
             state = dict(vars(self.state))
-            self.folder.save(self.objective, self.optimizer, state, keep=self.plan.keep_checkpoints)
+            self.folder.checkpoints.save(self.objective, self.optimizer, state, keep=self.plan.keep_checkpoints)
 
     def _out_of_patience(self) -> bool:
         return bool(self.plan.patience) and self.state.validations_without_better >= self.plan.patience

@@ -94,7 +94,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path, traine
     made.run()
     damaged = tmp_path / "checkpoints" / "update-00000012" / "optimizer.safetensors"
     damaged.write_bytes(damaged.read_bytes()[:-10])
-    assert made.folder.latest().update == 9
+    assert made.folder.checkpoints.latest().update == 9
 
 
 def test_point_06_the_gradient_is_clipped_to_a_global_norm(tmp_path, trainer):
@@ -119,7 +119,7 @@ def test_bf16_keeps_fp32_weights_and_loses_no_more_than_rounding(tmp_path, train
     for run in runs.values():
         run.run()
     assert {parameter.dtype for parameter in runs["bf16"].objective.parameters()} == {torch.float32}
-    last = {name: run.folder.metrics()[-1]["loss"] for name, run in runs.items()}
+    last = {name: run.folder.metrics.lines()[-1]["loss"] for name, run in runs.items()}
     assert last["bf16"] != last["fp32"]  # the products really are bf16, which has 8 bits
     assert abs(last["bf16"] - last["fp32"]) < 2**-8 * last["fp32"]
 
@@ -129,6 +129,6 @@ def test_a_run_that_is_compiled_learns_as_one_that_is_not(tmp_path, trainer):
     runs = {name: trainer(tmp_path / name, compile=name) for name in ("no", "layers", "graphs")}
     for run in runs.values():
         run.run()
-    last = {name: run.folder.metrics()[-1]["loss"] for name, run in runs.items()}
+    last = {name: run.folder.metrics.lines()[-1]["loss"] for name, run in runs.items()}
     assert last["layers"] == pytest.approx(last["no"], rel=0.05)  # dropout draws otherwise
     assert last["graphs"] == pytest.approx(last["layers"], rel=1e-3)

@@ -155,7 +155,7 @@ def _stages_of(folder: Path, curve: str) -> Iterator[Stage]:
     about = describe(folder)
     pretraining = about.history.pretraining or Pretraining()
     updates = pretraining.result.updates or 0
-    for checkpoint in reversed(list(RunFolder(folder).checkpoints())):
+    for checkpoint in reversed(list(RunFolder(folder).checkpoints.complete())):
         if checkpoint.update < updates and not about.head:
             weights = checkpoint.state["sha256"]["model"]
             yield Stage(curve, checkpoint.update, weights, partial(load_checkpoint, folder, checkpoint))

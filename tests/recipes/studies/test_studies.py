@@ -162,7 +162,7 @@ def test_zero_shot_scores_follow_the_checkpoints_of_a_run_and_are_kept(
         labelled=LabelledDataSettings(data=zero_shot_data, kind="choice"),
     )
     done = study_zero_shot(settings)
-    kept = sorted(checkpoint.update for checkpoint in RunFolder(language_model).checkpoints())
+    kept = sorted(checkpoint.update for checkpoint in RunFolder(language_model).checkpoints.complete())
     assert [row["updates"] for row in done.study.rows] == kept
     last = done.study.rows[-1]
     assert (last["metric"], last["score"], last["chance"], last["relative"]) == ("accuracy", 1.0, 0.5, 1.25)
@@ -228,7 +228,7 @@ def test_a_probe_is_logged_at_each_validation_and_changes_no_weight(
         )
         pretrain(settings)
         weights.append(load_model(tmp_path / name).fingerprint)
-    lines = [line for line in RunFolder(tmp_path / "with").metrics() if "valid_loss" in line]
+    lines = [line for line in RunFolder(tmp_path / "with").metrics.lines() if "valid_loss" in line]
     assert [line["update"] for line in lines] == [2, 4]
     assert all(0 <= line["valid_zero_shot_places"] <= 1 for line in lines)
     assert weights[0] == weights[1]

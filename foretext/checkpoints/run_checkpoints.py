@@ -1,0 +1,118 @@
+"""The checkpoints of a run: complete training states on disk, from which it goes on to the bit.
+
+RUN/checkpoints/update-00000500/{model.safetensors, optimizer.safetensors, state.json}
+RUN/checkpoints/latest       the name of the newest complete checkpoint
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
+from foretext.errors import ModelError
+from foretext.files import atomic_folder, write_json, write_text
+
+
+class HoldsState(Protocol):
+    """An optimizer, of which a checkpoint needs its state alone."""
+
+    @property
+    def state(self) -> Any:
+        """Tensors by name for each parameter."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete training state on disk."""
+
+    folder: Path
+    state: dict[str, Any]  # the update it stands before, the best score so far, …
+
+    @property
+    def update(self) -> int:
+        """The update it stands before, which is how many it has seen."""
+        return int(self.state["update"])
+
+
+@dataclass(frozen=True)
+class RunCheckpoints:
+    """The checkpoints of one run, in the folder `path`."""
+
+    path: Path
+
+    def save(self, model: torch.nn.Module, optimizer: HoldsState, state: dict[str, Any], *, keep: int) -> None:
+        """A checkpoint of everything `state["update"]` needs, then the `latest` pointer; older ones but `keep` go.
+
+        The checkpoint of `state["best_update"]` is kept besides.
+        """
+        folder = self._folder(state["update"])
+        with atomic_folder(folder) as made:
+            checksums = {
+                "model": save_tensors(made / "model.safetensors", dict(model.named_parameters())),
+                "optimizer": save_tensors(made / "optimizer.safetensors", _optimizer_tensors(model, optimizer)),
+            }
+            write_json(made / "state.json", {**state, "sha256": checksums})
+        write_text(self.path / "latest", folder.name + "\n")
+        self._prune(keep, state.get("best_update"))
+
+    def latest(self) -> Checkpoint | None:
+        """The newest complete checkpoint, or None. A damaged newer one is passed over."""
+        return next(self.complete(), None)
+
+    def complete(self) -> Iterator[Checkpoint]:
+        """The complete checkpoints, newest first; damaged ones are passed over."""
+        for folder in sorted(self._folders(), reverse=True):
+            try:
+                state = read_json(folder / "state.json")
+                for name, checksum in state["sha256"].items():
+                    load_tensors(folder / f"{name}.safetensors", checksum=checksum)
+            except (ModelError, KeyError):
+                continue
+            yield Checkpoint(folder, state)
+
+    def restore(self, checkpoint: Checkpoint, model: torch.nn.Module, optimizer: HoldsState | None = None) -> None:
+        """Puts a checkpoint's tensors into `model` and, if given, `optimizer`."""
+        file = checkpoint.folder / "model.safetensors"
+        fill(model, load_tensors(file), file)
+        if optimizer is not None:
+            tensors = load_tensors(checkpoint.folder / "optimizer.safetensors")
+            _fill_optimizer(model, optimizer, tensors)
+
+    def restore_best(self, update: int, model: torch.nn.Module) -> None:
+        """Puts the weights of the checkpoint before `update` into `model`."""
+        self.restore(Checkpoint(self._folder(update), {"update": update}), model)
+
+    def _folder(self, update: int) -> Path:
+        return self.path / f"update-{update:08d}"
+
+    def _folders(self) -> list[Path]:
+        return [folder for folder in self.path.glob("update-*") if folder.is_dir()]
+
+    def _prune(self, keep: int, best: int | None) -> None:
+        newest = sorted(self._folders())[-keep:]
+        for folder in self._folders():
+            if folder not in newest and (best is None or folder != self._folder(best)):
+                shutil.rmtree(folder)
+
+
+def _optimizer_tensors(model: torch.nn.Module, optimizer: HoldsState) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}/{kind}": value
+        for name, parameter in model.named_parameters()
+        for kind, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def _fill_optimizer(model: torch.nn.Module, optimizer: HoldsState, tensors: Mapping[str, torch.Tensor]) -> None:
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        name, kind = key.rsplit("/", 1)
+        parameter = parameters[name]
+        device = torch.device("cpu") if kind == "step" and parameter.device.type == "cpu" else parameter.device
+        optimizer.state[parameter][kind] = value.to(device)
