@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from foretext.corpus import documents
 from foretext.corpus.corpus import Corpus
 from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts
-from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName
+from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, UnknownRecord
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources
 from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
@@ -48,6 +48,7 @@ def prepare(
     shard_tokens: int = SHARD_TOKENS,
     separator: Literal["newline", "none"] = "newline",
     line_breaks: Literal["keep", "paragraphs"] = "keep",
+    allow_unknown: bool = False,
 ) -> Corpus:
     """The corpus of token ids that `out` now holds, made from files, folders and standard input (`-`).
 
@@ -58,7 +59,8 @@ def prepare(
     `read_documents`. If `out` holds this corpus already, nothing is done.
 
     Raises:
-        DataError: an input is missing or wrong, there is no text in any, or `out` holds something else.
+        DataError: an input is missing or wrong, there is no text in any, more than half of it is unknown to the
+            tokenizer and `allow_unknown` is off, or `out` holds something else.
         DiskFull: there is no space left; what is finished is kept, and the same call goes on from there.
     """
     out, problems = Path(out), Problems()
@@ -84,6 +86,7 @@ def prepare(
         encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
         records = list(_shown(encoded, sources))
         _refuse_no_text(records, sources, problems)
+        _unknown(records).found().say(_some(source.path for source in sources), allowed=allow_unknown)
         _write(out, parts, records, plan, sources, problems, tokenizer)
     except BaseException:
         leave_parts(parts)
@@ -121,6 +124,7 @@ def _write(
             sources=[source.record() for source in sources],
             counts=_counts(records),
             problems=problems.record(),
+            unknown=_unknown(records),
             splits={name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS},
         )
         tokenizer.save(folder)
@@ -141,6 +145,10 @@ def _gather(
 
 def _counts(records: Sequence[UnitRecord]) -> Counts:
     return sum((record.counts for record in records), Counts())
+
+
+def _unknown(records: Sequence[UnitRecord]) -> UnknownRecord:
+    return sum((record.unknown for record in records), UnknownRecord())
 
 
 def _refuse_no_text(records: Sequence[UnitRecord], sources: Sequence[Source], problems: Problems) -> None:

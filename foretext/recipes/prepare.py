@@ -34,4 +34,5 @@ def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
         shard_tokens=settings.shard_tokens,
         separator=settings.separator,
         line_breaks=settings.line_breaks,
+        allow_unknown=settings.allow_unknown,
     )

@@ -83,6 +83,7 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
     """The same from a corpus that is open, and from a model in memory where one is to go on."""
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
+    corpus.say_unknown(allowed=settings.allow_unknown)
     if start is not None:
         _check_start(start, settings, corpus)
     train = corpus.split("train")
@@ -170,7 +171,7 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows"}
+    left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows", "allow_unknown"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,

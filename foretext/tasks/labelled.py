@@ -41,6 +41,8 @@ class FileSettings(Settings):
     """minimal: cells may be in double quotes; none: quotes are text. auto: CSV is quoted, TSV as its content shows."""
     header: bool = True
     """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
 
     def options(self) -> TableOptions:
         """The same, as `open_table` takes it."""

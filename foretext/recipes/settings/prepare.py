@@ -35,3 +35,5 @@ class PrepareSettings(Settings):
     """What follows each document: the line-break piece of the tokenizer, or nothing."""
     line_breaks: Literal["keep", "paragraphs"] = "keep"
     """keep every line break, or only those between paragraphs: for books wrapped at a column."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
