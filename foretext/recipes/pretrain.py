@@ -16,7 +16,7 @@ from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.corpus import Corpus, Windows, sequential_windows
 from foretext.errors import SettingsError
 from foretext.evaluation.perplexity import perplexity
-from foretext.evaluation.prompts import EncodedTask, encode_zero_shot
+from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
@@ -150,7 +150,10 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     tasks = find_zero_shot_tasks(probed(settings.probe), rows)
     for name, task in tasks.items():
         log.info("probing %s by %s on %s examples", name, task.heuristic, f"{len(task.examples):,}")
-    return {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
+    encoded = {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
+    for name, one in encoded.items():
+        unread_of(one, tokenizer).say(name, allowed=settings.allow_unknown)
+    return encoded
 
 
 def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) -> None:
