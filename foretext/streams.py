@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 
 MODES = {"stdin": "r", "stdout": "w", "stderr": "w"}  # in the order of their descriptors
 
@@ -30,10 +31,8 @@ def say(line: str) -> None:
     """Prints a line on stderr. Where nobody reads it any more, the work goes on all the same."""
     if sys.stderr is None:  # print would take stdout
         return
-    try:
+    with suppress(OSError, ValueError):  # the terminal is gone, the file is closed
         print(line, file=sys.stderr)
-    except (OSError, ValueError):  # the terminal is gone, the file is closed
-        pass
 
 
 def is_terminal() -> bool:

@@ -119,7 +119,7 @@ class Predictor:
     ) -> Predictions:
         """Predictions for examples that are ids already."""
         keys = [_key(item) for item in encoded]
-        known = {key: found for key in keys if (found := self.seen.get(key)) is not None}
+        known = {key: answer for key in keys if (answer := self.seen.get(key)) is not None}
         new = {key: item for key, item in zip(keys, encoded, strict=True) if key not in known}
         if bar is not None:
             bar.advance(len(encoded) - len(new))
@@ -129,7 +129,7 @@ class Predictor:
         return self.schema.labels.predictions([found[key] if key in found else known[key] for key in keys], encoded)
 
     def _remember(self, found: Mapping[Key, Outputs]) -> None:
-        """Keeps the newest answers, the oldest go. Other threads may do the same at once: each step is one of dict's."""
+        """Keeps the newest answers, the oldest go. Other threads may do so at once: each step is one of dict's."""
         self.seen.update(found)
         excess = len(self.seen) - self.remembered
         for key in list(self.seen)[:excess] if excess > 0 else ():
