@@ -91,9 +91,9 @@ def _encoding_by_zeros(data: bytes) -> str | None:
 def legacy_reading(byte: int) -> str:
     """What a byte that is not UTF-8 most likely is, for messages: Windows wrote it, or an old Unix."""
     try:
-        return f"{bytes([byte]).decode('cp1252')!r} in Windows-1252 and Latin-1"
+        return f"{bytes([byte]).decode('cp1252')!r} in Windows-1252" + (" and Latin-1" if byte >= 0xA0 else "")
     except UnicodeDecodeError:
-        return "no letter in Windows-1252 either"
+        return "nothing in Windows-1252 either"
 
 
 def with_start(start: bytes, rest: io.BufferedReader) -> io.BufferedReader:

@@ -115,7 +115,8 @@ def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
         "a.csv: 3 problems; mend them and try again.",
         "a.csv:3: column 'label': the label is missing",
         "a.csv:4: 1 cell, but the first row has 2",
-        "a.csv:5: column 'text': not UTF-8: byte 0xFF after 0 characters; save the file as UTF-8",
+        "a.csv:5: column 'text': not UTF-8: byte 0xFF after 0 characters ('ÿ' in Windows-1252 and Latin-1); "
+        "save the file as UTF-8",
     ]
 
 
