@@ -1,4 +1,4 @@
-"""What separates the cells of a delimited file, where that is not what the ending of its name says."""
+"""What separates the cells of a delimited file: what is said, else what the ending of its name says, if it fits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,42 @@ import csv
 import re
 from collections.abc import Sequence
 
+from foretext.errors import DataError, SettingsError
+
 CANDIDATES = (",", ";", "\t", "|")
 IN_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_NAMES = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "bar": "|", "space": " "}
+
+
+def named_separator(said: str) -> str:
+    """The separator that a person means: the character itself, or its name.
+
+    Raises:
+        SettingsError: it is no single character that can separate cells.
+    """
+    mark = _NAMES.get(said.lower(), said)
+    if len(mark) != 1 or mark in '"\r\n\0' or mark.isalnum():
+        raise SettingsError(f"--delimiter {said!r} separates no cells; give one character such as ';', or {_known()}")
+    return mark
+
+
+def _known() -> str:
+    return ", ".join(name for name in _NAMES if name.isalpha())
+
+
+def check_separator(source: str, lines: Sequence[str], expected: str) -> None:
+    """Nothing if the header and the row below it may be separated by what is `expected`.
+
+    Raises:
+        DataError: they are separated by something else, without doubt.
+    """
+    found = found_separator(lines, expected)
+    if found != expected:
+        said = next(name for name, mark in _NAMES.items() if mark == found)
+        raise DataError(
+            f"{source}: the cells of the header {lines[0].strip()!r:.80} are separated by {IN_WORDS[found]}, not by "
+            f"{IN_WORDS[expected]}; say --delimiter {said} (in Python delimiter={found!r})"
+        )
 
 
 def found_separator(lines: Sequence[str], expected: str) -> str:

@@ -23,7 +23,7 @@ from foretext.tasks.files.json_rows import json_rows
 from foretext.tasks.files.memory import GIVEN, orders_of, read_given
 from foretext.tasks.files.parquet import open_parquet
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.files.separators import IN_WORDS, found_separator
+from foretext.tasks.files.separators import IN_WORDS, check_separator, named_separator
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -49,6 +49,7 @@ class TableOptions:
 
     format: Format | None = None  # None: by the ending of the file's name
     quoting: Quoting = "auto"  # auto: CSV is quoted, TSV as its content shows
+    delimiter: str | None = None  # CSV and TSV: what separates cells, or its name; None: as the format says
     header: bool = True  # CSV and TSV: whether the first row names the columns; otherwise they are "1", "2", ...
 
 
@@ -71,7 +72,7 @@ class Table:
         if self.in_memory:
             return "in memory"
         if self.separator:
-            return f"{self.format.upper()}, separated by {IN_WORDS[self.separator]}"
+            return f"{self.format.upper()}, separated by {IN_WORDS.get(self.separator, repr(self.separator))}"
         return self.format.upper() + (", no quoting" if self.format == "tsv" and self.quoting == "none" else "")
 
 
@@ -86,7 +87,8 @@ def open_table(
     rows, which are then in memory.
 
     Raises:
-        DataError: the file is missing, empty, no text, or (without `problems`) has a bad row.
+        DataError: the file is missing, empty, no text, its cells are separated by something else than what is said, or
+            (without `problems`) it has a bad row.
         SettingsError: its format cannot be told from its name.
     """
     options = options or TableOptions()
@@ -109,9 +111,9 @@ def open_table(
         if kind == "jsonl":
             yield _json(stack.enter_context(_as_text(file)), problems, ahead)
             return
-        separator = DELIMITERS[kind]
-        if options.header:
-            separator, file = _with_its_separator(file, separator)
+        separator = DELIMITERS[kind] if options.delimiter is None else named_separator(options.delimiter)
+        if options.header and options.delimiter is None:
+            file = _separated(file, separator, problems.source)
         whole: BinaryIO = file
         if separator == "\t" and options.quoting == "auto":
             whole = stack.enter_context(_seekable(file))
@@ -192,15 +194,15 @@ def _as_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
         text.detach()  # whoever opened the file closes it
 
 
-def _with_its_separator(file: io.BufferedReader, expected: str) -> tuple[str, io.BufferedReader]:
-    """What separates the cells of a file with a header, and the file as it was."""
+def _separated(file: io.BufferedReader, expected: str, source: str) -> io.BufferedReader:
+    """The file as it was, if what is expected separates the cells of its header."""
     start = file.tell() if file.seekable() else None
     lines = [file.readline(LONGEST_HEADER), file.readline(LONGEST_HEADER)]
-    separator = found_separator([line.decode("utf-8", "replace") for line in lines], expected)
+    check_separator(source, [line.decode("utf-8", "replace") for line in lines], expected)
     if start is None:
-        return separator, with_start(b"".join(lines), file)
+        return with_start(b"".join(lines), file)
     file.seek(start)
-    return separator, file
+    return file
 
 
 def _delimited(
