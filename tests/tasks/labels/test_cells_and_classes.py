@@ -20,9 +20,11 @@ COLOURS = ("red", "green", "blue", "grey")
 
 @pytest.mark.parametrize(
     ("cell", "name"),
-    [(" good ", "good"), (True, "true"), (False, "false"), (1, "1"), (1.0, "1.0"), ([1], None), ({"a": 1}, None)]
-    + [(Decimal("0.50"), "0.50"), (Decimal("1E+2"), "100"), (2**53 + 1, "9007199254740993")]
-    + [(date(2026, 1, 31), "2026-01-31")],
+    [
+        *[(" good ", "good"), (True, "true"), (False, "false"), (1, "1"), (1.0, "1.0"), ([1], None), ({"a": 1}, None)],
+        *[(Decimal("0.50"), "0.50"), (Decimal("1E+2"), "100"), (2**53 + 1, "9007199254740993")],
+        (date(2026, 1, 31), "2026-01-31"),
+    ],
 )
 def test_a_cell_of_any_plain_type_names_a_class(cell: Any, name: str | None) -> None:
     assert class_name(cell) == name
