@@ -132,6 +132,9 @@ def _losses(result: PretrainingResult) -> Iterator[str]:
 def _scores(result: FinetuningResult) -> Iterator[str]:
     """Rows of a table: the metrics of a fine-tuned model."""
     for name, estimate in result.validation.get("metrics", {}).items():
+        if estimate.get("undefined"):
+            yield f"| validation {name} | undefined | {estimate['undefined']} |"
+            continue
         interval = f"{estimate['low']:.4f} to {estimate['high']:.4f}" if "low" in estimate else ""
         yield f"| validation {name} | {estimate['value']:.4f} | {interval} |"
     if "count" in result.validation:

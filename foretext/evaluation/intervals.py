@@ -6,8 +6,9 @@ for each row, NaN where it is not defined. That lets a metric do a thousand resa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,19 +27,33 @@ _ROWS_AT_ONCE = 256  # and a confusion matrix for each row
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with the ends of its interval and how many examples (or runs) it rests on."""
+    """A value with the ends of its interval and how many examples (or runs) it rests on.
+
+    Where there is no value to be had, `undefined` says why, and 0 stands for it, to count with.
+    """
 
     value: float
     low: float
     high: float
     count: int
+    undefined: str = ""
 
     def __str__(self) -> str:
-        """The estimate times 100, as the paper prints scores: `87.1 [85.0, 89.2]`."""
+        """The estimate times 100, as the paper prints scores: `87.1 [85.0, 89.2]`; or `undefined: …` and why."""
+        if self.undefined:
+            return f"undefined: {self.undefined}"
         return f"{100 * self.value:.1f} [{100 * self.low:.1f}, {100 * self.high:.1f}]"
 
-    def to_json(self) -> dict[str, float | int]:
-        return asdict(self)
+    def to_json(self) -> dict[str, float | int | str | None]:
+        """The four numbers; where it is undefined, null for three of them, and why."""
+        if self.undefined:
+            return {**asdict(self), "value": None, "low": None, "high": None}
+        return {name: value for name, value in asdict(self).items() if name != "undefined"}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Estimate:
+        """The estimate that `to_json` gave."""
+        return cls(**{name: 0.0 if value is None else value for name, value in values.items()})
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from foretext.evaluation.statistics import OF_RIGHT, statistic
 from foretext.notebook import shows_itself
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.labels.form import LabelForm
-from foretext.tasks.metrics import METRICS, Numbers
+from foretext.tasks.metrics import METRICS, Numbers, why_undefined
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
 from foretext.text_table import text_table
@@ -148,6 +148,8 @@ def _label(example: Example, labels: LabelForm) -> Label:
 
 
 def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> Estimate:
+    if why := why_undefined(name, truth, said):
+        return Estimate(0.0, 0.0, 0.0, len(truth), why)
     statistic_of_rows = statistic(name, truth, said, METRICS[name])
     estimate = bootstrap(statistic_of_rows, len(truth), resamples=resamples, seed=seed)
     if name in OF_RIGHT and estimate.value in (0.0, 1.0):
@@ -163,6 +165,8 @@ def _calibration(right: Sequence[bool | None], predictions: Predictions) -> Cali
 
 
 def _cells(estimate: Estimate) -> list[str]:
+    if estimate.undefined:
+        return ["undefined", estimate.undefined]
     return [f"{100 * estimate.value:.1f}", f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +22,13 @@ class Scores:
     @classmethod
     def of(cls, validation: Mapping[str, Any]) -> Scores:
         """The scores of an evaluation, as the history of a model keeps it."""
-        metrics = {name: Estimate(**estimate) for name, estimate in validation["metrics"].items()}
+        metrics = {name: Estimate.from_json(estimate) for name, estimate in validation["metrics"].items()}
         return cls(metrics, dict(validation["chance"]))
 
     def __getitem__(self, metric: str) -> float:
-        """The value of a metric, from 0 to 1 for most."""
-        return self.metrics[metric].value
+        """The value of a metric, from 0 to 1 for most; NaN where it is undefined."""
+        estimate = self.metrics[metric]
+        return math.nan if estimate.undefined else estimate.value
 
     def lines(self) -> list[str]:
         return [

@@ -26,6 +26,7 @@ from foretext.tasks.batching import EpochBatches
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
+from foretext.tasks.metrics import why_targets_cannot_tell
 from foretext.tasks.overview import overview
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.unread import Unread
@@ -101,6 +102,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         plan.learning_rate,
     )
     objective = FineTuning(model, plan)
+    decides = _deciding_metric(data)
     run = Run(
         title="fine-tuning",
         settings=settings,
@@ -109,7 +111,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
-        validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
+        validate=decides and partial(_validate, model, data, valid, decides),
         conclude=partial(
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
         ),
@@ -136,6 +138,25 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Pla
         higher_is_better=True,
         language_model_weight=settings.language_model_weight,
     )
+
+
+def _deciding_metric(data: LabelledData) -> str | None:
+    """The metric that chooses weights: the first by which the validation examples can tell models apart, if any.
+
+    What that means where it is not the first of all is said.
+    """
+    truth = data.schema.labels.numbers([example.label for example in data.valid if example.label is not None])
+    names = data.schema.metrics()
+    why = {name: why_targets_cannot_tell(name, truth) for name in names}
+    found = next((name for name in names if not why[name]), None)
+    if found != names[0]:
+        what = f"{found} chooses the weights" if found else "the weights after the last update are kept"
+        log.warning("on these validation examples %s tells nothing (%s): %s", names[0], why[names[0]], what)
+    return found
+
+
+def _validate(model: GPT, data: LabelledData, valid: Sequence[Encoded], decides: str) -> dict[str, float]:
+    return {"score": _evaluate(model, data, valid, resamples=1)[0].metrics[decides].value}
 
 
 def _conclude(

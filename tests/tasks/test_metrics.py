@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from foretext.errors import SettingsError, UnknownName
-from foretext.tasks.metrics import METRICS
+from foretext.tasks.metrics import METRICS, why_targets_cannot_tell, why_undefined
 from foretext.tasks.schema import TaskSchema
 
 BINARY = TaskSchema(kind="classification", text=("x",), classes=("no", "yes"))
@@ -51,3 +51,42 @@ def test_a_metric_that_is_not_known_or_does_not_fit_is_refused() -> None:
         BINARY.model_copy(update={"metric": "acuracy"}).metrics()
     with pytest.raises(SettingsError, match="the metric pearson does not fit these classes; those that do: accuracy"):
         BINARY.model_copy(update={"metric": "pearson"}).metrics()
+
+
+SETS = np.zeros((2, 3), dtype=bool)
+SPANS = np.array([frozenset(), frozenset()], dtype=object)
+ONE = np.array([0, 0, 0])
+TWO = np.array([0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("metric", "truth", "predicted", "why"),
+    [
+        ("pearson", [2.0, 2.0], [1.0, 3.0], "all targets are equal"),
+        ("spearman", [1.0, 3.0], [2.0, 2.0], "all predictions are equal"),
+        ("pearson", [1.0], [2.0], "it takes two examples"),
+        ("matthews", ONE, TWO, "all targets are equal"),
+        ("matthews", TWO, ONE, "all predictions are equal"),
+        ("quadratic_kappa", ONE, TWO, "all targets are equal"),
+        ("quadratic_kappa", TWO, ONE, ""),
+        ("f1", ONE, ONE, "neither a target nor a prediction is the positive class"),
+        ("f1", ONE, TWO, ""),
+        ("f1_macro", ONE, ONE, ""),
+        ("f1_micro", SETS, SETS, "no label is true or predicted"),
+        ("f1_macro", SETS, SETS, "no label is true or predicted"),
+        ("f1_micro", SETS, ~SETS, ""),
+        ("entity_f1", SPANS, SPANS, "no span is true or predicted"),
+        ("accuracy", ONE, ONE, ""),
+        ("exact_match", SETS, SETS, ""),
+    ],
+)
+def test_what_has_no_value_says_why_and_is_zero_to_count_with(metric, truth, predicted, why):
+    truth, predicted = np.asarray(truth), np.asarray(predicted)
+    assert why_undefined(metric, truth, predicted) == why
+    if why:
+        assert METRICS[metric](truth, predicted) == 0.0
+
+
+@pytest.mark.parametrize(("truth", "why"), [(ONE, "all targets are equal"), (TWO, "")])
+def test_targets_that_are_all_equal_can_tell_no_predictions_apart(truth, why):
+    assert why_targets_cannot_tell("matthews", truth) == why
