@@ -4,8 +4,8 @@ A command is one recipe, a file of `recipes/`. Its flags come from the recipe's 
 (`lines`, `to_json`). Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads
 what the work needs.
 
-Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
-143 terminated.
+Exit codes: 0 done; 1 the work failed, or `check` has doubts; 2 what was given cannot be used; 130 interrupted; 141
+nobody reads the output; 143 terminated.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
 
@@ -86,6 +86,14 @@ class Command:
 
 
 COMMANDS = (
+    Command(
+        "check",
+        "Look at labelled files or raw text before anything learns from them: what is wrong, what may be, what cannot "
+        "be judged. Leaves with 0 if they are sound, 1 if doubtful, 2 if unusable.",
+        "foretext check reviews.csv --valid held-out.csv --report check.html",
+        ("inputs",),
+        purpose="Look at data",
+    ),
     Command(
         "demo",
         "Show on made-up stories what pre-training is worth: every step from text to scores, in a few minutes.",
@@ -264,6 +272,14 @@ class Result(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
+@runtime_checkable
+class Verdict(Result, Protocol):
+    """A result that judges, with the exit code that says how."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
     if arguments is None:
@@ -429,7 +445,7 @@ def _run(command: Command, settings: type[Settings], given: Given) -> int:
     result = command.function(resolved.value)
     if result is not None:
         _show(result, as_json=given.json)
-    return 0
+    return result.exit_code if isinstance(result, Verdict) else 0
 
 
 def _show(result: Result, *, as_json: bool) -> None:
