@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from foretext.checkup.finding import EXAMPLES, PLACES, Finding
 from foretext.checkup.rows import key_of
-from foretext.checkup.tongues import FEWEST_LETTERS, MAIN, WHOLE, said
+from foretext.checkup.tongues import MAIN, said, whole
 from foretext.corpus import Problems
 from foretext.corpus.documents import Document
 from foretext.texts.alike import alike_pairs
@@ -172,7 +172,9 @@ def _languages(sample: Sequence[Document]) -> list[Finding]:
         Finding("languages", "sound", f"languages, by letters where the language is known: {said(shares)}", counts)
     ]
     main, letters = max(shares.items(), key=lambda one: (one[1], one[0]))
-    others = [document for document, found in zip(sample, each, strict=True) if _is_other(found, main)]
+    others = [
+        document for document, found in zip(sample, each, strict=True) if (whole(found, document.text) or main) != main
+    ]
     if others and letters >= MAIN * shares.total():
         says = f"documents in another language than nearly all, which are in {main}"
         places, examples = (
@@ -181,13 +183,6 @@ def _languages(sample: Sequence[Document]) -> list[Finding]:
         )
         result.append(Finding("languages", "doubtful", says, {"documents": len(others)}, places, examples))
     return result
-
-
-def _is_other(found: Counter[str], main: str) -> bool:
-    if found.total() < FEWEST_LETTERS:
-        return False
-    name, letters = found.most_common(1)[0]
-    return name != main and letters >= WHOLE * found.total()
 
 
 def _layout(sample: Sequence[Document]) -> list[Finding]:

@@ -12,6 +12,8 @@ from foretext.checkup.word_counts import FOLDS, Judged
 
 PARTS = (8, 4, 2, 1)  # of the rows that a model may learn from: an eighth, a quarter, a half, all
 FEWEST = 5  # rows of a class in the smallest of them
+BETTER = 0.1  # of the way from chance to perfect that word counts must have gone for their curve to mean something
+WEAK = "word counts do not answer these rows"
 LITTLE = 0.01  # what a doubling brings where more rows are hardly worth it
 
 
@@ -22,6 +24,9 @@ def check_curve(part: Part, judged: Judged | None) -> list[Finding]:
     points = [(rows, score) for size in PARTS for rows, score in [_point(judged, size)] if rows >= FEWEST]
     if len(points) < 2:
         return []
+    chance = 1 / len(judged.classes)
+    if points[-1][1] - chance < BETTER * (1 - chance):
+        return [Finding("learning curve", "sound", f"cannot judge how many rows a class needs: {WEAK}")]
     curve = ", ".join(f"{rows:,} rows: {score:.1%}" for rows, score in points)
     gain = points[-1][1] - points[-2][1]
     says = (

@@ -36,7 +36,7 @@ class Finding:
     def lines(self) -> list[str]:
         """The finding for a terminal, without its severity."""
         counts = ", ".join(f"{what}: {count:,}" for what, count in self.counts.items())
-        places = ", ".join(map(visible, self.places[:EXAMPLES]))
+        places = ", ".join(map(visible, _shorter(self.places[:EXAMPLES])))
         more = ", …" if len(self.places) > EXAMPLES else ""
         lines = [
             f"{self.check}: {self.says}",
@@ -106,6 +106,15 @@ class Checked:
             "findings": [finding.to_json() for finding in self.findings],
             "report": self.report or None,
         }
+
+
+def _shorter(places: Sequence[str]) -> list[str]:
+    """Places with a file named only where it is not that of the place before."""
+    files = [place.rpartition(":")[0] for place in places]
+    return [
+        place.rpartition(":")[2] if k and files[k] and files[k] == files[k - 1] and " and " not in place else place
+        for k, place in enumerate(places)
+    ]
 
 
 def _titled(severity: str, found: Sequence[Finding]) -> list[str]:

@@ -18,8 +18,10 @@ Named = tuple[Part, Sampled]
 
 def check_near(parts: Sequence[Part]) -> list[Finding]:
     """Pairs of nearly equal rows within and across parts: copies, and contrasts."""
+    order = {part.name: k for k, part in enumerate(parts)}
     rows = [(part, one) for part in parts for one in part.sample if all(text.strip() for text in one.example.texts)]
-    pairs = sorted(_near(rows), key=lambda pair: (pair[0][1].place, pair[1][1].place))
+    pairs = [sorted(pair, key=lambda one: (order[one[0].name], one[1].place)) for pair in _near(rows)]
+    pairs.sort(key=lambda pair: [(order[part.name], one.place) for part, one in pair])
     contrasts = [pair for pair in pairs if pair[0][1].example.label != pair[1][1].example.label]
     copies = [pair for pair in pairs if pair[0][1].example.label == pair[1][1].example.label]
     across = [pair for pair in copies if pair[0][0] is not pair[1][0]]
@@ -36,7 +38,7 @@ def check_near(parts: Sequence[Part]) -> list[Finding]:
     return found
 
 
-def _finding(severity: Severity, says: str, pairs: Sequence[tuple[Named, Named]]) -> Finding:
+def _finding(severity: Severity, says: str, pairs: Sequence[Sequence[Named]]) -> Finding:
     rows = {(part.name, one.place) for pair in pairs for part, one in pair}
     places = tuple(f"{one[0].places(one[1].place)} and {other[0].places(other[1].place)}" for one, other in pairs)
     examples = [text for pair in pairs[:EXAMPLES] for text in (told(pair[0][1].example), told(pair[1][1].example))]

@@ -22,6 +22,8 @@ SELDOM = 0.9  # balanced accuracy of such a model
 
 def check_noise(part: Part, judged: Judged | None) -> list[Finding]:
     """The most doubtful labels of the sampled rows of a part, or that nothing can be said."""
+    if not any(isinstance(name, str) for name in part.names):
+        return []
     if judged is None:
         return [_cannot(part, "the rows are too few, of one class, or without words")]
     found = list[Finding]()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -11,39 +13,32 @@ from foretext.checkup.rows import Keys, Part
 MOST = 0.5  # of the texts that come again, the share under several labels from which on that seems to be meant
 FEWEST_GROUPS = 3  # texts that come again before such a share says anything
 
-AS_WRITTEN = "as written"
-PLAINLY = "without regard to case and blanks"
+PLAINLY = "case and blanks aside"
 
 
 def check_repeats(part: Part) -> list[Finding]:
     """Rows of a part that come again, with the same label or another."""
-    found = [*_repeated(part, part.keys, AS_WRITTEN)]
-    plainly = _repeated(part, part.plain_keys, PLAINLY)
-    if plainly and (not found or plainly[0].counts["surplus rows"] > found[0].counts["surplus rows"]):
-        found += plainly
-    return found + _conflicts(part)
+    return [*_repeated(part), *_conflicts(part)]
 
 
 def check_overlap(earlier: Part, later: Part, *, either_order: bool) -> list[Finding]:
     """Rows of `later` that stand in `earlier` too; `either_order` says that the order of two texts means nothing."""
-    found = list[Finding]()
-    for keys, known, how in (
-        (later.keys, earlier.keys, AS_WRITTEN),
-        (later.plain_keys, earlier.plain_keys, PLAINLY),
-    ):
-        rows = np.flatnonzero(np.isin(keys, known) & ~later.is_empty)
-        if len(rows) and (not found or len(rows) > found[0].counts["rows"]):
-            found.append(_shared(earlier, later, rows, known, keys, how))
-    return found + _swapped(earlier, later, either_order) + _single_texts(earlier, later)
+    return [*_shared(earlier, later), *_swapped(earlier, later, either_order), *_single_texts(earlier, later)]
 
 
-def _repeated(part: Part, keys: Keys, how: str) -> list[Finding]:
-    groups = _groups(keys, ~part.is_empty)
+def _repeated(part: Part) -> list[Finding]:
+    groups = _groups(part.plain_keys, ~part.is_empty)
     if not groups:
         return []
     surplus = np.sort(np.concatenate([rows[1:] for rows in groups]))
-    counts = {"groups": len(groups), "rows": sum(map(len, groups)), "surplus rows": len(surplus)}
-    says = f"rows of {part.name} that repeat an earlier one, {how}, labels aside"
+    exactly = sum(len(rows) - 1 for rows in _groups(part.keys, ~part.is_empty))
+    counts = {
+        "groups": len(groups),
+        "rows": sum(map(len, groups)),
+        "surplus rows": len(surplus),
+        "surplus rows as written": exactly,
+    }
+    says = f"rows of {part.name} that repeat an earlier one, labels, {PLAINLY}"
     return [Finding("repeats", "doubtful", says, counts, part.at(surplus), part.examples(surplus))]
 
 
@@ -55,27 +50,35 @@ def _conflicts(part: Part) -> list[Finding]:
     if not differ:
         return []
     lost = sum(len(rows) - int(np.bincount(part.labels[rows]).max()) for rows in differ)
-    best = 1 - lost / int(has_label.sum())
+    best = math.floor(10_000 * (1 - lost / int(has_label.sum()))) / 10_000
     rows = np.concatenate(differ)
     counts = {"groups": len(differ), "rows": len(rows), "texts that come again": len(groups)}
-    says = f"texts of {part.name} under several labels; at most {best:.1%} of its rows can be answered as labelled"
+    says = f"texts of {part.name} under several labels; at most {best:.2%} of its rows can be answered as labelled"
     if len(groups) >= FEWEST_GROUPS and len(differ) > MOST * len(groups):
         says += ". Most texts that come again have several labels: is that meant (--kind multi-label)?"
     return [Finding("conflicts", "doubtful", says, counts, part.at(rows), part.examples(rows))]
 
 
-def _shared(earlier: Part, later: Part, rows: npt.NDArray[np.int64], known: Keys, keys: Keys, how: str) -> Finding:
+def _shared(earlier: Part, later: Part) -> list[Finding]:
     """Rows that two parts share, and how many of them have another label there."""
-    order = np.argsort(known, kind="stable")
-    first = order[np.searchsorted(known[order], keys[rows])]
-    names = {name: code for code, name in enumerate(earlier.names)}
-    there = np.array([names.get(name, -2) for name in later.names] + [-1])
+    rows = np.flatnonzero(np.isin(later.plain_keys, earlier.plain_keys) & ~later.is_empty)
+    if not len(rows):
+        return []
+    order = np.argsort(earlier.plain_keys, kind="stable")
+    first = order[np.searchsorted(earlier.plain_keys[order], later.plain_keys[rows])]
+    codes = {name: code for code, name in enumerate(earlier.names)}
+    there = np.array([codes.get(name, -2) for name in later.names] + [-1])
     other = int(np.sum((there[later.labels[rows]] != earlier.labels[first]) & (later.labels[rows] >= 0)))
-    counts = {"rows": len(rows), "groups": len(np.unique(keys[rows])), "rows with another label there": other}
-    says = f"rows of {later.name} that stand in {earlier.name} too, {how}; the score will be too good"
+    counts = {
+        "rows": len(rows),
+        "rows as written": int(np.isin(later.keys[rows], earlier.keys).sum()),
+        "groups": len(np.unique(later.plain_keys[rows])),
+        "rows with another label there": other,
+    }
+    says = f"rows of {later.name} that stand in {earlier.name} too, {PLAINLY}; the score will be too good"
     if later.name == "test":
         says += ". Let people look at them; without them scores mean something else"
-    return Finding("overlap", "doubtful", says, counts, later.at(rows), later.examples(rows))
+    return [Finding("overlap", "doubtful", says, counts, later.at(rows), later.examples(rows))]
 
 
 def _swapped(earlier: Part, later: Part, either_order: bool) -> list[Finding]:

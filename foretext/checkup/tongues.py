@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from foretext.checkup.finding import Finding
 from foretext.checkup.rows import Part
-from foretext.texts.language import languages
+from foretext.texts.language import LONGEST, languages
 
 MAIN = 0.8  # share of one language from which on the others are strangers
 WHOLE = 0.9  # share of the letters of a row from which on it is of one language
@@ -25,13 +25,20 @@ def check_languages(part: Part) -> list[Finding]:
             found.update(languages(text))
         shares.update(found)
         undetermined += not found
-        if found and found.total() >= FEWEST_LETTERS and found.most_common(1)[0][1] >= WHOLE * found.total():
-            rows[found.most_common(1)[0][0]].append(one.place)
+        if (strange := whole(found, "".join((*one.example.texts, *one.example.choices)))) is not None:
+            rows[strange].append(one.place)
     if not shares:
         return []
     says = f"languages of {part.name}, by letters where the language is known: {said(shares)}"
     counts = {"rows looked at": len(part.sample), "undetermined": undetermined}
     return [Finding("languages", "sound", says, counts), *_strangers(part, shares, rows)]
+
+
+def whole(found: Counter[str], text: str) -> str | None:
+    """The language in which nearly all of a text is, by the letters in each; None where there is none."""
+    letters = sum(map(str.isalpha, text[:LONGEST]))
+    name, most = found.most_common(1)[0] if found else ("", 0)
+    return name if most >= max(FEWEST_LETTERS, WHOLE * letters) else None
 
 
 def said(shares: Counter[str]) -> str:
@@ -41,9 +48,7 @@ def said(shares: Counter[str]) -> str:
     return ", ".join(f"{name} {count / total:.1%}" for name, count in ordered)
 
 
-def _strangers(
-    part: Part, shares: Counter[str], rows: dict[str, Sequence[int]] | dict[str, list[int]]
-) -> list[Finding]:
+def _strangers(part: Part, shares: Counter[str], rows: Mapping[str, Sequence[int]]) -> list[Finding]:
     main, letters = max(shares.items(), key=lambda one: (one[1], one[0]))
     others = sorted(place for name, places in rows.items() if name != main for place in places)
     if letters < MAIN * shares.total() or not others:

@@ -7,13 +7,13 @@ languages are undetermined: no guess is made. A text is judged by its sentences,
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 
 UNDETERMINED = "undetermined"
 FEWEST_WORDS = 4  # of a sentence whose small words are counted
 FEWEST_LETTERS = 4  # of a script that only one language uses
-FEWEST_HITS = 2  # different small words of a language
-CLEARLY = 1.25  # how many times as many small words as of the next language
+EVIDENCE = 1.5  # different small words of a language; a word that several share counts for a part in each
+CLEARLY = 1.25  # how many times as much evidence as for the next language
 SHARE = 0.2  # of the words of a sentence, those that are small words of its language
 LONGEST = 4_000  # characters of a text that are looked at
 
@@ -78,6 +78,11 @@ _SCRIPTS = (
     ("Devanagari script", re.compile("[\u0900-\u097f]")),
     ("Thai", re.compile("[\u0e00-\u0e7f]")),
 )
+# English words, and names in English texts, that are small words elsewhere: they speak for no other language alone.
+_SMALL["English"] += (
+    " man men am hat war over die ten pan ale van met hun dem den des par pour sans plus son non real era come per con"
+    " un se si do os ha mi ma me de la el le al il den van der da dos san bin pas son per mot fin be"
+)
 _LANGUAGES: dict[str, list[str]] = {}
 for _language, _text in _SMALL.items():
     for _word in dict.fromkeys(_text.split()):
@@ -113,10 +118,13 @@ def _of_small_words(sentence: str) -> str | None:
     if len(words) < FEWEST_WORDS:
         return None
     hits = Counter(language for word in words for language in _LANGUAGES.get(word, ()))
-    different = Counter(language for word in set(words) for language in _LANGUAGES.get(word, ()))
+    evidence: dict[str, float] = defaultdict(float)
+    for word in sorted(set(words)):
+        for language in _LANGUAGES.get(word, ()):
+            evidence[language] += 1 / len(_LANGUAGES[word])
     if not hits:
         return None
-    (best, most), *others = sorted(hits.items(), key=lambda hit: (-hit[1], hit[0]))
-    next_most = others[0][1] if others else 0
-    clear = most >= CLEARLY * next_most and different[best] >= FEWEST_HITS and most >= SHARE * len(words)
+    (best, most), *others = sorted(evidence.items(), key=lambda one: (-one[1], one[0]))
+    next_most = others[0][1] if others else 0.0
+    clear = most >= max(EVIDENCE, CLEARLY * next_most) and hits[best] >= SHARE * len(words)
     return best if clear else None
