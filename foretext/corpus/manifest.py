@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from foretext.corpus.shards import ShardRecord
 from foretext.errors import DataError
@@ -43,6 +43,16 @@ class Plan(_Record):
     shard_tokens: int
     document_characters: int
     """Documents longer than this were cut."""
+    dedup: bool = False
+    """Whether copies of other documents were left out."""
+    clean: bool = False
+    """Whether damage was repaired and repeated passages were left out."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_done(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The plan as it is kept: what is not done is not named, so that corpora of before there was a choice stay."""
+        named: dict[str, Any] = handler(self)
+        return {name: value for name, value in named.items() if value or name not in ("dedup", "clean")}
 
     @property
     def token_type(self) -> np.dtype[Any]:
@@ -99,6 +109,13 @@ class Manifest(_Record):
     counts: Counts
     problems: ProblemRecord
     splits: dict[SplitName, list[ShardRecord]]
+    removed: dict[str, int] | None = None
+    """What was left out or changed of the documents, by reason, where that was asked for."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_done(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        named: dict[str, Any] = handler(self)
+        return {name: value for name, value in named.items() if value is not None or name != "removed"}
 
     @property
     def fingerprint(self) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from foretext.corpus import documents
+from foretext.corpus.cleaning import Removed, cleaned
 from foretext.corpus.corpus import Corpus
 from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts
 from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName
@@ -48,6 +49,8 @@ def prepare(
     shard_tokens: int = SHARD_TOKENS,
     separator: Literal["newline", "none"] = "newline",
     line_breaks: Literal["keep", "paragraphs"] = "keep",
+    dedup: bool = False,
+    clean: bool = False,
 ) -> Corpus:
     """The corpus of token ids that `out` now holds, made from files, folders and standard input (`-`).
 
@@ -55,7 +58,7 @@ def prepare(
     is followed by the line-break piece, if the tokenizer has one and `separator` is "newline". `workers` processes
     share the work, 0 means one a core; the result does not depend on their number. `line_breaks` "paragraphs" makes a
     space of each single line break, for text that is wrapped at a column. For `field` and `strict` see
-    `read_documents`. If `out` holds this corpus already, nothing is done.
+    `read_documents`, for `dedup` and `clean` `cleaning.py`. If `out` holds this corpus already, nothing is done.
 
     Raises:
         DataError: an input is missing or wrong, there is no text in any, or `out` holds something else.
@@ -75,16 +78,20 @@ def prepare(
         strict=strict,
         shard_tokens=shard_tokens,
         document_characters=documents.LONGEST,
+        dedup=dedup,
+        clean=clean,
     )
     if (corpus := finished_corpus(out, plan, sources)) is not None:
         return corpus
     parts = open_parts(out, plan)
     try:
-        work = units(read_sources(sources, field=field, report=report))
+        removed = Removed()
+        read = read_sources(sources, field=field, report=report)
+        work = units(cleaned(read, removed, dedup=dedup, clean=clean))
         encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
         records = list(_shown(encoded, sources))
         _refuse_no_text(records, sources, problems)
-        _write(out, parts, records, plan, sources, problems, tokenizer)
+        _write(out, parts, records, plan, sources, problems, removed, tokenizer)
     except BaseException:
         leave_parts(parts)
         raise
@@ -112,6 +119,7 @@ def _write(
     plan: Plan,
     sources: Sequence[Source],
     problems: Problems,
+    removed: Removed,
     tokenizer: Tokenizer,
 ) -> None:
     """Makes the folder `out` from the finished units, all of it or nothing."""
@@ -122,6 +130,7 @@ def _write(
             counts=_counts(records),
             problems=problems.record(),
             splits={name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS},
+            removed=dict(sorted(removed.counts.items())) if plan.dedup or plan.clean else None,
         )
         tokenizer.save(folder)
         write_json(folder / NAME, manifest.model_dump(mode="json"))
@@ -162,6 +171,8 @@ def _checked(corpus: Corpus) -> Corpus:
     """The corpus, after saying what its user should know before training on it."""
     for line in corpus.manifest.problems.lines():
         log.warning(line)
+    for reason, count in (corpus.manifest.removed or {}).items():
+        log.info("%s × %s", f"{count:,}", reason)
     share = corpus.manifest.plan.validation
     for name in SPLITS:
         if not corpus.split(name).token_count and (name == "train" or share > 0):
