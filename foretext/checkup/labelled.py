@@ -13,11 +13,14 @@ from foretext.checkup.labels import check_labels
 from foretext.checkup.lengths import Reader, check_characters, check_lengths
 from foretext.checkup.near import check_near
 from foretext.checkup.noise import check_noise
-from foretext.checkup.reading import Read
+from foretext.checkup.reading import Read, read_given
 from foretext.checkup.repeats import check_overlap, check_repeats
 from foretext.checkup.tongues import check_languages
 from foretext.checkup.word_counts import Judged
+from foretext.tasks.labelled import LabelledData
 from foretext.tasks.transforms import in_both_orders
+
+OVERVIEW = {"repeats", "conflicts", "empty texts"}  # checks whose counts stand in `foretext.tasks.overview`
 
 
 def quick_checks(read: Read) -> Iterator[Finding]:
@@ -30,6 +33,13 @@ def quick_checks(read: Read) -> Iterator[Finding]:
     for earlier, later in combinations(read.parts, 2):
         yield from check_overlap(earlier, later, either_order=either_order)
     yield from check_columns(read.parts[0], read.columns)
+
+
+def doubts(data: LabelledData) -> list[str]:
+    """A line for each doubt about examples that the quick checks have and the overview of a training does not name."""
+    read = read_given(data, sample=0)
+    found = [finding for finding in quick_checks(read) if finding.severity != "sound" and finding.check not in OVERVIEW]
+    return [" ".join(line.strip() for line in finding.lines()) for finding in found]
 
 
 def slow_checks(read: Read, reader: Reader | None, step: Callable[[str], None]) -> Iterator[Finding]:

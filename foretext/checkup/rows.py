@@ -176,7 +176,7 @@ class Gatherer:
         entry = (-key, -self.rows, example, values)
         if len(self._heap) < self.most:
             heapq.heappush(self._heap, entry)
-        elif entry[:2] > self._heap[0][:2]:
+        elif self.most and entry[:2] > self._heap[0][:2]:
             heapq.heapreplace(self._heap, entry)
 
 

@@ -13,6 +13,7 @@ from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Finetuning, FinetuningResult
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkup.labelled import doubts
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.model.gpt import GPT, transfer
@@ -87,8 +88,9 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
     train, valid = _encode(source, data)
-    for line in (*overview(data.schema.labels, data.train, train, data.valid, valid).lines(), *data.schema.notes()):
-        log.info(line)
+    seen = overview(data.schema.labels, data.train, train, data.valid, valid)
+    for line in (*seen.lines(), *doubts(data), *data.schema.notes()):
+        log.info("%s", line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
     plan = _plan(settings, model, batches.updates_per_epoch)
