@@ -277,7 +277,9 @@ class Verdict(Result, Protocol):
     """A result that judges, with the exit code that says how."""
 
     @property
-    def exit_code(self) -> int: ...
+    def exit_code(self) -> int:
+        """What the command leaves with."""
+        ...
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
