@@ -63,7 +63,7 @@ def _headers(part: Part) -> list[Finding]:
 
 
 def _nothing(part: Part) -> list[Finding]:
-    labels = [name for name in part.names if isinstance(name, str) and name.casefold() in READ_AS_NOTHING]
+    labels = [name for name in part.classes if name.casefold() in READ_AS_NOTHING]
     texts = [
         one.place
         for one in part.sample

@@ -21,7 +21,7 @@ BINS = 20  # parts of the range of numbers
 
 def check_columns(part: Part, columns: Columns) -> list[Finding]:
     """The other columns of the sampled rows that answer nearly all of them."""
-    rows = [row for row in part.sample if row.values and isinstance(row.example.label, str | int)]
+    rows = [row for row in part.sample if row.values and row.label]
     if len(rows) < FEWEST:
         return []
     labels = [str(row.example.label) for row in rows]
@@ -42,9 +42,7 @@ def _finding(part: Part, rows: Sequence[Sampled], name: str, accuracy: float, us
         f"column {place} gives the label away: alone it answers {accuracy:.1%} of the rows of {part.name}, always the "
         f"same label {usual:.1%}. No text is read from it; leave it out where it would not be known"
     )
-    examples = dict.fromkeys(
-        f"{shown(str(row.values.get(name)), 40)} → {name_of(row.example.label or '')}" for row in rows
-    )
+    examples = dict.fromkeys(f"{shown(str(row.values.get(name)), 40)} → {name_of(row.label)}" for row in rows)
     listed = (f"column {shown(name, 40)!r}", *list(examples)[:3])
     return Finding("columns", "doubtful", says, {"rows looked at": len(rows)}, (), listed)
 

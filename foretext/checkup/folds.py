@@ -23,7 +23,7 @@ def dealt(rows: Sequence[Sampled], folds: int) -> list[int]:
     """The fold of each row: the texts of a class go to the folds in turn, with all rows that repeat them."""
     labels: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        labels[text_of(row)][str(row.example.label)] += 1
+        labels[text_of(row)][row.label] += 1
     turns: Counter[str] = Counter()
     fold: dict[str, int] = {}
     for text in sorted(labels, key=key_of):

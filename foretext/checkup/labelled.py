@@ -57,7 +57,7 @@ def slow_checks(read: Read, reader: Reader | None, step: Callable[[str], None]) 
     yield from check_near(read.parts)
     step("label noise")
     for part in read.parts:
-        judged = Judged.of(part.sample)
+        judged = Judged.of(part)
         yield from check_noise(part, judged)
         if part is read.parts[0]:
             step("learning curve")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -36,13 +35,10 @@ def looks_like(name: str) -> str:
 
 
 def _balance(part: Part, form: LabelForm | None) -> list[Finding]:
-    counts = rows_of_names(part)
-    total = int((part.labels >= 0).sum())
-    if not total or form is None:
+    labels = [part.names[code] for code in part.labels if code >= 0]
+    if not labels or form is None:
         return []
-    if not all(isinstance(name, str) for name in part.names):
-        each = form.balance([part.names[code] for code in part.labels if code >= 0])
-        counts = {name: count for name, count in each.items() if count} or counts
+    total, counts = len(labels), {name: count for name, count in form.balance(labels).items() if count}
     says = f"labels of {part.name}"
     numbers = {"rows": total, "different labels": len(part.names)}
     if counts:
@@ -54,7 +50,7 @@ def _balance(part: Part, form: LabelForm | None) -> list[Finding]:
 
 def _rare(part: Part) -> list[Finding]:
     """Classes of training with so few different texts that nothing can be known of them."""
-    if part.name != "training" or not all(isinstance(name, str) for name in part.names):
+    if part.name != "training" or not part.of_classes:
         return []
     pairs = np.unique(np.stack([part.plain_keys, part.labels.astype(np.uint64)], axis=1), axis=0)[:, 1]
     different = np.bincount(pairs[pairs < len(part.names)].astype(np.int64), minlength=len(part.names))
@@ -62,7 +58,7 @@ def _rare(part: Part) -> list[Finding]:
     if not rare:
         return []
     rows = np.flatnonzero(np.isin(part.labels, rare))
-    names = ", ".join(f"{name_of(part.names[code])} ({different[code]})" for code in rare[:LISTED])
+    names = ", ".join(f"{name_of(part.classes[code])} ({different[code]})" for code in rare[:LISTED])
     says = (
         f"classes with fewer than {FEWEST} different texts: too few to learn, and whether they are right is not judged"
     )
@@ -71,9 +67,8 @@ def _rare(part: Part) -> list[Finding]:
 
 def _hardly_different(part: Part) -> list[Finding]:
     groups: dict[str, list[int]] = defaultdict(list)
-    for code, name in enumerate(part.names):
-        if isinstance(name, str):
-            groups[looks_like(name)].append(code)
+    for code, name in enumerate(part.classes):
+        groups[looks_like(name)].append(code)
     alike = [codes for codes in groups.values() if len(codes) > 1]
     if not alike:
         return []
@@ -81,14 +76,9 @@ def _hardly_different(part: Part) -> list[Finding]:
     fewer = [code for codes in alike for code in sorted(codes, key=lambda code: (-counts[code], code))[1:]]
     rows = np.flatnonzero(np.isin(part.labels, fewer))
     examples = tuple(
-        " / ".join(f"{name_of(part.names[code])!r} ({counts[code]:,})" for code in codes) for codes in alike[:EXAMPLES]
+        " / ".join(f"{name_of(part.classes[code])!r} ({counts[code]:,})" for code in codes)
+        for codes in alike[:EXAMPLES]
     )
     says = f"labels of {part.name} that differ only by case, blanks, hyphens or letters that look alike"
     numbers = {"groups": len(alike), "labels": sum(map(len, alike)), "rows of the rarer ones": len(rows)}
     return [Finding("labels", "doubtful", says, numbers, part.at(rows), examples)]
-
-
-def rows_of_names(part: Part) -> Mapping[str, int]:
-    """How many rows each label has that is a name."""
-    counts = np.bincount(part.labels[part.labels >= 0], minlength=len(part.names))
-    return {name: int(count) for name, count in zip(part.names, counts, strict=True) if isinstance(name, str)}

@@ -41,7 +41,7 @@ def check_near(parts: Sequence[Part]) -> list[Finding]:
 def _finding(severity: Severity, says: str, pairs: Sequence[Sequence[Named]]) -> Finding:
     rows = {(part.name, one.place) for pair in pairs for part, one in pair}
     places = tuple(f"{one[0].places(one[1].place)} and {other[0].places(other[1].place)}" for one, other in pairs)
-    examples = [text for pair in pairs[:EXAMPLES] for text in (told(pair[0][1].example), told(pair[1][1].example))]
+    examples = [text for pair in pairs[:EXAMPLES] for text in (told(pair[0][1]), told(pair[1][1]))]
     counts = {"pairs": len(pairs), "rows": len(rows)}
     return Finding("near repeats", severity, says, counts, places[:PLACES], tuple(examples))
 

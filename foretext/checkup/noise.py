@@ -22,7 +22,7 @@ SELDOM = 0.9  # balanced accuracy of such a model
 
 def check_noise(part: Part, judged: Judged | None) -> list[Finding]:
     """The most doubtful labels of the sampled rows of a part, or that nothing can be said."""
-    if not any(isinstance(name, str) for name in part.names):
+    if not part.of_classes:
         return []
     if judged is None:
         return [_cannot(part, "the rows are too few, of one class, or without words")]
@@ -83,8 +83,7 @@ def _suspects(
     )
     counts = {"suspects": len(suspected), "if labels were shuffled": by_chance, "rows looked at": len(judged.rows)}
     examples = tuple(
-        f"{told(judged.rows[row].example)}, not {name_of(judged.classes[int(probabilities[row].argmax())])}?"
-        for row in first
+        f"{told(judged.rows[row])}, not {name_of(judged.classes[int(probabilities[row].argmax())])}?" for row in first
     )
     places = part.at([judged.rows[row].place for row in first])
     return Finding("label noise", "doubtful" if doubtful else "sound", says, counts, places, examples)

@@ -97,7 +97,7 @@ def read_given(data: LabelledData, *, sample: int) -> Read:
     schema, parts = data.schema, list[Part]()
     for name, examples in (("training", data.train), ("validation", data.valid)):
         if examples:
-            gatherer = Gatherer(name, len(schema.text), (*schema.text, schema.label or ""), sample)
+            gatherer = Gatherer(name, schema.labels, (*schema.text, schema.label or ""), sample)
             for example in examples:
                 gatherer.add(example, {})
             parts.append(gatherer.part(partial(_where, examples)))
@@ -164,7 +164,7 @@ def _refuse_other_columns(table: Table, task: _Task) -> None:
 
 def _gatherer(name: str, task: _Task, sample: int) -> Gatherer:
     columns = task.columns
-    return Gatherer(name, len(columns.text), (*columns.text, columns.label or ""), sample)
+    return Gatherer(name, task.form, (*columns.text, columns.label or ""), sample)
 
 
 @dataclass(frozen=True)

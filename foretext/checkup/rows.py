@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from foretext.checkup.finding import EXAMPLES, PLACES
 from foretext.tasks.examples import Example, Label
+from foretext.tasks.labels.form import LabelForm
 from foretext.texts.damage import damage_of
 from foretext.texts.showing import shown
 from foretext.texts.words import plain
@@ -36,6 +37,7 @@ class Sampled:
     place: int
     example: Example
     values: Mapping[str, Any]
+    label: str  # in words; nothing where it has none
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Part:
     answers: Keys  # (rows,): of all answers together
     labels: npt.NDArray[np.int32]  # of each row its place in `names`; -1: it has none
     names: tuple[Label, ...]
+    of_classes: bool  # whether each label is one of some names
     characters: npt.NDArray[np.int64]
     sample: tuple[Sampled, ...]
     empty: tuple[int, ...]  # rows with a text of nothing but blanks
@@ -80,6 +83,11 @@ class Part:
         flags[list(self.empty)] = True
         return flags
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names that labels are, where they are such; `labels` are places among them."""
+        return tuple(map(str, self.names)) if self.of_classes else ()
+
     def at(self, rows: Sequence[int] | npt.NDArray[Any]) -> tuple[str, ...]:
         """The places of the first of these rows."""
         return tuple(self.places(int(row)) for row in rows[:PLACES])
@@ -87,7 +95,7 @@ class Part:
     def examples(self, rows: Sequence[int] | npt.NDArray[Any]) -> tuple[str, ...]:
         """The first of these rows that are in the sample, as they may be shown."""
         found = (self._sampled.get(int(row)) for row in rows[: 100 * EXAMPLES])
-        return tuple(told(one.example) for one in found if one)[:EXAMPLES]
+        return tuple(told(one) for one in found if one)[:EXAMPLES]
 
     @cached_property
     def _sampled(self) -> dict[int, Sampled]:
@@ -99,8 +107,8 @@ class Gatherer:
     """Takes row after row, and makes a `Part` of them."""
 
     name: str
-    texts: int
-    columns: Sequence[str] = ()  # names of the columns that are read, texts first and the label last
+    form: LabelForm
+    columns: Sequence[str]  # names of the columns that are read, texts first and the label last
     most: int = SAMPLE
     rows: int = 0
     _written: array[int] = field(default_factory=lambda: array("Q"))
@@ -131,14 +139,14 @@ class Gatherer:
         self._characters.append(sum(map(len, example.texts)) + sum(map(len, example.choices)))
         label = example.label
         self._labels.append(-1 if label is None else self._codes.setdefault(label, len(self._codes)))
-        if self.columns and (*example.texts, label) == tuple(self.columns):
+        if (*example.texts, label) == tuple(self.columns):
             self._headers.append(self.rows)
         self._keep(first, example, values)
         self.rows += 1
 
     def part(self, places: Callable[[int], str]) -> Part:
         """All that was taken."""
-        shape = (self.rows, self.texts)
+        shape = (self.rows, len(self.columns) - 1)
         kept = sorted(self._heap, key=lambda one: (-one[0], one[1]))
         return Part(
             name=self.name,
@@ -149,14 +157,19 @@ class Gatherer:
             answers=np.frombuffer(self._answers, dtype=np.uint64),
             labels=np.frombuffer(self._labels, dtype=np.int32),
             names=tuple(self._codes),
+            of_classes=self.form.confusable,
             characters=np.frombuffer(self._characters, dtype=np.int64),
-            sample=tuple(Sampled(-place, example, values) for _, place, example, values in kept),
+            sample=tuple(self._sampled(-place, example, values) for _, place, example, values in kept),
             empty=tuple(dict.fromkeys(self._empty)),
             damaged=self._damaged,
             lost=self._lost,
             control=tuple(dict.fromkeys(self._control)),
             headers=tuple(self._headers),
         )
+
+    def _sampled(self, place: int, example: Example, values: Mapping[str, Any]) -> Sampled:
+        label = "" if example.label is None else self.form.words(example.label, example)
+        return Sampled(place, example, values, label)
 
     def _look_at(self, text: str) -> None:
         if not text or text.isspace():
@@ -185,18 +198,18 @@ def key_of(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
 
 
-def told(example: Example) -> str:
+def told(row: Sampled) -> str:
     """A row as a finding shows it: texts, answers, label."""
-    texts = " | ".join(shown(text) or "(empty)" for text in example.texts)
-    answers = " [" + " / ".join(shown(answer, 30) for answer in example.choices) + "]" if example.choices else ""
-    return f"{texts}{answers}" + ("" if example.label is None else f"  →  {name_of(example.label)}")
+    texts = " | ".join(shown(text) or "(empty)" for text in row.example.texts)
+    answers = (
+        " [" + " / ".join(shown(answer, 30) for answer in row.example.choices) + "]" if row.example.choices else ""
+    )
+    return f"{texts}{answers}" + (f"  →  {name_of(row.label)}" if row.label else "")
 
 
-def name_of(label: Label) -> str:
+def name_of(label: str) -> str:
     """A label as a finding shows it."""
-    if isinstance(label, tuple):
-        return shown(", ".join(str(getattr(one, "label", one)) for one in label) or "none", 40)
-    return shown(label, 40) if isinstance(label, str) else f"{label:g}"
+    return shown(label, 40)
 
 
 def _together(columns: Keys, answers: Keys) -> Keys:

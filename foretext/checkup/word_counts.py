@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foretext.checkup.folds import dealt
-from foretext.checkup.rows import Sampled, key_of
+from foretext.checkup.rows import Part, Sampled, key_of
 from foretext.texts.words import words
 
 FOLDS = 5
@@ -39,19 +39,19 @@ class Judged:
     left_out: tuple[str, ...]  # classes with too few different texts
 
     @classmethod
-    def of(cls, sample: Sequence[Sampled]) -> Judged | None:
+    def of(cls, part: Part) -> Judged | None:
         """The rows that can be judged; None where they are too few, of one class only, or have no word."""
-        rows = [row for row in sample if isinstance(row.example.label, str) and not row.example.choices]
+        rows = [row for row in part.sample if row.label] if part.of_classes else []
         texts: dict[str, set[tuple[str, ...]]] = {}
         for row in rows:
-            texts.setdefault(str(row.example.label), set()).add(row.example.texts)
+            texts.setdefault(row.label, set()).add(row.example.texts)
         classes = tuple(sorted(name for name, found in texts.items() if len(found) >= FEWEST_TEXTS))
-        kept = [row for row in rows if row.example.label in classes]
-        kept = sorted(kept, key=lambda row: (key_of("\0".join(row.example.texts)), str(row.example.label)))[:MOST]
+        kept = [row for row in rows if row.label in classes]
+        kept = sorted(kept, key=lambda row: (key_of("\0".join(row.example.texts)), row.label))[:MOST]
         if len(kept) < FEWEST or len(classes) < 2 or (features := _features(kept)) is None:
             return None
         place = {name: k for k, name in enumerate(classes)}
-        truth = np.array([place[str(row.example.label)] for row in kept])
+        truth = np.array([place[row.label] for row in kept])
         left_out = tuple(sorted(texts.keys() - set(classes)))
         return cls(tuple(kept), np.array(dealt(kept, FOLDS)), features, truth, classes, left_out)
 
