@@ -24,6 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
+from foretext.streams import ready_streams, say, writes_any_letter
 
 if TYPE_CHECKING:
     from cyclopts import App, Group
@@ -289,12 +290,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in _before_the_end(arguments) or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that half-written files go
+    if "stdout" in ready_streams():
+        say("foretext: standard output is closed; what belongs there is lost")
     try:
         code = _dispatch(arguments)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        print("foretext: interrupted", file=sys.stderr)
+        say("foretext: interrupted")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
@@ -315,13 +318,10 @@ def _report(error: Exception) -> int:
     """One line on stderr for what went wrong, and the exit code."""
     error = _as_ours(error)
     if isinstance(error, ForetextError):
-        print(f"foretext: {error}", file=sys.stderr)
+        say(f"foretext: {error}")
         return error.exit_code
     kind = type(error).__name__
-    print(
-        f"foretext: this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "),
-        file=sys.stderr,
-    )
+    say(f"foretext: this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "))
     return 1
 
 
@@ -454,7 +454,7 @@ def _show(result: Result, *, as_json: bool) -> None:
     import json
 
     if as_json:
-        print(json.dumps(result.to_json(), ensure_ascii=False))
+        print(json.dumps(result.to_json(), ensure_ascii=not writes_any_letter()))
     else:
         for line in result.lines():
             print(line)
