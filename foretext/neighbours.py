@@ -5,8 +5,9 @@ spins for some milliseconds before it sleeps. On an idle machine that is fastest
 thread has no core, since the early one spins on the one it could have, and speed falls to a tenth or less.
 
 How long it spins is settled when the library is loaded, but for one thing: it hardly spins where there are more
-threads than cores. So, while threads of this process stand in line for a core, another team is there, asleep. changes: the work is divided as before (fewer threads, the other remedy, would add up in another order). Measurements:
-docs/log.md, benchmarks/beside.py.
+threads than cores. So, while threads of this process stand in line for a core, another team is there, asleep. No number
+changes: the work is divided as before, where fewer threads would add up in another order. Measurements: docs/log.md,
+benchmarks/beside.py.
 """
 
 from __future__ import annotations
