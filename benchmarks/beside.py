@@ -1,6 +1,6 @@
 """How much speed training and answering keep beside others who compute on the same cores.
 
-    python benchmarks/beside.py                                   everything, some 4 minutes
+    python benchmarks/beside.py                                   everything, 12 minutes
     python benchmarks/beside.py --also GOMP_SPINCOUNT=300000      all of it again as torch waits by itself
     python benchmarks/beside.py --seconds 0.1 --rounds 1          a rehearsal
 
@@ -40,7 +40,7 @@ def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("--works", nargs="+", choices=[*WORKS, YARDSTICK], default=[*WORKS, YARDSTICK])
     flags.add_argument("--beside", nargs="*", choices=[*NEIGHBOURS, ANOTHER], default=[*NEIGHBOURS, ANOTHER])
-    flags.add_argument("--seconds", type=float, default=2.0, help="length of a turn (default: 2)")
+    flags.add_argument("--seconds", type=float, default=6.0, help="length of a turn (default: 6)")
     flags.add_argument("--also", nargs="+", default=[], metavar="NAME=VALUE", help="again with this variable set")
     flags.add_argument("--neighbour", nargs=2, metavar=("WORK", "NICE"), help=argparse.SUPPRESS)
     given = flags.parse_args()

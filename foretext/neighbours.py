@@ -29,10 +29,10 @@ WINDOW = 0.1  # seconds between two looks
 # Seconds in line within a second, of all threads together. By themselves 0.00 to 0.04 were seen, and up to 0.13 for a
 # moment; beside a neighbour that holds a core 0.5 to 1, however threads wait.
 STARVED, QUIET = 0.25, 0.1
-CONVINCED = 2  # windows in a row: a neighbour of the lowest priority is in the way for one now and then
-# Windows to sleep before spinning is tried again: a second, twice as long after each try in vain. The longest costs
-# little more than one hundredth in tries.
-SHORTEST, LONGEST = 10, 160
+CONVINCED = 4  # windows in a row: a neighbour of the lowest priority is in the way for up to three now and then
+# Windows to sleep before spinning is tried again: two seconds, twice as long after each try in vain. With the longest,
+# tries take little more than one hundredth of the time.
+SHORTEST, LONGEST = 20, 320
 IDLE = 100  # windows of hardly any work, after which nobody looks any more
 GRAIN = 32_768  # entries that torch gives a thread at least
 
