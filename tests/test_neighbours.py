@@ -6,12 +6,19 @@ import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from foretext import neighbours
+from foretext.model.generation import Reader
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
 from foretext.neighbours import CONVINCED, LONGEST, QUIET, SHORTEST, STARVED, Waiting
 from foretext.processes import cores
+from foretext.training.engine import Engine
+from foretext.training.objectives import LanguageModelling
 
 BESIDE, ALONE = 0.5, 0.02  # shares of a window in line for a core, as measured beside a neighbour and without
 # Each step ends with threads that have nothing more to do; what they spin away meanwhile is processor time.
@@ -133,3 +140,25 @@ def test_the_watcher_ends_with_its_process():
     environment["OMP_NUM_THREADS"] = "2"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def evaluates(model: GPT) -> None:
+    with model.evaluating():
+        pass
+
+
+def trains(model: GPT) -> None:
+    plan = SimpleNamespace(recompute=False, compile="no")
+    Engine.start("cpu", "fp32").arrange(LanguageModelling(model), plan)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("work", "place"), [(trains, "training.engine"), (evaluates, "model.gpt"), (Reader, "model.generation")]
+)
+def test_whatever_computes_on_a_cpu_shares_its_cores(
+    work: Callable[[GPT], object], place: str, monkeypatch: pytest.MonkeyPatch
+):
+    called: list[bool] = []
+    monkeypatch.setattr(f"foretext.{place}.share_cores", lambda: called.append(True))
+    work(GPT(ModelSettings(layers=1, width=8, heads=2, context=4, vocabulary=11)))
+    assert called == [True]
