@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import os
+import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,19 +15,35 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from foretext.errors import ModelError
-from foretext.files import sha256
+from foretext.files import load_json, sha256
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[str, str] | None = None) -> str:
-    """Writes `tensors` to `path`, which must be inside a folder that is still being made; returns the SHA-256."""
+    """Writes `tensors` to `path`, which must be inside a folder that is still being made; returns the SHA-256.
+
+    Raises:
+        OSError: the file cannot be written; the folder's maker says so (`disk_errors`).
+    """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with path.open("xb") as file:
+        mode = stat.S_IMODE(
+            os.fstat(file.fileno()).st_mode
+        )  # of any new file; safetensors makes one for its owner alone
     try:
         save_file(contiguous, str(path), metadata)
     except SafetensorError as error:
-        if "os error 28" in str(error) or "No space left" in str(error):
-            raise OSError(28, "No space left on device", str(path)) from error
-        raise
+        raise _of_the_system(error, path) from error
+    path.chmod(mode)
     return sha256(path)
+
+
+def _of_the_system(error: SafetensorError, path: Path) -> Exception:
+    """What the system said, where safetensors has put that into words; else the error as it is."""
+    found = re.search(r"os error (\d+)", str(error))
+    if found is None:
+        return error
+    number = int(found[1])
+    return OSError(number, os.strerror(number), str(path))
 
 
 def load_tensors(path: Path, *, checksum: str | None = None) -> dict[str, Tensor]:
@@ -78,7 +96,7 @@ def read_json(path: Path) -> dict[str, Any]:
         ModelError: the file is missing or not a JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = load_json(path)
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing") from error
     except (OSError, ValueError) as error:
