@@ -16,6 +16,7 @@ from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, map_shard
 from foretext.errors import DataError, FingerprintMismatch, UnknownName
 from foretext.files import sha256
 from foretext.notebook import shows_itself
+from foretext.paths import path_at_home
 
 _SHOWN = 12  # hex digits of a fingerprint in a message
 
@@ -83,7 +84,7 @@ class Corpus:
         Raises:
             DataError: there is no corpus, it is not complete, or a file is damaged.
         """
-        folder = Path(folder)
+        folder = path_at_home(folder)
         manifest = read_manifest(folder)
         for name in SPLITS:
             for shard in manifest.splits[name]:
