@@ -12,9 +12,10 @@ import torch
 from pydantic import ValidationError
 
 from foretext import __version__
+from foretext.checkpoints.headers import read_header, refuse_no_weights
 from foretext.checkpoints.history import History
 from foretext.checkpoints.own_files import refuse_foreign_files
-from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
+from foretext.checkpoints.tensors import check_shapes, fill, load_tensors, planned, read_json, save_tensors
 from foretext.errors import FingerprintMismatch, ModelError, SettingsError
 from foretext.files import atomic_folder, disk_errors, make_folder, write_json
 from foretext.model.gpt import GPT
@@ -89,9 +90,11 @@ def load_model(folder: str | Path) -> SavedModel:
             f"{folder}: the model was trained with tokenizer {about.tokenizer_fingerprint[:12]}, "
             f"but tokenizer.json is {tokenizer.fingerprint[:12]}; put the original file back"
         )
-    weights = load_tensors(folder / "model.safetensors", checksum=about.weights_sha256)
+    file = folder / "model.safetensors"
+    _check_weights(about, folder, file)
+    weights = load_tensors(file, checksum=about.weights_sha256)
     gpt = GPT(about.model, about.head, seed=None)  # filled below
-    fill(gpt, weights, folder / "model.safetensors")
+    fill(gpt, weights, file)
     return SavedModel(
         gpt=gpt.eval(),
         tokenizer=tokenizer,
@@ -100,6 +103,18 @@ def load_model(folder: str | Path) -> SavedModel:
         folder=folder,
         fingerprint=about.weights_sha256,
     )
+
+
+def _check_weights(about: Description, folder: Path, file: Path) -> None:
+    """Nothing if the weights in `file` are those of the model that `about` describes, which takes no memory to see.
+
+    Raises:
+        ModelError: the file is missing or damaged, or a tensor in it has another name, type or shape.
+    """
+    held = read_header(file)
+    refuse_no_weights(file, held)
+    model = planned(about.model, about.head, tensors=len(held), source=folder / "model.json")
+    check_shapes(dict(model.named_parameters()), held, file)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text, read_port_vocabulary
 from foretext.checkpoints.saved_model import SavedModel
-from foretext.checkpoints.tensors import copy_into, load_tensors, read_json, save_tensors
+from foretext.checkpoints.tensors import check_shapes, copy_into, load_tensors, planned, read_json, save_tensors
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder, write_json, write_text
 from foretext.model.gpt import GPT
@@ -67,6 +67,7 @@ def read_transformers(folder: Path, *, seed: int = 0, name: str = "") -> SavedMo
     check_vocabulary(settings, tokenizer, folder)
     file = folder / SAFETENSORS if (folder / SAFETENSORS).is_file() else folder / PICKLED
     tensors = _released(_load(file), file)
+    check_shapes(released_views(planned(settings, tensors=len(tensors), source=folder / CONFIG)), tensors, file)
     gpt = GPT(settings, seed=seed)
     copy_into(released_views(gpt), tensors, file)
     record = Imported(format=FORMAT, source=name, seed=seed, drawn=drawn_specials(settings, seed))

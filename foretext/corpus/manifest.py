@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foretext.corpus.shards import ShardRecord
 from foretext.errors import DataError
+from foretext.files import load_json
 
 NAME = "manifest.json"
 VERSION = 1
@@ -116,7 +117,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / NAME
     try:
-        content = json.loads(path.read_bytes())
+        content = load_json(path)
         if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
             raise DataError(
                 f"{path} is of version {content['version']}, this program reads version {VERSION}; "
