@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from foretext.corpus.shards import ShardRecord
+from foretext.corpus.shards import ShardRecord, token_type
 from foretext.errors import DataError
 from foretext.files import load_json
 
@@ -44,6 +44,14 @@ class Plan(_Record):
     shard_tokens: int
     document_characters: int
     """Documents longer than this were cut."""
+
+    @model_validator(mode="after")
+    def _ids_fit(self) -> Plan:
+        if token_type(self.vocabulary) > self.dtype:
+            raise ValueError(f"the ids of {self.vocabulary:,} pieces do not fit into the type {self.dtype}")
+        if self.separator_id is not None and not 0 <= self.separator_id < self.vocabulary:
+            raise ValueError(f"the separator {self.separator_id} is no id of {self.vocabulary:,} pieces")
+        return self
 
     @property
     def token_type(self) -> np.dtype[Any]:
@@ -100,6 +108,18 @@ class Manifest(_Record):
     counts: Counts
     problems: ProblemRecord
     splits: dict[SplitName, list[ShardRecord]]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Manifest:
+        shards = [shard for split in self.splits.values() for shard in split]
+        documents, tokens = sum(shard.documents for shard in shards), sum(shard.tokens for shard in shards)
+        if (documents, tokens) != (self.counts.documents - self.counts.empty, self.counts.tokens):
+            raise ValueError("its shards and its counts are of different numbers of documents or tokens")
+        if len({shard.file for shard in shards}) < len(shards):
+            raise ValueError("a shard is in it twice")
+        if self.splits.keys() != set(SPLITS):
+            raise ValueError("it lacks a split")
+        return self
 
     @property
     def fingerprint(self) -> str:
