@@ -11,7 +11,6 @@ nobody reads the output; 143 terminated.
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import logging
 import os
@@ -23,7 +22,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
 
-from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
+from foretext.disk import system_error
+from foretext.errors import ForetextError, UnknownName, UsageError
 from foretext.streams import ready_streams, say, writes_any_letter
 
 if TYPE_CHECKING:
@@ -336,11 +336,7 @@ def _as_ours(error: Exception) -> Exception:
         positionals = [name for command in COMMANDS if command.words == words for name in command.positionals]
         return UsageError(mistyped(error, positionals))
     if isinstance(error, OSError):
-        place = f" {error.filename}" if error.filename else ""
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull(f"no space left to write{place}; free some and run the same command again")
-        if error.filename:
-            return UsageError(f"cannot use{place}: {error.strerror}")
+        return system_error(error) or error
     return error
 
 

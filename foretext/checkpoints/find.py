@@ -6,6 +6,7 @@ from pathlib import Path
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
 from foretext.errors import ModelError, UnknownName
+from foretext.paths import path_at_home
 
 
 def find_model(name: str | Path) -> Path:
@@ -19,7 +20,7 @@ def find_model(name: str | Path) -> Path:
         Unreachable: `openai-gpt` cannot be fetched.
     """
     installed = installed_models()
-    folder = Path(name)
+    folder = path_at_home(name)
     if str(name) in installed and not folder.is_dir():
         return installed[str(name)]
     if folder.is_dir():

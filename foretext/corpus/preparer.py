@@ -143,7 +143,7 @@ def _gather(
     found = (
         map_shard(part_path(parts, number, split), plan.token_type)
         for number, record in enumerate(records)
-        if split in record.splits
+        if split in record.parts
     )
     return merge(found, folder / split, shard_tokens=plan.shard_tokens)
 

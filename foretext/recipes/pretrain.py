@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from foretext.batch import Batch
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Pretraining, PretrainingResult, Start
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.corpus import Corpus, Windows, sequential_windows
+from foretext.corpus.verification import PATIENCE, SOON, Verification
 from foretext.errors import SettingsError
 from foretext.evaluation.perplexity import perplexity
 from foretext.evaluation.prompts import EncodedTask, encode_zero_shot
@@ -83,6 +85,7 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
     """The same from a corpus that is open, and from a model in memory where one is to go on."""
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
+    verification = Verification(corpus)
     if start is not None:
         _check_start(start, settings, corpus)
     train = corpus.split("train")
@@ -95,15 +98,18 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if start is not None:
         model.load_state_dict(start.gpt.state_dict())
+    if settings.verify:
+        log.info("comparing %s with its hashes", corpus.folder)
+    verification.wait(None if settings.verify else SOON)
     run = Run(
         title="pre-training",
         settings=settings,
         record=_record(settings, corpus, start),
         objective=LanguageModelling(model),
         plan=plan,
-        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
-        validate=partial(_validate, model, corpus, probes, settings) if validates else None,
-        conclude=partial(_conclude, model),
+        batch_at=partial(_batch, windows, verification),
+        validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
+        conclude=partial(_conclude, model, verification),
         tokenizer=tokenizer,
     )
     return carry_out(run)
@@ -130,9 +136,19 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
     )
 
 
+def _batch(windows: Windows, verification: Verification, update: int, rank: int, world: int) -> Batch:
+    verification.check()
+    return windows.batch(update, rank=rank, world=world)
+
+
 def _validate(
-    model: GPT, corpus: Corpus, probes: Mapping[str, EncodedTask], settings: PretrainSettings
+    model: GPT,
+    corpus: Corpus,
+    probes: Mapping[str, EncodedTask],
+    settings: PretrainSettings,
+    verification: Verification,
 ) -> dict[str, float]:
+    verification.wait(PATIENCE)  # a checkpoint comes next
     windows = sequential_windows(
         corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
     )
@@ -170,7 +186,7 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows"}
+    left_out = {"out", "resume", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,
@@ -178,8 +194,9 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
     )
 
 
-def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrained]:
-    """The run as its last validation found it."""
+def _conclude(model: GPT, verification: Verification, folder: RunFolder, state: State) -> Concluded[Pretrained]:
+    """The run as its last validation found it, once all of the corpus was seen to be sound."""
+    verification.wait()
     scores: dict[str, Any] = next((line for line in reversed(folder.metrics.lines()) if "valid_loss" in line), {})
     done = Pretrained(
         folder=folder.path,

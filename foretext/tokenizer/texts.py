@@ -50,7 +50,7 @@ def read_texts(path: Path) -> Iterator[str]:
 def _text_of(line: str, where: str) -> str:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {error}") from None
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise DataError(f"{where}: no object with a field 'text' that is a string")

@@ -49,6 +49,8 @@ class PretrainSettings(Settings):
     been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
+    verify: bool = False
+    """Read the whole corpus and compare it with its hashes before the training begins; else this is done beside it."""
     updates: int = Field(0, ge=0)
     """Length of the run; 0 means as many as --epochs asks for."""
     epochs: float = Field(100.0, gt=0)
