@@ -22,6 +22,7 @@ from foretext.disk import disk_errors as disk_errors  # who writes by other mean
 from foretext.errors import DataError, SettingsError
 from foretext.targets import file_behind, folder_behind
 
+LOCK = ".lock"  # the file in a folder that says who is at work there (locks.py)
 _BLOCK = 1 << 20
 _REPEATED = 40  # characters of a name that a temporary one repeats: with more it may be longer than 255 bytes
 MOST_JSON = 1 << 28  # bytes; the largest vocabularies that people use take a tenth of it
@@ -171,8 +172,13 @@ def refuse_used_folder(path: Path) -> None:
     Raises:
         SettingsError: something is there that would be lost.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or holds_something(path)):
         raise SettingsError(f"{path} is there already and not an empty folder; choose another")
+
+
+def holds_something(folder: Path) -> bool:
+    """Whether there is anything in `folder` but a lock."""
+    return any(each.name != LOCK for each in folder.iterdir())
 
 
 def write_text(path: Path | str, text: str) -> None:
