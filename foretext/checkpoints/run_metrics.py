@@ -29,6 +29,8 @@ class RunMetrics:
         return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
 
     def forget_after(self, update: int) -> None:
-        """Drops the lines of updates that a resumed run will do again."""
+        """Drops the lines of updates that a resumed run will do again: all of them with 0."""
+        if not self.path.exists():
+            return
         kept = [line for line in self.lines() if line["update"] <= update]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))

@@ -48,6 +48,7 @@ class Trainer:
     validate: Validate | None = None
     title: str = "training"
     state: State = field(default_factory=State)
+    window: Window = field(default_factory=Window)
 
     def run(self) -> State:
         """Trains to the end of the plan, or until patience runs out; returns where it ended.
@@ -61,12 +62,13 @@ class Trainer:
         objective, optimizer = self.engine.setup(self.objective, self.optimizer)
         objective.train()
         self._look_for_room(objective)
-        window = Window()
         with progress(self.title, self.plan.updates, unit="updates") as bar, _interruptible() as interrupted:
             bar.advance(self.state.update)
+            if self.state.validation_owed:
+                self._validate_and_save(objective)
             while self.state.update < self.plan.updates and not self._out_of_patience():
-                self._update(objective, optimizer, window)
-                self._report(window, bar)
+                self._update(objective, optimizer)
+                self._report(bar)
                 self._validate_and_save(objective)
                 if interrupted:
                     self._save()
@@ -74,12 +76,15 @@ class Trainer:
         return self.state
 
     def _resume(self) -> None:
-        checkpoint = self.folder.checkpoints.latest() if self.folder else None
-        if self.folder is None or checkpoint is None:
+        if self.folder is None:
             return
-        self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
-        self.state.restore(checkpoint.state)
-        self.folder.metrics.forget_after(self.state.update)
+        checkpoint = self.folder.checkpoints.latest()
+        if checkpoint is not None:
+            self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
+            self.state.restore(checkpoint.state)
+            self.window.restore(checkpoint.state.get("window"), self.state, self.engine.device)
+        if self.engine.rank == 0:
+            self.folder.metrics.forget_after(self.state.update)
 
     def _look_for_room(self, objective: nn.Module) -> None:
         """For `--micro-batch auto` on a CPU: how much of a batch may be in memory at once."""
@@ -105,17 +110,17 @@ class Trainer:
         fit = examples_within(batch, self.state.grid_cells)
         log.info("micro-batch auto: %d of %d examples at once; %s", fit, batch.example_count, why)
 
-    def _update(self, objective: nn.Module, optimizer: Any, window: Window) -> None:
+    def _update(self, objective: nn.Module, optimizer: Any) -> None:
         update, started = self.state.update, time.perf_counter()
         batch = self.batch_at(update, self.engine.rank, self.engine.world)
         for losses in self._gradients(objective, batch):
-            window.add(losses)
+            self.window.add(losses)
         norm = self.optimizer.clip(self.plan.clip)
         rate = self.plan.learning_rate * self.plan.schedule(update)
         self.optimizer.prepare(update, rate)
         optimizer.step()
         optimizer.zero_grad()
-        window.close_update(norm, rate)
+        self.window.close_update(norm, rate)
         self.state.update += 1
         self.state.tokens += len(batch.tokens) * self.engine.world
         self.state.seconds += time.perf_counter() - started
@@ -156,13 +161,13 @@ class Trainer:
         sequences, examples = self.engine.sum_over_processes(mine).tolist()
         return Counts(sequences, examples)
 
-    def _report(self, window: Window, bar: Progress) -> None:
+    def _report(self, bar: Progress) -> None:
         last = self.state.update == self.plan.updates
         if self.state.update % self.plan.log_every and not last:
             bar.advance()
             return
-        line = window.line(self.state)
-        window.begin(self.state)
+        line = self.window.line(self.state)
+        self.window.begin(self.state)
         self.engine.tidy()
         if not math.isfinite(line["loss"]):
             raise ForetextError(
@@ -175,12 +180,15 @@ class Trainer:
 
     def _validate_and_save(self, objective: nn.Module) -> None:
         done, last = self.state.update, self.state.update == self.plan.updates
-        validated = self.validate is not None and (last or done % self.plan.validate_every == 0)
+        due = last or done % self.plan.validate_every == 0 or self.state.validation_owed
+        validated = self.validate is not None and due
         if validated and self.validate is not None:
+            self.state.validation_owed = True
             objective.eval()
             with torch.no_grad():
                 values = self.validate()
             objective.train()
+            self.state.validation_owed = False
             self.state.better(values[self.plan.metric], self.plan)
             if self.folder and self.engine.rank == 0:
                 self.folder.metrics.log({"update": done, **{f"valid_{name}": value for name, value in values.items()}})
@@ -189,7 +197,7 @@ class Trainer:
 
     def _save(self) -> None:
         if self.folder and self.engine.rank == 0:
-            state = dict(vars(self.state))
+            state = {**vars(self.state), "window": self.window.kept()}
             self.folder.checkpoints.save(self.objective, self.optimizer, state, keep=self.plan.keep_checkpoints)
 
     def _out_of_patience(self) -> bool:

@@ -26,6 +26,7 @@ class State:
     best: float | None = None
     best_update: int | None = None
     validations_without_better: int = 0
+    validation_owed: bool = False  # the validation that is due after the last update has not come to its end
     grid_cells: int = 0  # the most that a part of a batch has, as `--micro-batch auto` found; 0 means all
     watch: Memory = field(default_factory=Memory)
 
@@ -98,9 +99,33 @@ class Window:
 
     def begin(self, state: State) -> None:
         """Empties the window, which begins where the run stands."""
-        self.tokens, self.seconds = state.tokens, state.seconds
-        self.updates, self.left_out, self.sums = 0, 0.0, {}
-        self.norm, self.largest, self.rate = None, None, 0.0
+        vars(self).update(vars(Window(tokens=state.tokens, seconds=state.seconds)))
+
+    def kept(self) -> dict[str, Any]:
+        """The window as JSON has it, for a checkpoint between two log lines; `restore` gives it back to the bit."""
+        return {name: _plain(value) for name, value in vars(self).items()}
+
+    def restore(self, kept: Mapping[str, Any] | None, state: State, device: torch.device) -> None:
+        """Goes back to the window of a checkpoint; one of an earlier version kept none, so a new one begins."""
+        self.begin(state)
+        for name, value in (kept or {}).items():
+            if name in vars(self):
+                setattr(self, name, _restored(value, device))
+
+
+def _plain(value: Any) -> Any:
+    """Tensors of one number as that number, in words where JSON has none, and its type; all else as it is."""
+    if isinstance(value, Tensor):
+        number = value.item()
+        return [number if math.isfinite(number) else str(number), str(value.dtype).removeprefix("torch.")]
+    return {name: _plain(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _restored(value: Any, device: torch.device) -> Any:
+    if isinstance(value, list):
+        number, dtype = value
+        return torch.tensor(float(number), dtype=getattr(torch, dtype), device=device)
+    return {name: _restored(each, device) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _finite(norm: Tensor | None) -> float | None:
