@@ -8,6 +8,7 @@
     │   ├── ModelError             a model folder is missing, incomplete, damaged or of another kind
     │   │   └── FingerprintMismatch   two things made with different tokenizers meet
     │   └── DiskFull               a file could not be written for want of space
+    ├── RunStopped                 the watch stopped a training that came to no good
     └── Unreachable                what was asked for is on the network, and that cannot be reached
 
 The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
@@ -63,6 +64,10 @@ class FingerprintMismatch(ModelError):
 
 class DiskFull(UsageError):
     """A file could not be written for want of space; what was there before is untouched."""
+
+
+class RunStopped(ForetextError):
+    """The watch stopped a training that failed again after it went back; the message says when and why."""
 
 
 class Unreachable(ForetextError):

@@ -7,7 +7,7 @@ RUN/checkpoints/latest       the name of the newest complete checkpoint
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,10 +46,18 @@ class RunCheckpoints:
 
     path: Path
 
-    def save(self, model: torch.nn.Module, optimizer: HoldsState, state: dict[str, Any], *, keep: int) -> None:
+    def save(
+        self,
+        model: torch.nn.Module,
+        optimizer: HoldsState,
+        state: dict[str, Any],
+        *,
+        keep: int,
+        needed: Collection[int] = (),
+    ) -> None:
         """A checkpoint of everything `state["update"]` needs, then the `latest` pointer; older ones but `keep` go.
 
-        The checkpoint of `state["best_update"]` is kept besides.
+        The checkpoint of `state["best_update"]` is kept besides, and those of the updates that are `needed`.
         """
         folder = self._folder(state["update"])
         with atomic_folder(folder) as made:
@@ -59,7 +67,7 @@ class RunCheckpoints:
             }
             write_json(made / "state.json", {**state, "sha256": checksums})
         write_text(self.path / "latest", folder.name + "\n")
-        self._prune(keep, state.get("best_update"))
+        self._prune(keep, {state.get("best_update"), *needed})
 
     def latest(self) -> Checkpoint | None:
         """The newest complete checkpoint, or None. A damaged newer one is passed over."""
@@ -88,17 +96,44 @@ class RunCheckpoints:
         """Puts the weights of the checkpoint before `update` into `model`."""
         self.restore(Checkpoint(self._folder(update), {"update": update}), model)
 
+    def updates(self) -> list[int]:
+        """The updates that checkpoints stand before, whole or not, in their order."""
+        return sorted(int(folder.name.removeprefix("update-")) for folder in self._folders())
+
+    def state_of(self, update: int) -> dict[str, Any]:
+        """The state that the checkpoint before `update` keeps; nothing where there is none."""
+        try:
+            return read_json(self._folder(update) / "state.json")
+        except ModelError:
+            return {}
+
+    def best_of(self, update: int) -> set[int]:
+        """The update of the best checkpoint that a run knew of at `update`; none if it is not known."""
+        best = self.state_of(update).get("best_update")
+        return set() if best is None else {int(best)}
+
+    def remove_after(self, update: int) -> None:
+        """Takes away the checkpoints behind `update`, the newest first, so that no gap is left on the way."""
+        for later in reversed([each for each in self.updates() if each > update]):
+            shutil.rmtree(self._folder(later))
+
+    def restate(self, update: int, changed: Mapping[str, Any]) -> None:
+        """Writes what has `changed` into the state of a checkpoint, which is the newest from now on."""
+        file = self._folder(update) / "state.json"
+        write_json(file, {**read_json(file), **changed})
+        write_text(self.path / "latest", self._folder(update).name + "\n")
+
     def _folder(self, update: int) -> Path:
         return self.path / f"update-{update:08d}"
 
     def _folders(self) -> list[Path]:
         return [folder for folder in self.path.glob("update-*") if folder.is_dir()]
 
-    def _prune(self, keep: int, best: int | None) -> None:
-        newest = sorted(self._folders())[-keep:]
-        for folder in self._folders():
-            if folder not in newest and (best is None or folder != self._folder(best)):
-                shutil.rmtree(folder)
+    def _prune(self, keep: int, needed: Collection[int | None]) -> None:
+        newest = self.updates()[-keep:]
+        for update in self.updates():
+            if update not in newest and update not in needed:
+                shutil.rmtree(self._folder(update))
 
 
 def _optimizer_tensors(model: torch.nn.Module, optimizer: HoldsState) -> dict[str, torch.Tensor]:

@@ -107,6 +107,10 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
+        reordered=lambda order: partial(batches.at, order=order),
+        origins=lambda update, order: [
+            data.train[index].where or f"example {index + 1:,}" for index in batches.indices(update, order)
+        ],
         validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
         conclude=partial(
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate

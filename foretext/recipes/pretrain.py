@@ -25,6 +25,7 @@ from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
+from foretext.training.loop import BatchAt
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
@@ -101,7 +102,9 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         record=_record(settings, corpus, start),
         objective=LanguageModelling(model),
         plan=plan,
-        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
+        batch_at=_in_order(windows, 0),
+        reordered=partial(_in_order, windows),
+        origins=windows.origins,
         validate=partial(_validate, model, corpus, probes, settings) if validates else None,
         conclude=partial(_conclude, model),
         tokenizer=tokenizer,
@@ -128,6 +131,10 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
         seed=settings.seed,
         validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
     )
+
+
+def _in_order(windows: Windows, order: int) -> BatchAt:
+    return lambda update, rank, world: windows.batch(update, rank=rank, world=world, order=order)
 
 
 def _validate(

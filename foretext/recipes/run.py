@@ -23,7 +23,8 @@ from foretext.settings import to_toml
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
-from foretext.training.loop import BatchAt, Trainer, Validate
+from foretext.training.guard import Origins
+from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
 from foretext.training.objectives import Objective
 from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
@@ -64,6 +65,8 @@ class Run(Generic[Outcome]):
     validate: Validate | None
     conclude: Callable[[RunFolder, State], Concluded[Outcome]]  # after the last update: chooses weights, scores them
     tokenizer: Tokenizer
+    reordered: Reordered | None = None  # the same batches in other orders
+    origins: Origins | None = None  # where what an update reads stands
 
 
 def carry_out(run: Run[Outcome]) -> Outcome:
@@ -104,6 +107,8 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
         folder=folder,
         validate=run.validate,
         title=run.title,
+        reordered=run.reordered,
+        origins=run.origins,
     )
 
 

@@ -45,8 +45,6 @@ def limits(kept: Sequence[Pair]) -> Pair:
     if len(kept) < ENOUGH:
         return LARGEST, LARGEST
     losses, norms = zip(*kept, strict=True)
-    loss = max(
-        reach(losses, FAR, smallest=LOSS_SPREAD), float(np.median(losses)) + LOSS_ABOVE, BEYOND * max(losses)
-    )
+    loss = max(reach(losses, FAR, smallest=LOSS_SPREAD), float(np.median(losses)) + LOSS_ABOVE, BEYOND * max(losses))
     norm = max(reach(norms, FAR, smallest=NORM_SPREAD), BEYOND * max(norms))
     return min(loss, LARGEST), min(norm, LARGEST)

@@ -33,7 +33,9 @@ class State:
     def better(self, value: float, plan: Plan) -> bool:
         """Notes a validation; whether it is the best so far."""
         first = self.best is None and math.isfinite(value)
-        better = first or (self.best is not None and (value > self.best if plan.higher_is_better else value < self.best))
+        better = first or (
+            self.best is not None and (value > self.best if plan.higher_is_better else value < self.best)
+        )
         if better:
             self.best, self.best_update, self.validations_without_better = value, self.update, 0
         else:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from foretext.checkpoints.history import WatchRecord, WentBack
-from foretext.training.alarm import EVERY, LEFT_OUT_IN_A_ROW, Alarm
+from foretext.training.alarm import LEFT_OUT_IN_A_ROW, Alarm
 from foretext.training.band import LARGEST, REMEMBERED, Pair, limits
 
 Mode = Literal["off", "warn", "act"]
@@ -71,7 +71,7 @@ class Memory:
         return WatchRecord(
             mode=mode,
             sound=not not_mended,
-            left_out=self.left_out,
+            left_out=self.left_out + sum(bool(out) for _, _, out in self.recent),
             alarms=self.alarms,
             went_back=tuple(self.went_back),
             stopped=self.stopped or None,
@@ -87,6 +87,17 @@ class LeftOut:
     norm: float
     loss_limit: float
     norm_limit: float
+
+    def why(self) -> str:
+        """What was wrong with it, in words."""
+        if max(self.loss, self.norm) >= LARGEST:
+            return "its loss or its gradient is not finite"
+        text = f"loss {self.loss:.3f}, gradient norm {self.norm:.3g}"
+        return f"{text}, where at most {self.loss_limit:.3f} and {self.norm_limit:.3g} are within the band"
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as metrics.jsonl has it: None for what is not finite, or has no limit yet."""
+        return {name: value if value < LARGEST else None for name, value in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,8 @@ class Watch:
         """What the updates since the last look were like, after `update` of them; the next limits follow from it."""
         self.note()
         memory, rows = self.memory, self.memory.recent
+        if not rows:
+            return Seen([], "")
         first = update - len(rows) + 1
         found = [LeftOut(first + k, loss, norm, *self._pair) for k, (loss, norm, out) in enumerate(rows) if out]
         in_a_row = self._left_out_in_a_row([bool(out) for _, _, out in rows])
@@ -143,11 +156,16 @@ class Watch:
         why = memory.alarm.observe(update, [(loss, norm) for loss, norm, _ in rows])
         if in_a_row >= LEFT_OUT_IN_A_ROW:
             why = f"{in_a_row} updates in a row are far outside the band"
-            memory.alarm.since = min(memory.alarm.since or update, found[0].update - 1)
+            memory.alarm.since = min(memory.alarm.since or update, found[0].update - LEFT_OUT_IN_A_ROW)
         memory.recent, self._rows = [], []
         memory.alarms += bool(why)
         self._set_limits()
         return Seen(found, why)
+
+    def begin_anew(self) -> None:
+        """Takes what is usual from here on; for a run that goes on after an alarm."""
+        self.memory.kept, self.memory.alarm = [], Alarm()
+        self._set_limits()
 
     def _left_out_in_a_row(self, flags: list[bool]) -> int:
         """The longest row of updates left out, those before the last look counted in."""
@@ -160,8 +178,3 @@ class Watch:
     def _set_limits(self) -> None:
         self._pair = limits(self.memory.kept)
         self._limits = torch.tensor(self._pair, device=self.device)
-
-
-def due(update: int) -> bool:
-    """Whether the watch looks after so many updates."""
-    return update % EVERY == 0
