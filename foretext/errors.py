@@ -11,6 +11,7 @@
     └── Unreachable                what was asked for is on the network, and that cannot be reached
 
 The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
+`Stopped` stands apart: nothing failed, somebody asked the work to end.
 """
 
 from __future__ import annotations
@@ -67,3 +68,14 @@ class DiskFull(UsageError):
 
 class Unreachable(ForetextError):
     """What was asked for is on the network, and that cannot be reached; the message says how to do without."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The work was asked to end, by a signal or because its time is over; a KeyboardInterrupt, as Ctrl-C gives.
+
+    `exit_code` is 128 and the number of the signal.
+    """
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
