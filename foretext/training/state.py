@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +29,9 @@ class State:
     grid_cells: int = 0  # the most that a part of a batch has, as `--micro-batch auto` found; 0 means all
 
     def better(self, value: float, plan: Plan) -> bool:
-        """Notes a validation; whether it is the best so far."""
-        better = self.best is None or (value > self.best if plan.higher_is_better else value < self.best)
+        """Notes a validation; whether it is the best so far, which a score that is not finite never is."""
+        beaten = self.best is None or (value > self.best if plan.higher_is_better else value < self.best)
+        better = math.isfinite(value) and beaten
         if better:
             self.best, self.best_update, self.validations_without_better = value, self.update, 0
         else:
