@@ -4,8 +4,8 @@ A command is one recipe, a file of `recipes/`. Its flags come from the recipe's 
 (`lines`, `to_json`). Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads
 what the work needs.
 
-Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 130 interrupted; 141 nobody reads the output;
-143 terminated.
+Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 141 nobody reads the output; 128 and its number
+when a signal ended the work: 129 SIGHUP, 130 SIGINT (Ctrl-C) and the end of --max-hours, 143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import errno
 import gc
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -23,7 +22,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
-from foretext.errors import DiskFull, ForetextError, UnknownName, UsageError
+from foretext.errors import DiskFull, ForetextError, Stopped, UnknownName, UsageError
+from foretext.signals import ENDING, WARNING, end_at_once, heard, ignore
+from foretext.started import command_starts
 
 if TYPE_CHECKING:
     from cyclopts import App, Group
@@ -268,16 +269,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
     if arguments is None:
         _collect_less_garbage()
+        command_starts()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in _before_the_end(arguments) or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that half-written files go
     try:
-        code = _dispatch(arguments)
-        sys.stdout.flush()
+        with heard(ENDING, end_at_once, unless_ignored=ENDING), heard(WARNING, ignore):
+            code = _dispatch(arguments)
+            sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        print("foretext: interrupted", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as error:
+        print(f"foretext: {str(error) or 'interrupted'}", file=sys.stderr)
+        return error.exit_code if isinstance(error, Stopped) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return 141

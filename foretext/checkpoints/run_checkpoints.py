@@ -14,9 +14,12 @@ from typing import Any, Protocol
 
 import torch
 
+from foretext.checkpoints.tensor_file import NotFinite
 from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
 from foretext.errors import ModelError
 from foretext.files import atomic_folder, write_json, write_text
+
+Parts = Mapping[str, Mapping[str, torch.Tensor]]  # the tensors of a checkpoint, by name, in parts that have a file each
 
 
 class HoldsState(Protocol):
@@ -46,28 +49,28 @@ class RunCheckpoints:
 
     path: Path
 
-    def save(
-        self,
-        model: torch.nn.Module,
-        optimizer: HoldsState,
-        state: dict[str, Any],
-        *,
-        keep: int,
-        needed: Collection[int] = (),
-    ) -> None:
-        """A checkpoint of everything `state["update"]` needs, then the `latest` pointer; older ones but `keep` go.
+    def save(self, parts: Parts, state: dict[str, Any], *, keep: int, protect: Collection[int] = ()) -> None:
+        """A checkpoint of `parts` and `state`, then the `latest` pointer; only then older ones go, all but `keep`.
 
-        The checkpoint of `state["best_update"]` is kept besides, and those of the updates that are `needed`.
+        Each part is a file of tensors by name. The checkpoints of `state["best_update"]` and of the updates in
+        `protect` are kept besides. Every file is on the disk, and was read back, before the checkpoint has its name.
+
+        Raises:
+            NotFinite: a number that was to be written is not finite.
+            DiskFull: there is no space left; the checkpoints before are as they were.
         """
         folder = self._folder(state["update"])
-        with atomic_folder(folder) as made:
-            checksums = {
-                "model": save_tensors(made / "model.safetensors", dict(model.named_parameters())),
-                "optimizer": save_tensors(made / "optimizer.safetensors", _optimizer_tensors(model, optimizer)),
-            }
-            write_json(made / "state.json", {**state, "sha256": checksums})
+        try:
+            with atomic_folder(folder) as made:
+                checksums = {name: save_tensors(made / f"{name}.safetensors", part) for name, part in parts.items()}
+                write_json(made / "state.json", {**state, "sha256": checksums})
+        except (NotFinite, ValueError) as error:  # JSON has no NaN
+            raise NotFinite(
+                f"no checkpoint is written after update {state['update']}: {error}; those before it stay. A lower "
+                "--learning-rate or a longer --warmup helps most often"
+            ) from error
         write_text(self.path / "latest", folder.name + "\n")
-        self._prune(keep, {state.get("best_update"), *needed})
+        self._prune(keep, {*protect, state.get("best_update")})
 
     def latest(self) -> Checkpoint | None:
         """The newest complete checkpoint, or None. A damaged newer one is passed over."""
@@ -91,6 +94,12 @@ class RunCheckpoints:
         if optimizer is not None:
             tensors = load_tensors(checkpoint.folder / "optimizer.safetensors")
             _fill_optimizer(model, optimizer, tensors)
+
+    def part(self, checkpoint: Checkpoint, name: str) -> dict[str, torch.Tensor]:
+        """The tensors of a further part of a checkpoint; none where it was saved without."""
+        checksum = checkpoint.state.get("sha256", {}).get(name)
+        file = checkpoint.folder / f"{name}.safetensors"
+        return {} if checksum is None else load_tensors(file, checksum=checksum)
 
     def restore_best(self, update: int, model: torch.nn.Module) -> None:
         """Puts the weights of the checkpoint before `update` into `model`."""
@@ -129,19 +138,22 @@ class RunCheckpoints:
     def _folders(self) -> list[Path]:
         return [folder for folder in self.path.glob("update-*") if folder.is_dir()]
 
-    def _prune(self, keep: int, needed: Collection[int | None]) -> None:
-        newest = self.updates()[-keep:]
-        for update in self.updates():
-            if update not in newest and update not in needed:
-                shutil.rmtree(self._folder(update))
+    def _prune(self, keep: int, protected: Collection[int | None]) -> None:
+        newest = sorted(self._folders())[-keep:]
+        staying = {*newest, *(self._folder(update) for update in protected if update is not None)}
+        for folder in self._folders():
+            if folder not in staying:
+                shutil.rmtree(folder)
 
 
-def _optimizer_tensors(model: torch.nn.Module, optimizer: HoldsState) -> dict[str, torch.Tensor]:
-    return {
+def training_parts(model: torch.nn.Module, optimizer: HoldsState) -> dict[str, Mapping[str, torch.Tensor]]:
+    """What a checkpoint of a training has: the tensors of the model, and those of the optimizer's state."""
+    moments = {
         f"{name}/{kind}": value
         for name, parameter in model.named_parameters()
         for kind, value in optimizer.state.get(parameter, {}).items()
     }
+    return {"model": dict(model.named_parameters()), "optimizer": moments}
 
 
 def _fill_optimizer(model: torch.nn.Module, optimizer: HoldsState, tensors: Mapping[str, torch.Tensor]) -> None:

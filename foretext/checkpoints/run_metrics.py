@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,12 @@ class RunMetrics:
         """Appends one line."""
         with disk_errors(self.path.parent), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+    def sync(self) -> None:
+        """Makes the lines so far outlive a power cut."""
+        if self.path.exists():
+            with disk_errors(self.path), self.path.open("rb") as file:
+                os.fsync(file.fileno())
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines so far."""

@@ -9,23 +9,22 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from foretext.checkpoints.tensor_file import write_tensor_file
 from foretext.errors import ModelError
 from foretext.files import sha256
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[str, str] | None = None) -> str:
-    """Writes `tensors` to `path`, which must be inside a folder that is still being made; returns the SHA-256."""
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    try:
-        save_file(contiguous, str(path), metadata)
-    except SafetensorError as error:
-        if "os error 28" in str(error) or "No space left" in str(error):
-            raise OSError(28, "No space left on device", str(path)) from error
-        raise
-    return sha256(path)
+    """Writes `tensors` to `path`, which must be inside a folder that is still being made; returns the SHA-256.
+
+    Raises:
+        NotFinite: a tensor holds NaN or an infinity.
+        ForetextError: what is read back differs.
+    """
+    return write_tensor_file(path, tensors, metadata)
 
 
 def load_tensors(path: Path, *, checksum: str | None = None) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from foretext.checkpoints.history import WentBack
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.errors import RunStopped
+from foretext.errors import UnsoundRun
 from foretext.training.alarm import EVERY
 from foretext.training.going_back import WayBack
 from foretext.training.state import State
@@ -50,11 +50,11 @@ class Guard:
         """Watches on from where `state` stands, which a checkpoint or the beginning of the run gave.
 
         Raises:
-            RunStopped: the watch had stopped the run.
+            UnsoundRun: the watch had stopped the run.
         """
         self.watch = Watch(self.mode, state.watch, device)
         if state.watch.stopped and self.mode == "act":
-            raise RunStopped(f"{state.watch.stopped}; {ADVICE}")
+            raise UnsoundRun(f"{state.watch.stopped}; {ADVICE}")
 
     def judge(self, loss: Tensor, norm: Tensor) -> Tensor | None:
         """1 where the update is to be left out, 0 where it is not; None where it counts in any case."""
@@ -79,12 +79,12 @@ class Guard:
         """Where the run goes back to; `take` goes there.
 
         Raises:
-            RunStopped: nothing is there from before the trouble.
+            UnsoundRun: nothing is there from before the trouble.
         """
         assert self.way_back is not None
         went = self.way_back.find(state, why)
         if went is None:
-            raise RunStopped(
+            raise UnsoundRun(
                 f"stopped at update {state.update:,}: {why}, and there is no checkpoint from before; {ADVICE}"
             )
         return went

@@ -1,33 +1,43 @@
 """The one training loop: pre-training and fine-tuning are this function with other batches and another objective.
 
 Everything an update does follows from its number: its batch, its random state, its learning rate. So a checkpoint is
-weights, optimizer state and a number, and a run that was cut off goes on to the bit.
+weights, optimizer state, a number and the sums since the last log line, and a run that was cut off goes on to the bit.
 """
 
 from __future__ import annotations
 
 import logging
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from foretext.batch import Batch
+from foretext.checkpoints.checkpoint_writer import CheckpointWriter
+from foretext.checkpoints.run_checkpoints import training_parts
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.errors import ForetextError, SettingsError
+from foretext.errors import ForetextError, SettingsError, Stopped
 from foretext.progress import Progress, progress
 from foretext.training.engine import Engine, seed_update
 from foretext.training.guard import ADVICE, Guard, Origins
-from foretext.training.memory import cells_that_fit, examples_within, free_memory, grid_cells, is_out_of_memory
+from foretext.training.memory import (
+    FREE_SHARE,
+    cells_that_fit,
+    examples_within,
+    free_memory,
+    grid_cells,
+    is_out_of_memory,
+)
 from foretext.training.objectives import Counts, Objective
 from foretext.training.optimizer import Optimizer
 from foretext.training.plan import Plan
+from foretext.training.requests import GivenUp, Requests
 from foretext.training.state import State, Window
 
 BatchAt = Callable[[int, int, int], Batch]  # (update, rank, world) to this process's share of the update's batch
@@ -54,35 +64,48 @@ class Trainer:
     reordered: Reordered | None = None  # None: there is one order of the data
     origins: Origins | None = None
     guard: Guard = field(default_factory=Guard)
+    requests: Requests = field(default_factory=Requests)
 
     def run(self) -> State:
         """Trains to the end of the plan, or until patience runs out; returns where it ended.
 
         Raises:
-            RunStopped: the watch stopped it. The state is that of the checkpoint that it went back to.
-            ForetextError: the loss is no longer a finite number, and the watch does not act.
-            KeyboardInterrupt: the run was interrupted; a checkpoint of the last whole update is written first.
+            UnsoundRun: the watch stopped it; weights and state are those that it went back to.
+            ForetextError: the loss is no longer finite and the watch does not act, or a checkpoint cannot be written.
+            Stopped: the run was asked to end; a checkpoint of the last whole update is written first.
         """
-        self._set_guard()
+        with self.requests.noted(), self._writing():
+            try:
+                self._set_guard()
+                self._train()
+            except GivenUp:
+                raise self._stopped() from None
+        return self.state
+
+    def _train(self) -> None:
         self._resume()
         self.engine.arrange(self.objective, self.plan)
         objective, optimizer = self.engine.setup(self.objective, self.optimizer)
         objective.train()
-        self._look_for_room(objective)
-        with progress(self.title, self.plan.updates, unit="updates") as bar, _interruptible() as interrupted:
+        with self.requests.giving_up(self.objective.model):
+            self._look_for_room(objective)
+        with progress(self.title, self.plan.updates, unit="updates") as bar:
             bar.advance(self.state.update)
             if self.state.validation_owed:
                 self._validate_and_save(objective)
-            while self.state.update < self.plan.updates and not self._out_of_patience():
-                self._update(objective, optimizer)
+            while self._goes_on():
+                with self.requests.timed():
+                    self._update(objective, optimizer)
                 if self._went_back(bar):
                     continue
                 self._report(bar)
                 self._validate_and_save(objective)
-                if interrupted:
-                    self._save()
-                    raise KeyboardInterrupt
-        return self.state
+                self._heed()
+
+    def _goes_on(self) -> bool:
+        """Whether there are updates left, and patience."""
+        impatient = bool(self.plan.patience) and self.state.validations_without_better >= self.plan.patience
+        return self.state.update < self.plan.updates and not impatient
 
     def _set_guard(self) -> None:
         guard = self.guard
@@ -96,8 +119,9 @@ class Trainer:
             self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
             self.state.restore(checkpoint.state)
             self.window.restore(checkpoint.state.get("window"), self.state, self.engine.device)
-        if self.folder is not None and self.engine.rank == 0:
+        if self.folder is not None and self._writer is not None:
             self.folder.metrics.forget_after(self.state.update)
+            self._writer.newest = self._kept_state()
         self.guard.take_up(self.state, self.engine.device)
 
     def _went_back(self, bar: Progress) -> bool:
@@ -106,17 +130,51 @@ class Trainer:
         why = self.guard.look(self.state, last=update == self.plan.updates)
         if not why:
             return False
+        if self._writer is not None:
+            self._writer.wait()
         went = self.guard.way_from(self.state, why)
         self.engine.wait_for_all()
         self.guard.take(self.state, went)
         self.optimizer.state.clear()
         self.window.begin(self.state)
-        if not self.state.update:
+        if not went.to and self._writer is not None:
             self._save()
+            self._writer.wait()
         self.engine.wait_for_all()
         self._resume()
         bar.advance(self.state.update - update)
         return True
+
+    def _heed(self) -> None:
+        """Does what was asked from outside since the last update.
+
+        Raises:
+            GivenUp: the run is to stop.
+        """
+        if asked := self.requests.take_warning():
+            self._save()
+            log.info("%s: a checkpoint of update %s is written; going on", asked, f"{self.state.update:,}")
+        if self._writer is not None:
+            self._writer.check()
+        if self.requests.signal or (self._goes_on() and self.requests.asks_to_stop(self._seconds_to_end())):
+            raise GivenUp
+
+    def _seconds_to_end(self) -> float:
+        """What another update, and the checkpoint after it, may take."""
+        return self.requests.pace + (self._writer.seconds_to_save(self._checkpoint_size) if self._writer else 0.0)
+
+    def _stopped(self) -> Stopped:
+        """What ends a run that is to stop, of which the checkpoint is whole."""
+        if not self.state.update:
+            return self.requests.stopped("before its first update")
+        if self._writer is None:
+            return self.requests.stopped(f"after update {self.state.update:,}")
+        if self._writer.newest != self._kept_state():
+            self._save()
+        self._writer.wait()
+        return self.requests.stopped(
+            f"after update {self.state.update:,}; a checkpoint is written: go on with --resume"
+        )
 
     def _look_for_room(self, objective: nn.Module) -> None:
         """For `--micro-batch auto` on a CPU: how much of a batch may be in memory at once."""
@@ -223,33 +281,58 @@ class Trainer:
         done, last = self.state.update, self.state.update == self.plan.updates
         due = last or done % self.plan.validate_every == 0 or self.state.validation_owed
         validated = self.validate is not None and due
-        if validated and self.validate is not None:
-            self.state.validation_owed = True
-            objective.eval()
-            with torch.no_grad():
-                values = self.validate()
-            objective.train()
-            self.state.validation_owed = False
-            self.state.better(values[self.plan.metric], self.plan)
-            if self.folder and self.engine.rank == 0:
-                self.folder.metrics.log({"update": done, **{f"valid_{name}": value for name, value in values.items()}})
+        if validated:
+            self._validate(objective)
         if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
             self._save()
 
-    def _save(self) -> None:
+    def _validate(self, objective: nn.Module) -> None:
+        assert self.validate is not None
+        self.state.validation_owed = True
+        objective.eval()
+        with torch.no_grad(), self.requests.giving_up(self.objective.model):
+            values = self.validate()
+        objective.train()
+        self.state.validation_owed = False
+        self.state.better(values[self.plan.metric], self.plan)
         if self.folder and self.engine.rank == 0:
-            self.guard.watch.note()
-            state = {**self.state.to_json(), "window": self.window.kept()}
-            self.folder.checkpoints.save(
-                self.objective,
-                self.optimizer,
-                state,
-                keep=self.plan.keep_checkpoints,
-                needed=self.guard.needed(self.state),
-            )
+            line = {"update": self.state.update, **{f"valid_{name}": value for name, value in values.items()}}
+            self.folder.metrics.log(line)
 
-    def _out_of_patience(self) -> bool:
-        return bool(self.plan.patience) and self.state.validations_without_better >= self.plan.patience
+    @cached_property
+    def _writer(self) -> CheckpointWriter | None:
+        """What writes the checkpoints; None in a process that writes none."""
+        if self.folder is None or self.engine.rank:
+            return None
+        return CheckpointWriter(self.folder, self.plan.keep_checkpoints)
+
+    @cached_property
+    def _checkpoint_size(self) -> int:
+        """Bytes of a checkpoint: weights and two moments."""
+        return 3 * sum(parameter.nbytes for parameter in self.objective.parameters())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Does not end, however the block ends, before the checkpoint that is being written is whole."""
+        try:
+            yield
+        except BaseException:
+            if self._writer is not None:
+                self._writer.finish()
+            raise
+        if self._writer is not None:
+            self._writer.wait()
+
+    def _save(self) -> None:
+        if self._writer is not None:
+            parts = training_parts(self.objective, self.optimizer)
+            beside = free_memory() * FREE_SHARE > self._checkpoint_size
+            self._writer.save(parts, self._kept_state(), protect=self.guard.needed(self.state), beside=beside)
+
+    def _kept_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps beside tensors."""
+        self.guard.watch.note()
+        return {**self.state.to_json(), "window": self.window.kept()}
 
 
 def _no_room(parts: list[Batch]) -> str:
@@ -258,25 +341,3 @@ def _no_room(parts: list[Batch]) -> str:
     return (
         f"{part.example_count} examples of up to {part.lengths.max()} tokens do not fit into memory at once; {advice}"
     )
-
-
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """A list that a first SIGINT or SIGTERM fills, so that the update at hand ends well; a second one stops at once."""
-    caught: list[int] = []
-
-    def handler(number: int, frame: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: signals stay with whoever owns them
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, action in previous.items():
-            signal.signal(number, action)

@@ -31,11 +31,9 @@ class State:
     watch: Memory = field(default_factory=Memory)
 
     def better(self, value: float, plan: Plan) -> bool:
-        """Notes a validation; whether it is the best so far."""
-        first = self.best is None and math.isfinite(value)
-        better = first or (
-            self.best is not None and (value > self.best if plan.higher_is_better else value < self.best)
-        )
+        """Notes a validation; whether it is the best so far, which a score that is not finite never is."""
+        beaten = self.best is None or (value > self.best if plan.higher_is_better else value < self.best)
+        better = math.isfinite(value) and beaten
         if better:
             self.best, self.best_update, self.validations_without_better = value, self.update, 0
         else:
