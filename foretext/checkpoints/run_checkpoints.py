@@ -116,11 +116,6 @@ class RunCheckpoints:
         except ModelError:
             return {}
 
-    def best_of(self, update: int) -> set[int]:
-        """The update of the best checkpoint that a run knew of at `update`; none if it is not known."""
-        best = self.state_of(update).get("best_update")
-        return set() if best is None else {int(best)}
-
     def remove_after(self, update: int) -> None:
         """Takes away the checkpoints behind `update`, the newest first, so that no gap is left on the way."""
         for later in reversed([each for each in self.updates() if each > update]):

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from foretext.checkpoints.history import Finetuning, History, Pretraining
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.errors import UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
 from foretext.files import write_text
@@ -74,17 +75,37 @@ def carry_out(run: Run[Outcome]) -> Outcome:
 
     Raises:
         SettingsError: the folder holds another run, or one that can be resumed while `resume` is off.
+        UnsoundRun: the watch stopped the run; the best model that it came to is in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
     folder = RunFolder.start(run.settings.out, run.record.identity(), resume=run.settings.resume)
     write_text(folder.path / "settings.toml", to_toml(run.settings))
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
     record = _with_departures(run, engine)
-    state = _trainer(run, engine, folder).run()
+    state, unsound = _train(_trainer(run, engine, folder))
     concluded = run.conclude(folder, state)
+    record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
     if engine.rank == 0:
-        _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
+        _save(run, record, concluded.task, folder)
+    if unsound is not None:
+        where = f"the best model, that after update {state.update:,}, is saved in {folder.path}"
+        raise UnsoundRun(f"{unsound}; {where}") from unsound
     return concluded.outcome
+
+
+def _train(trainer: Trainer) -> tuple[State, UnsoundRun | None]:
+    """Where the training ended; and what the watch stopped it for, if it did: then the best weights are in place.
+
+    Raises:
+        UnsoundRun: the watch stopped it, and there are no weights worth saving.
+    """
+    try:
+        return trainer.run(), None
+    except UnsoundRun as unsound:
+        best = trainer.take_best()
+        if best is None:
+            raise
+        return replace(trainer.state, update=best), unsound
 
 
 def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetuning:
@@ -121,5 +142,6 @@ def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema 
         title=f"{run.title.capitalize()} {folder.path.name}",
         settings=run.settings.model_dump(),
         departures=departure_rows(record.departures or ()),
+        warnings=record.watch.lines(),
     )
     write_report(folder.path / "report.html", page)

@@ -39,13 +39,22 @@ class WayBack:
         return cls(model, folder, begun_with)
 
     def needed(self, state: State) -> set[int]:
-        """The checkpoints that must not go while the run stands at `state`: one from before trouble, and its best."""
-        updates = self.folder.checkpoints.updates() if self.folder else []
-        before = [update for update in updates if update <= _last_calm(state)]
-        if not before or self.folder is None:
+        """The checkpoints that must not go while the run stands at `state`.
+
+        The newest from before any trouble with its best, and the oldest of those too young to tell: the next such.
+        """
+        if self.folder is None:
             return set()
-        self.begun_with = None
-        return {before[-1], *self.folder.checkpoints.best_of(before[-1])}
+        updates, last = self.folder.checkpoints.updates(), _last_calm(state)
+        before, after = [each for each in updates if each <= last], [each for each in updates if each > last]
+        if before:
+            self.begun_with = None
+        return {*after[:1], *before[-1:], *(best for each in before[-1:] for best in self._best_of(each))}
+
+    def _best_of(self, update: int) -> list[int]:
+        assert self.folder is not None
+        best = self.folder.checkpoints.state_of(update).get("best_update")
+        return [] if best is None else [int(best)]
 
     def find(self, state: State, why: str) -> WentBack | None:
         """Where the run goes back to from `state`; None if nothing from before the trouble is there."""

@@ -145,6 +145,17 @@ class Trainer:
         bar.advance(self.state.update - update)
         return True
 
+    def take_best(self) -> int | None:
+        """Puts the best weights of a run that the watch stopped into the model: the update they stand after.
+
+        By validation, or those that the run went back to last; None if it has neither.
+        """
+        best = self.state.best_update
+        if self.folder is not None and best is not None:
+            self.folder.checkpoints.restore_best(best, self.objective)
+            return best
+        return (self.state.update or None) if self.state.watch.stopped else None
+
     def _heed(self) -> None:
         """Does what was asked from outside since the last update.
 
@@ -279,8 +290,8 @@ class Trainer:
 
     def _validate_and_save(self, objective: nn.Module) -> None:
         done, last = self.state.update, self.state.update == self.plan.updates
-        due = last or done % self.plan.validate_every == 0 or self.state.validation_owed
-        validated = self.validate is not None and due
+        owed = last or self.state.validation_owed
+        validated = self.validate is not None and (owed or done % self.plan.validate_every == 0)
         if validated:
             self._validate(objective)
         if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):

@@ -31,6 +31,7 @@ ALARMS = 3  # the third stops the run
 class Memory:
     """What decisions depend on; kept with each checkpoint, so that a resumed run decides the same."""
 
+    mode: Mode = "off"  # of the process that wrote it
     kept: list[Pair] = field(default_factory=list)  # loss and norm of the last updates that were not left out
     recent: list[list[float]] = field(default_factory=list)  # loss, norm, left out: since the last look
     alarm: Alarm = field(default_factory=Alarm)
@@ -63,13 +64,13 @@ class Memory:
             }
         )
 
-    def record(self, mode: Mode) -> WatchRecord:
+    def record(self) -> WatchRecord:
         """What the model remembers of it."""
-        if mode == "off":
-            return WatchRecord(mode=mode)
-        not_mended = self.stopped or self.alarm.high or self.left_out_in_a_row or self.alarms > len(self.went_back)
+        if self.mode == "off":
+            return WatchRecord(mode=self.mode)
+        not_mended = self.stopped or self.alarm.high > 1 or self.left_out_in_a_row or self.alarms > len(self.went_back)
         return WatchRecord(
-            mode=mode,
+            mode=self.mode,
             sound=not not_mended,
             left_out=self.left_out + sum(bool(out) for _, _, out in self.recent),
             alarms=self.alarms,
@@ -113,6 +114,7 @@ class Watch:
 
     def __init__(self, mode: Mode, memory: Memory, device: torch.device) -> None:
         self.mode, self.memory, self.device = mode, memory, device
+        memory.mode = mode
         self._rows: list[Tensor] = [torch.tensor(row, device=device) for row in memory.recent]
         self._set_limits()
 
