@@ -57,13 +57,16 @@ class WayBack:
         return [] if best is None else [int(best)]
 
     def find(self, state: State, why: str) -> WentBack | None:
-        """Where the run goes back to from `state`; None if nothing from before the trouble is there."""
-        last = _last_calm(state)
+        """Where the run goes back to from `state`; None if nothing from before the trouble is there.
+
+        Where trouble comes again soon after going back, no other checkpoint is left, and the same one is taken again.
+        """
         whole = self.folder.checkpoints.complete() if self.folder else iter(())
-        found = next((checkpoint.update for checkpoint in whole if checkpoint.update <= last), None)
-        if found is None and self.begun_with is None:
-            return None
-        return WentBack(update=state.update, to=found or 0, why=why)
+        updates = [checkpoint.update for checkpoint in whole if checkpoint.update <= _last_calm(state) + MARGIN]
+        calm = [update for update in updates if update <= _last_calm(state)]
+        if not calm and self.begun_with is not None:
+            return WentBack(update=state.update, to=0, why=why)
+        return WentBack(update=state.update, to=(calm or updates[-1:])[0], why=why) if updates else None
 
     def take(self, state: State, went: WentBack, *, writes: bool) -> None:
         """Makes the checkpoint at `went.to` the newest and tells it of the alarm; `state` knows of it too.

@@ -338,7 +338,8 @@ class Trainer:
         if self._writer is not None:
             parts = training_parts(self.objective, self.optimizer)
             beside = free_memory() * FREE_SHARE > self._checkpoint_size
-            self._writer.save(parts, self._kept_state(), protect=self.guard.needed(self.state), beside=beside)
+            needed = self.guard.needed(self.state) if self.state.update < self.plan.updates else set()
+            self._writer.save(parts, self._kept_state(), protect=needed, beside=beside)
 
     def _kept_state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside tensors."""

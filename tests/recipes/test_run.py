@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from foretext.batch import Batch
-from foretext.checkpoints.history import Finetuning, History, Imported, Pretraining, PretrainingResult
+from foretext.checkpoints.history import Finetuning, History, Imported, Pretraining, PretrainingResult, WatchRecord
 from foretext.checkpoints.saved_model import describe, load_model
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT
@@ -25,7 +25,7 @@ from foretext.training.settings import LoopSettings
 
 TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)
 TASK = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
-OF_BOTH = {"command", "settings", "engine", "result", "departures"}
+OF_BOTH = {"command", "settings", "engine", "result", "departures", "watch"}
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ def test_the_model_remembers_what_it_was_what_was_run_and_what_came_of_it(run, c
     assert saved.task == TASK
     assert saved.history.imported == run.history.imported
     record = saved.history.pretraining
-    assert replace(record, engine=Pretraining().engine, result=PretrainingResult(), departures=None) == run.record
+    without = {"engine": Pretraining().engine, "result": PretrainingResult(), "departures": None}
+    assert replace(record, **without, watch=WatchRecord()) == run.record
+    assert record.watch == WatchRecord(mode="act", sound=True, left_out=0, alarms=0, went_back=())
     assert record.engine.device == "cpu"
     assert record.result == PretrainingResult(updates=3, valid_loss=1.5)
     assert ("layers", 1, 12) in {(d.setting, d.value, d.paper) for d in record.departures}
