@@ -53,13 +53,14 @@ class Split:
     def place(self, start: int, stop: int) -> str:
         """Where the tokens from `start` up to `stop` stand, in words: `train/00000.ds, document 12 from token 345`."""
         shard = int(np.searchsorted(self._ends, start, side="right"))
-        start -= int(self._ends[shard]) - self.shards[shard].tokens
+        before = int(self._ends[shard]) - self.shards[shard].tokens
         _, ends = map_shard(self.folder / self.shards[shard].file, self.dtype)
-        first, last = (int(np.searchsorted(ends, place, side="right")) for place in (start, stop - 1))
+        start, last = start - before, min(stop - before, self.shards[shard].tokens) - 1
+        first, final = (int(np.searchsorted(ends, token, side="right")) for token in (start, last))
         token = start - (int(ends[first - 1]) if first else 0)
-        to = "" if first == last else f" to {min(last, len(ends) - 1) + 1:,}" if last < len(ends) else " and further"
-        which = f"document {first + 1:,}" if not to else f"documents {first + 1:,}{to}"
-        return f"{self.shards[shard].file}, {which} from token {token:,}"
+        which = f"document {first + 1:,}" if first == final else f"documents {first + 1:,} to {final + 1:,}"
+        on = " and on into the next shard" if stop > int(self._ends[shard]) else ""
+        return f"{self.shards[shard].file}, {which} from token {token:,}{on}"
 
     def documents(self) -> Iterator[Ids]:
         """The ids of one document after another."""

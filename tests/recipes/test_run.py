@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from foretext.batch import Batch
 from foretext.checkpoints.history import Finetuning, History, Imported, Pretraining, PretrainingResult, WatchRecord
+from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import describe, load_model
-from foretext.errors import SettingsError
+from foretext.errors import SettingsError, UnsoundRun
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
 from foretext.recipes.run import Concluded, Run, carry_out
@@ -124,3 +126,37 @@ def test_another_run_is_refused_before_anything_is_written(run):
     with pytest.raises(SettingsError, match="command was pretrain, now finetune"):
         carry_out(replace(run, settings=other, record=Finetuning()))
     assert (run.settings.out / "settings.toml").read_bytes() == before
+
+
+def counting(update: int, rank: int, world: int) -> Batch:
+    """Ids that rise by three from a start that is drawn, which is soon learned."""
+    starts = np.random.default_rng([update, rank, world]).integers(0, TOKENIZER.size, (4, 1))
+    return Batch(((starts + 3 * np.arange(8)) % TOKENIZER.size).ravel(), np.full(4, 8), np.arange(4))
+
+
+def test_a_run_that_the_watch_stops_leaves_the_best_model_that_it_came_to(run, plan):
+    """The rate grows beyond all bounds from update 150 on; validation is best at update 100."""
+    planned = plan(
+        updates=400,
+        learning_rate=1e-2,
+        schedule=lambda update: 1.0 if update < 150 else min(200.0, 1.05 ** (update - 150)),
+        validate_every=20,
+    )
+    scores = iter([5.0, 4.0, 3.0, 2.0, 1.0, *[9.0] * 100])
+    bad = replace(run, plan=planned, batch_at=counting, validate=lambda: {"loss": next(scores)})
+    with pytest.raises(UnsoundRun, match=f"; the best model, that after update 100, is saved in {run.settings.out}$"):
+        carry_out(bad)
+    best = bad.objective.model.state_dict()
+    RunFolder(run.settings.out).checkpoints.restore_best(100, bad.objective)
+    saved = load_model(run.settings.out)
+    assert all(torch.equal(weights, best[name]) for name, weights in saved.gpt.state_dict().items())
+    record = saved.history.pretraining
+    assert record.result.updates == 100
+    assert (record.watch.sound, record.watch.alarms, len(record.watch.went_back)) == (False, 3, 3)
+    assert "stopped at update" in record.watch.stopped
+    assert "the run is not sound" in (run.settings.out / "report.html").read_text(encoding="utf-8")
+    before = describe(run.settings.out).weights_sha256
+    again = replace(bad, settings=run.settings.model_copy(update={"resume": True}))
+    with pytest.raises(UnsoundRun, match="the best model, that after update 100"):
+        carry_out(again)
+    assert describe(run.settings.out).weights_sha256 == before
