@@ -60,6 +60,10 @@ class Guard:
         """1 where the update is to be left out, 0 where it is not; None where it counts in any case."""
         return self.watch.judge(loss, norm)
 
+    def done(self, update: int) -> int:
+        """How many of the first `update` updates were not left out, as far as is known without waiting."""
+        return self.watch.done(update)
+
     def look(self, state: State, *, last: bool) -> str:
         """Why the run has to go back, "" if it has not; `last` is a look at the end of a run. What is seen is said."""
         if self.mode == "off" or (state.update % EVERY and not last):

@@ -218,7 +218,7 @@ class Trainer:
         batch = batch_at(update, self.engine.rank, self.engine.world)
         found = self._gradients(objective, batch)
         norm = self.optimizer.clip(self.plan.clip)
-        done = self.guard.watch.done(update)
+        done = self.guard.done(update)
         left_out = self.guard.judge(self._loss(found), norm)
         rate = self.plan.learning_rate * self.plan.schedule(update) * self.state.watch.rate
         self.optimizer.leave_out(left_out)

@@ -116,6 +116,8 @@ class Watch:
         self.mode, self.memory, self.device = mode, memory, device
         memory.mode = mode
         self._rows: list[Tensor] = [torch.tensor(row, device=device) for row in memory.recent]
+        # Of the updates since the last look those that are known to be left out; an accelerator is not asked.
+        self._known = sum(bool(out) for _, _, out in memory.recent) if device.type == "cpu" else 0
         self._set_limits()
 
     def judge(self, loss: Tensor, norm: Tensor) -> Tensor | None:
@@ -128,16 +130,17 @@ class Watch:
         values = torch.stack((loss.detach().float(), norm.detach().float()))
         left_out = (values <= self._limits).all().logical_not().to(values.dtype)  # what is not a number is never <=
         self._rows.append(torch.cat((values, left_out.unsqueeze(0))))
-        if self.mode == "warn" or (self.device.type == "cpu" and not left_out):
-            return None
-        return left_out
+        if self.device.type == "cpu":
+            out = bool(left_out)
+            self._known += out
+            return left_out if out and self.mode == "act" else None
+        return left_out if self.mode == "act" else None
 
     def done(self, update: int) -> int:
         """How many of the first `update` updates were not left out, as far as is known without waiting."""
         if self.mode != "act":
             return update
-        since = sum(int(row[2]) for row in self._rows) if self.device.type == "cpu" else 0
-        return update - self.memory.left_out - since
+        return update - self.memory.left_out - self._known
 
     def note(self) -> None:
         """Puts what the device has decided since the last look into `memory`, which JSON can hold."""
@@ -159,7 +162,7 @@ class Watch:
         if in_a_row >= LEFT_OUT_IN_A_ROW:
             why = f"{in_a_row} updates in a row are far outside the band"
             memory.alarm.since = min(memory.alarm.since or update, found[0].update - LEFT_OUT_IN_A_ROW)
-        memory.recent, self._rows = [], []
+        memory.recent, self._rows, self._known = [], [], 0
         memory.alarms += bool(why)
         self._set_limits()
         return Seen(found, why)
