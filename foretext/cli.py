@@ -4,8 +4,9 @@ A command is one recipe, a file of `recipes/`. Its flags come from the recipe's 
 (`lines`, `to_json`). Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads
 what the work needs.
 
-Exit codes: 0 done; 1 the work failed, or `check` has doubts; 2 what was given cannot be used; 130 interrupted; 141
-nobody reads the output; 143 terminated.
+Exit codes: 0 done; 1 the work failed, or `check` has doubts; 2 what was given cannot be used; 141 nobody reads the
+output; 128 and its number when a signal ended the work: 129 SIGHUP, 130 SIGINT (Ctrl-C) and the end of --max-hours,
+143 SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import atexit
 import gc
 import logging
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -23,7 +23,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
 
 from foretext.disk import system_error
-from foretext.errors import ForetextError, UnknownName, UsageError
+from foretext.errors import ForetextError, Stopped, UnknownName, UsageError
+from foretext.signals import ENDING, WARNING, end_at_once, heard, ignore
+from foretext.started import command_starts
 from foretext.streams import ready_streams, say, writes_any_letter
 
 if TYPE_CHECKING:
@@ -287,18 +289,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
     if arguments is None:
         _collect_less_garbage()
+        command_starts()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in _before_the_end(arguments) or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that half-written files go
     if "stdout" in ready_streams():
         say("foretext: standard output is closed; what belongs there is lost")
     try:
-        code = _dispatch(arguments)
-        sys.stdout.flush()
+        with heard(ENDING, end_at_once, unless_ignored=ENDING), heard(WARNING, ignore):
+            code = _dispatch(arguments)
+            sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        say("foretext: interrupted")
-        return 130
+    except KeyboardInterrupt as error:
+        say(f"foretext: {str(error) or 'interrupted'}")
+        return error.exit_code if isinstance(error, Stopped) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return 141

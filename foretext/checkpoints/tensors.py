@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from foretext.checkpoints.headers import read_header
+from foretext.checkpoints.tensor_file import write_tensor_file
 from foretext.errors import ModelError
 from foretext.files import load_json, sha256
 from foretext.model.gpt import GPT
@@ -33,19 +33,11 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[st
     """Writes `tensors` to `path`, which must be inside a folder that is still being made; returns the SHA-256.
 
     Raises:
+        NotFinite: a tensor holds NaN or an infinity.
+        ForetextError: what is read back differs.
         OSError: the file cannot be written; the folder's maker says so (`disk_errors`).
     """
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with path.open("xb") as file:
-        mode = stat.S_IMODE(
-            os.fstat(file.fileno()).st_mode
-        )  # of any new file; safetensors makes one for its owner alone
-    try:
-        save_file(contiguous, str(path), metadata)
-    except SafetensorError as error:
-        raise _of_the_system(error, path) from error
-    path.chmod(mode)
-    return sha256(path)
+    return write_tensor_file(path, tensors, metadata)
 
 
 def _of_the_system(error: SafetensorError, path: Path) -> Exception:

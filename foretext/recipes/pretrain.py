@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from foretext.batch import Batch
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.history import Pretraining, PretrainingResult, Start
+from foretext.checkpoints.history import Pretraining, PretrainingResult, Start, WatchRecord
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.corpus import Corpus, Windows, sequential_windows
@@ -27,6 +27,7 @@ from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
+from foretext.training.loop import BatchAt
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
@@ -50,6 +51,7 @@ class Pretrained:
     seconds: float
     valid_loss: float | None
     valid_perplexity: float | None
+    watch: WatchRecord = field(default_factory=WatchRecord)
 
     def lines(self) -> list[str]:
         text = [
@@ -58,14 +60,14 @@ class Pretrained:
         ]
         if self.valid_perplexity is not None:
             text.append(f"validation: {self.valid_loss:.4f} nats a token, perplexity {self.valid_perplexity:.2f}")
-        return [*text, f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
+        return [*text, *self.watch.lines(), f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder)}
 
     def result(self) -> PretrainingResult:
         """The result as the history of the model keeps it."""
-        values = {name: value for name, value in vars(self).items() if name != "folder"}
+        values = {name: value for name, value in vars(self).items() if name not in ("folder", "watch")}
         return PretrainingResult(**values)
 
 
@@ -107,7 +109,9 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         record=_record(settings, corpus, start),
         objective=LanguageModelling(model),
         plan=plan,
-        batch_at=partial(_batch, windows, verification),
+        batch_at=_in_order(windows, verification, 0),
+        reordered=partial(_in_order, windows, verification),
+        origins=windows.origins,
         validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
         conclude=partial(_conclude, model, verification),
         tokenizer=tokenizer,
@@ -136,9 +140,12 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
     )
 
 
-def _batch(windows: Windows, verification: Verification, update: int, rank: int, world: int) -> Batch:
-    verification.check()
-    return windows.batch(update, rank=rank, world=world)
+def _in_order(windows: Windows, verification: Verification, order: int) -> BatchAt:
+    def batch(update: int, rank: int, world: int) -> Batch:
+        verification.check()
+        return windows.batch(update, rank=rank, world=world, order=order)
+
+    return batch
 
 
 def _validate(
@@ -197,7 +204,8 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
 def _conclude(model: GPT, verification: Verification, folder: RunFolder, state: State) -> Concluded[Pretrained]:
     """The run as its last validation found it, once all of the corpus was seen to be sound."""
     verification.wait()
-    scores: dict[str, Any] = next((line for line in reversed(folder.metrics.lines()) if "valid_loss" in line), {})
+    validated = [line for line in folder.metrics.lines() if "valid_loss" in line and line["update"] <= state.update]
+    scores: dict[str, Any] = validated[-1] if validated else {}
     done = Pretrained(
         folder=folder.path,
         parameters=model.parameter_count(),
@@ -206,5 +214,6 @@ def _conclude(model: GPT, verification: Verification, folder: RunFolder, state: 
         seconds=state.seconds,
         valid_loss=scores.get("valid_loss"),
         valid_perplexity=scores.get("valid_perplexity"),
+        watch=state.watch.record(),
     )
     return Concluded(done)

@@ -83,3 +83,7 @@ class LoopSettings(Settings):
     """How many of the newest checkpoints to keep, the best one aside."""
     patience: int = Field(0, ge=0)
     """Stop after so many validations in a row without a better one; 0 means never."""
+    watch: Literal["off", "warn", "act"] = "act"
+    """What to do about updates far outside the band of those before, and about losses and gradients that stay outside.
+    act: leave such an update out; go back to a checkpoint from before the trouble, up to two times, then stop. It
+    changes nothing in a sound run. warn: say so. off: train as the paper does."""

@@ -37,6 +37,7 @@ FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
     *("model", "out", "labelled", "resume", "seed"),
     *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
+    "watch",  # a sound run is the same with it
 }
 
 
