@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,15 +36,6 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[st
         OSError: the file cannot be written; the folder's maker says so (`disk_errors`).
     """
     return write_tensor_file(path, tensors, metadata)
-
-
-def _of_the_system(error: SafetensorError, path: Path) -> Exception:
-    """What the system said, where safetensors has put that into words; else the error as it is."""
-    found = re.search(r"os error (\d+)", str(error))
-    if found is None:
-        return error
-    number = int(found[1])
-    return OSError(number, os.strerror(number), str(path))
 
 
 def load_tensors(path: Path, *, checksum: str | None = None) -> dict[str, Tensor]:
