@@ -107,6 +107,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
+        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch),
         validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
         conclude=partial(
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
@@ -134,6 +135,15 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Pla
         higher_is_better=True,
         language_model_weight=settings.language_model_weight,
     )
+
+
+def _of_length(
+    settings: FinetuneSettings, source: SavedModel, data: LabelledData, model: GPT, updates_per_epoch: int, updates: int
+) -> tuple[Plan, Finetuning]:
+    """Plan and record of the run if it has so many updates."""
+    settings = settings.model_copy(update={"epochs": updates / updates_per_epoch})
+    plan = _plan(settings, model, updates_per_epoch)
+    return plan, _record(settings, source, data, plan)
 
 
 def _conclude(

@@ -81,6 +81,8 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
 
 def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSettings) -> Pretrained:
     """The same from a corpus that is open, and from a model in memory where one is to go on."""
+    if settings.updates and settings.loop.minutes:
+        raise SettingsError("--minutes takes the place of --updates: give one of them")
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
     if start is not None:
@@ -102,6 +104,7 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         objective=LanguageModelling(model),
         plan=plan,
         batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
+        of_length=partial(_of_length, settings, corpus, start),
         validate=partial(_validate, model, corpus, probes, settings) if validates else None,
         conclude=partial(_conclude, model),
         tokenizer=tokenizer,
@@ -128,6 +131,14 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
         seed=settings.seed,
         validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
     )
+
+
+def _of_length(
+    settings: PretrainSettings, corpus: Corpus, start: SavedModel | None, updates: int
+) -> tuple[Plan, Pretraining]:
+    """Plan and record of the run if it has so many updates."""
+    settings = settings.model_copy(update={"updates": updates})
+    return _plan(settings, corpus.split("train").token_count), _record(settings, corpus, start)
 
 
 def _validate(

@@ -77,6 +77,8 @@ class Trainer:
 
     def _train(self) -> None:
         self._resume()
+        if self._writer is not None and self._goes_on():
+            self._writer.check_space(self._checkpoint_size)
         self.engine.arrange(self.objective, self.plan)
         objective, optimizer = self.engine.setup(self.objective, self.optimizer)
         objective.train()
@@ -235,8 +237,8 @@ class Trainer:
 
     def _validate_and_save(self, objective: nn.Module) -> None:
         done, last = self.state.update, self.state.update == self.plan.updates
-        due = last or done % self.plan.validate_every == 0 or self.state.validation_owed
-        validated = self.validate is not None and due
+        owed = self.state.validation_owed
+        validated = self.validate is not None and (last or owed or done % self.plan.validate_every == 0)
         if validated:
             self._validate(objective)
         if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
