@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 from foretext.errors import DiskFull, ForetextError, Stopped, UnknownName, UsageError
 from foretext.signals import ENDING, WARNING, end_at_once, heard, ignore
 from foretext.started import command_starts
+from foretext.streams import ready_streams, say, writes_any_letter
 
 if TYPE_CHECKING:
     from cyclopts import App, Group
@@ -272,13 +273,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command_starts()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in _before_the_end(arguments) or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
+    if "stdout" in ready_streams():
+        say("foretext: standard output is closed; what belongs there is lost")
     try:
         with heard(ENDING, end_at_once, unless_ignored=ENDING), heard(WARNING, ignore):
             code = _dispatch(arguments)
             sys.stdout.flush()
         return code
     except KeyboardInterrupt as error:
-        print(f"foretext: {str(error) or 'interrupted'}", file=sys.stderr)
+        say(f"foretext: {str(error) or 'interrupted'}")
         return error.exit_code if isinstance(error, Stopped) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
@@ -299,13 +302,10 @@ def _report(error: Exception) -> int:
     """One line on stderr for what went wrong, and the exit code."""
     error = _as_ours(error)
     if isinstance(error, ForetextError):
-        print(f"foretext: {error}", file=sys.stderr)
+        say(f"foretext: {error}")
         return error.exit_code
     kind = type(error).__name__
-    print(
-        f"foretext: this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "),
-        file=sys.stderr,
-    )
+    say(f"foretext: this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "))
     return 1
 
 
@@ -438,7 +438,7 @@ def _show(result: Result, *, as_json: bool) -> None:
     import json
 
     if as_json:
-        print(json.dumps(result.to_json(), ensure_ascii=False))
+        print(json.dumps(result.to_json(), ensure_ascii=not writes_any_letter()))
     else:
         for line in result.lines():
             print(line)

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from foretext.errors import UnknownName
+from foretext.streams import is_terminal, say
 
 if TYPE_CHECKING:
     import rich.progress
@@ -40,7 +40,7 @@ class LogLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one message on stderr."""
-        print(self.format(record), file=sys.stderr)
+        say(self.format(record))
 
 
 @contextmanager
@@ -110,9 +110,7 @@ _plain_depth = 0
 def _plain(title: str, total: float | None, unit: str) -> Iterator[_Counter]:
     """A line every half minute and one at the end; short pieces within a longer one stay silent."""
     global _plain_depth
-    counter = _Counter(
-        title, total, unit, show=lambda counter: print(counter.line(), file=sys.stderr), seconds=PLAIN_SECONDS
-    )
+    counter = _Counter(title, total, unit, show=lambda counter: say(counter.line()), seconds=PLAIN_SECONDS)
     _plain_depth += 1
     try:
         yield counter
@@ -181,7 +179,7 @@ def _new_display() -> rich.progress.Progress:
 
 
 def _style() -> str:
-    style = os.environ.get("FORETEXT_PROGRESS") or ("bar" if sys.stderr.isatty() else "plain")
+    style = os.environ.get("FORETEXT_PROGRESS") or ("bar" if is_terminal() else "plain")
     if style not in STYLES:
         raise UnknownName("progress style (FORETEXT_PROGRESS)", style, STYLES)
     return style

@@ -12,7 +12,8 @@ from typing import cast
 from foretext.checkpoints.installed_models import OPENAI_GPT, installed_models
 from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.saved_model import FILES, SavedModel, load_model, save_model
-from foretext.checkpoints.transformers_folder import CONFIG, PICKLED, SAFETENSORS, read_transformers
+from foretext.checkpoints.transformers_folder import CONFIG, read_transformers
+from foretext.checkpoints.transformers_weights import PICKLED, SAFETENSORS
 from foretext.errors import ForetextError, ModelError, Unreachable
 from foretext.files import atomic_folder, write_text
 

@@ -15,6 +15,7 @@ The three special tokens and the task head have no place there: both are new at 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor
@@ -56,22 +57,26 @@ def released_views(gpt: GPT) -> dict[str, Tensor]:
     return views
 
 
-def check_vocabulary(settings: ModelSettings, tokenizer: Tokenizer, source: Path) -> None:
-    """Nothing if every piece has its row.
+def check_vocabulary(settings: ModelSettings, tokenizer: Tokenizer, source: Path, *, beside: int = 0) -> None:
+    """Nothing if every piece has its row, and each of the tokens that stand `beside` them.
 
     Raises:
         ModelError: there are more pieces or more rows.
     """
-    if tokenizer.size != settings.vocabulary:
+    if tokenizer.size + beside != settings.vocabulary:
+        added = f" and {beside} added tokens" if beside else ""
         raise ModelError(
-            f"{source}: the vocabulary has {tokenizer.size:,} pieces, but the token embeddings have "
+            f"{source}: the vocabulary has {tokenizer.size:,} pieces{added}, but the token embeddings have "
             f"{settings.vocabulary:,} rows"
         )
 
 
-def drawn_specials(settings: ModelSettings, seed: int) -> str:
-    """What importing put in the place of weights that are not there."""
-    return f"{SPECIALS} special tokens drawn from N(0, {settings.initial_deviation:g}), seed {seed}"
+def drawn_specials(settings: ModelSettings, seed: int, *, there: Iterable[str] = ()) -> str:
+    """What importing put in the place of weights that are not there; `there` are the special tokens that are."""
+    found = list(there)
+    drawn = f"{SPECIALS - len(found)} special tokens drawn from N(0, {settings.initial_deviation:g}), seed {seed}"
+    read = f"special tokens read from {', '.join(found)}"
+    return drawn if not found else read if len(found) == SPECIALS else f"{read}; {drawn}"
 
 
 def left_out(saved: SavedModel) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from foretext.checkpoints.added_tokens import AddedTokens, split_added
 from foretext.checkpoints.tensors import read_json
 from foretext.errors import ModelError
 from foretext.tokenizer import Tokenizer
@@ -33,10 +34,11 @@ def merges_text(tokenizer: Tokenizer) -> str:
     return "\n".join([MERGES_VERSION, *map(" ".join, tokenizer.vocabulary.merges)]) + "\n"
 
 
-def read_port_vocabulary(folder: Path, source: str) -> Tokenizer:
-    """The tokenizer of a folder of `transformers`: vocab.json and merges.txt, or the same within tokenizer.json.
+def read_port_vocabulary(folder: Path, source: str) -> tuple[Tokenizer, AddedTokens]:
+    """The tokenizer of a folder of `transformers`, and the tokens that somebody added to it.
 
-    It cuts text as the paper did (mode "paper"): the weights were trained on those ids.
+    It is in vocab.json and merges.txt, or within tokenizer.json, and cuts text as the paper did (mode "paper"): the
+    weights were trained on those ids.
 
     Raises:
         ModelError: a file is missing, damaged, or of another kind of tokenizer.
@@ -49,11 +51,12 @@ def read_port_vocabulary(folder: Path, source: str) -> Tokenizer:
         if not place.is_file():
             raise ModelError(f"{folder} has no vocabulary: neither vocab.json with merges.txt nor tokenizer.json")
         ids, merges = _of_tokenizer_json(place)
+    ids, added = split_added(folder, ids)
     numbers = list(ids.values())
     if not all(type(number) is int for number in numbers) or sorted(numbers) != list(range(len(numbers))):
         raise ModelError(f"{place} must map every piece to its id, from 0 without gaps")
     pieces = tuple(sorted(ids, key=lambda piece: int(ids[piece])))
-    return Tokenizer(Vocabulary(pieces, tuple(merges), source=source), where=str(place))
+    return Tokenizer(Vocabulary(pieces, tuple(merges), source=source), where=str(place)), added
 
 
 def _merge_lines(path: Path) -> list[Merge]:

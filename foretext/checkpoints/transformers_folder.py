@@ -1,8 +1,10 @@
 """A model in the folder of Hugging Face's `transformers`, whose name for it is OpenAIGPT.
 
     config.json                            sizes; model_type "openai-gpt"
-    model.safetensors or pytorch_model.bin the weights by their released names, perhaps with "transformer." before
+    model.safetensors or pytorch_model.bin the weights by their released names, perhaps with "transformer." before;
+                                           or several files and an index of them
     vocab.json, merges.txt                 the vocabulary; or tokenizer.json, which holds both
+    added_tokens.json                      what somebody added to it, such as the paper's special tokens
     tokenizer_config.json, README.md       written, not read
 
 `transformers` is not needed for any of it.
@@ -11,7 +13,6 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import re
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from foretext.checkpoints.added_tokens import AddedTokens
 from foretext.checkpoints.history import History, Imported
 from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text, read_port_vocabulary
 from foretext.checkpoints.saved_model import SavedModel
-from foretext.checkpoints.tensors import copy_into, load_tensors, read_json, save_tensors
+from foretext.checkpoints.tensors import copy_into, read_json, save_tensors
+from foretext.checkpoints.transformers_weights import SAFETENSORS, read_weights
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder, write_json, write_text
 from foretext.model.gpt import GPT
@@ -33,7 +36,7 @@ from foretext.model.transformer import LAYER_NORM_EPSILON
 
 FORMAT = "hf"
 MODEL_TYPE = "openai-gpt"
-CONFIG, SAFETENSORS, PICKLED = "config.json", "model.safetensors", "pytorch_model.bin"
+CONFIG = "config.json"
 SIZES = {
     "vocabulary": "vocab_size",
     "context": "n_positions",
@@ -56,20 +59,26 @@ log = logging.getLogger(__name__)
 
 
 def read_transformers(folder: Path, *, seed: int = 0, name: str = "") -> SavedModel:
-    """The language model in `folder`, special tokens drawn from `seed`; `name` says where it comes from.
+    """The language model in `folder`; `name` says where it comes from.
+
+    Special tokens are those that were added under names of the paper's; what is not there is drawn from `seed`.
 
     Raises:
         ModelError: a file is missing, truncated or of another kind of model; a tensor is missing, not known, of
             another shape or holds NaN.
     """
     settings = _settings(folder / CONFIG)
-    tokenizer = read_port_vocabulary(folder, f"from {name or folder.name}, in the format of transformers")
-    check_vocabulary(settings, tokenizer, folder)
-    file = folder / SAFETENSORS if (folder / SAFETENSORS).is_file() else folder / PICKLED
-    tensors = _released(_load(file), file)
+    tokenizer, added = read_port_vocabulary(folder, f"from {name or folder.name}, in the format of transformers")
+    check_vocabulary(settings, tokenizer, folder, beside=len(added.ids))
+    settings = settings.model_copy(update={"vocabulary": tokenizer.size})
+    file, loaded = read_weights(folder)
+    tensors = _released(loaded, file)
     gpt = GPT(settings, seed=seed)
+    rows = _cut_off_added(tensors, settings.vocabulary, added, file)
     copy_into(released_views(gpt), tensors, file)
-    record = Imported(format=FORMAT, source=name, seed=seed, drawn=drawn_specials(settings, seed))
+    added.fill(gpt.embedding.detach()[settings.vocabulary : settings.first_position], rows, file)
+    drawn = drawn_specials(settings, seed, there=added.specials())
+    record = Imported(format=FORMAT, source=name, seed=seed, drawn=drawn)
     return SavedModel(gpt.eval(), tokenizer, history=History(imported=record), folder=folder)
 
 
@@ -140,20 +149,22 @@ def _tokenizer_config(settings: ModelSettings) -> dict[str, Any]:
     }
 
 
-def _load(file: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, or of one of torch's, of which nothing but tensors is read."""
-    if file.name == SAFETENSORS:
-        return load_tensors(file)
-    if not file.is_file():
-        raise ModelError(f"there is neither {SAFETENSORS} nor {PICKLED} in {file.parent}")
-    try:
-        tensors = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{file} is damaged, or holds more than tensors: {reason}") from error
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise ModelError(f"{file} must hold tensors by name")
-    return tensors
+def _cut_off_added(tensors: dict[str, Tensor], pieces: int, added: AddedTokens, file: Path) -> Tensor:
+    """Leaves in `tensors` the embeddings of the pieces; those of what was added, `(added, width)`.
+
+    Raises:
+        ModelError: there are more or fewer.
+    """
+    whole = tensors.get("tokens_embed.weight")
+    if whole is None or not added.ids:
+        return torch.empty(0)
+    if len(whole) != pieces + len(added.ids):
+        raise ModelError(
+            f"{file}: there are {len(whole):,} token embeddings for {pieces:,} pieces and "
+            f"{len(added.ids)} added tokens ({', '.join(added.ids)})"
+        )
+    tensors["tokens_embed.weight"] = whole[:pieces]
+    return whole[pieces:]
 
 
 def _released(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
@@ -165,7 +176,9 @@ def _released(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
     named = {name.removeprefix("transformer."): tensor for name, tensor in tensors.items()}
     kept = {name: tensor for name, tensor in named.items() if not BUFFERS.fullmatch(name)}
     output = kept.pop("lm_head.weight", None)
-    if output is not None and "tokens_embed.weight" in kept and not torch.equal(output, kept["tokens_embed.weight"]):
+    if output is not None:
+        kept.setdefault("tokens_embed.weight", output)  # one matrix, of which transformers 5 saves a single name
+    if output is not None and not torch.equal(output, kept["tokens_embed.weight"]):
         raise ModelError(f"{file}: lm_head.weight is not tokens_embed.weight; here input and output are one matrix")
     heads = sorted(name for name in kept if HEADS.fullmatch(name))
     if heads:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 from torch import Tensor
 
 from foretext.errors import SettingsError
 
 _BF16_CPU_FEATURES = ("avx512_bf16", "amx_bf16")  # without one of these a CPU's bf16 products crawl
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+# A process that forks leaves its threads behind, and OpenMP would wait for them for ever: a child computes by itself.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_one_thread)
 
 
 def lowered_type(values: Tensor) -> torch.dtype:

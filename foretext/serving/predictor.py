@@ -119,20 +119,28 @@ class Predictor:
     ) -> Predictions:
         """Predictions for examples that are ids already."""
         keys = [_key(item) for item in encoded]
-        new = {key: item for key, item in zip(keys, encoded, strict=True) if key not in self.seen}
+        known = {key: answer for key in keys if (answer := self.seen.get(key)) is not None}
+        new = {key: item for key, item in zip(keys, encoded, strict=True) if key not in known}
         if bar is not None:
             bar.advance(len(encoded) - len(new))
         scores = outputs(self.gpt, list(new.values()), tokens_per_batch=tokens_per_batch, bar=bar)
         found = dict(zip(new, scores, strict=True))
-        answers = [found[key] if key in found else self.seen[key] for key in keys]
         self._remember(found)
-        return self.schema.labels.predictions(answers, encoded)
+        return self.schema.labels.predictions([found[key] if key in found else known[key] for key in keys], encoded)
 
     def _remember(self, found: Mapping[Key, Outputs]) -> None:
-        """Keeps the newest answers, the oldest go."""
+        """Keeps the newest answers, the oldest go. Other threads may do so at once: each step is one of dict's."""
         self.seen.update(found)
-        for key in list(islice(self.seen, max(0, len(self.seen) - self.remembered))):
-            del self.seen[key]
+        excess = len(self.seen) - self.remembered
+        for key in list(self.seen)[:excess] if excess > 0 else ():
+            self.seen.pop(key, None)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle holds: the model, and none of the answers that are remembered."""
+        return {**vars(self), "seen": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
 
 def load(name: str | Path, *, device: str = "auto", precision: str = "auto") -> Predictor:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import huggingface_hub
 import pytest
@@ -19,7 +20,7 @@ from foretext.checkpoints.history import History
 from foretext.checkpoints.hub import OPENAI_GPT_REPOSITORY, from_pretrained, push_to_hub, save_pretrained
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkpoints.transformers_folder import read_transformers
-from foretext.errors import ModelError, UnknownName, Unreachable
+from foretext.errors import ModelError, SettingsError, UnknownName, Unreachable
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings
 from foretext.tasks.schema import TaskSchema
@@ -231,3 +232,20 @@ def test_importing_the_package_and_finding_a_folder_loads_no_hub_library(tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("home", ["none", "unreadable"])
+def test_a_model_is_found_by_its_folder_where_there_is_no_home_to_read(home, tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if home == "none":
+        monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("Could not determine home directory.")))
+    else:
+        monkeypatch.setenv("XDG_CACHE_HOME", "/tmp/" + "x" * 300)  # no system looks at such a name, even for root
+    assert "openai-gpt" not in installed_models()
+
+
+def test_fetching_without_a_home_says_what_to_set(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("Could not determine home directory.")))
+    with pytest.raises(SettingsError, match="XDG_CACHE_HOME"):
+        find_model("openai-gpt")

@@ -8,7 +8,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.checkpoints.transformers_folder import read_transformers, write_transformers
@@ -216,3 +216,136 @@ def test_the_card_says_that_the_tokenizers_differ(port, tmp_path):
     card = (tmp_path / "out" / "README.md").read_text()
     assert card.startswith("---\nlibrary_name: transformers\n")
     assert "some texts get other ids" in " ".join(card.split())
+
+
+def parameters(folder) -> list[torch.Tensor]:
+    return list(read_transformers(folder).gpt.parameters())
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "bin"])
+def test_weights_in_several_files_give_what_one_file_gives(port, kind):
+    wanted, tensors = parameters(port), load_file(port / "model.safetensors")
+    (port / "model.safetensors").unlink()
+    shard(port, tensors, kind)
+    for one, other in zip(wanted, parameters(port), strict=True):
+        assert torch.equal(one, other)
+
+
+def shard(port, tensors, kind) -> dict[str, str]:
+    """Writes `tensors` in two files with their index, as transformers does; the index."""
+    stem, write = ("model", save_file) if kind == "safetensors" else ("pytorch_model", torch.save)
+    names = sorted(tensors)
+    places = {name: f"{stem}-0000{1 + (name in names[::2])}-of-00002.{kind}" for name in names}
+    for place in set(places.values()):
+        write({name: tensors[name] for name in names if places[name] == place}, port / place)
+    whole = "model.safetensors" if kind == "safetensors" else "pytorch_model.bin"
+    (port / f"{whole}.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    return places
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda places: places | {"h.0.ln_1.bias": "../model.safetensors"}, "is not the name of a file beside it"),
+        (lambda places: places | {"h.0.ln_1.bias": "model-00003-of-00002.safetensors"}, "00003-of.* is missing"),
+        (lambda places: places | {"h.9.ln_1.bias": places["h.0.ln_1.bias"]}, r"lacks h\.9\.ln_1\.bias"),
+        (lambda places: {}, "lacks weight_map"),
+    ],
+)
+def test_an_index_that_names_what_is_not_there_is_refused(port, change, expected):
+    tensors = load_file(port / "model.safetensors")
+    (port / "model.safetensors").unlink()
+    places = change(shard(port, tensors, "safetensors"))
+    (port / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    with pytest.raises(ModelError, match=expected):
+        read_transformers(port)
+
+
+def test_an_output_layer_may_be_the_only_name_of_the_embedding(port, rewrite, weights):
+    wanted = parameters(port)
+    rewrite({"tokens_embed.weight": None, "lm_head.weight": torch.from_numpy(weights["tokens_embed.weight"])})
+    for one, other in zip(wanted, parameters(port), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_what_transformers_saves_of_a_model_with_two_heads_is_read(port, weights, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    model = transformers.OpenAIGPTDoubleHeadsModel.from_pretrained(port)
+    model.save_pretrained(tmp_path / "saved")
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / "saved" / name).write_bytes((port / name).read_bytes())
+    read = read_transformers(tmp_path / "saved").gpt
+    assert np.array_equal(
+        read.embedding[: len(weights["tokens_embed.weight"])].detach(), weights["tokens_embed.weight"]
+    )
+
+
+PIECES = 28  # of the vocabulary in conftest.py
+
+
+def beside_the_vocabulary(port, ids):
+    (port / "added_tokens.json").write_text(json.dumps(ids))
+
+
+def in_the_vocabulary(port, ids):
+    (port / "vocab.json").write_text(json.dumps(json.loads((port / "vocab.json").read_text()) | ids))
+
+
+def in_the_configuration(port, ids):
+    listed = {"0": {"content": "<unk>"}} | {str(number): {"content": name} for name, number in ids.items()}
+    (port / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": listed}))
+
+
+def in_tokenizer_json(port, ids):
+    listed = [{"id": number, "content": name} for name, number in ids.items()]
+    (port / "tokenizer.json").write_text(json.dumps({"added_tokens": listed}))
+
+
+def add(port, rewrite, weights, names, write=beside_the_vocabulary) -> np.ndarray:
+    """Adds tokens as tutorials do; their embeddings."""
+    rows = np.random.default_rng(1).normal(size=(len(names), 8)).astype(np.float32)
+    rewrite({"tokens_embed.weight": torch.from_numpy(np.concatenate([weights["tokens_embed.weight"], rows]))})
+    config(port, vocab_size=PIECES + len(names))
+    write(port, {name: PIECES + number for number, name in enumerate(names)})
+    return rows
+
+
+@pytest.mark.parametrize(
+    "write",
+    [beside_the_vocabulary, in_the_vocabulary, in_the_configuration, in_tokenizer_json],
+    ids=lambda way: way.__name__,
+)
+def test_added_tokens_of_the_papers_names_are_the_special_tokens(port, rewrite, weights, write):
+    plain = read_transformers(port)
+    rows = add(port, rewrite, weights, ["_delimiter_", "_start_", "_classify_"], write)
+    saved = read_transformers(port)
+    assert saved.tokenizer.fingerprint == plain.tokenizer.fingerprint
+    found = saved.gpt.embedding.detach()[PIECES : PIECES + 3].numpy()  # start, delimiter, extract
+    assert np.array_equal(found, rows[[1, 0, 2]])
+    assert torch.equal(saved.gpt.embedding[PIECES + 3 :], plain.gpt.embedding[PIECES + 3 :])
+    assert saved.history.imported.drawn == "special tokens read from _delimiter_, _start_, _classify_"
+
+
+def test_a_special_token_that_was_not_added_is_drawn_and_padding_is_left_out(port, rewrite, weights, caplog):
+    plain = read_transformers(port)
+    rows = add(port, rewrite, weights, ["[PAD]", "_classify_"])
+    saved = read_transformers(port)
+    assert np.array_equal(saved.gpt.embedding[PIECES + 2].detach().numpy(), rows[1])
+    assert torch.equal(saved.gpt.embedding[PIECES : PIECES + 2], plain.gpt.embedding[PIECES : PIECES + 2])
+    assert saved.history.imported.drawn.startswith("special tokens read from _classify_; 2 special tokens drawn")
+    assert "nothing is padded here: [PAD]" in caplog.text
+
+
+def test_an_added_token_that_has_no_place_is_named(port, rewrite, weights):
+    add(port, rewrite, weights, ["<speaker>"])
+    with pytest.raises(ModelError, match="<speaker> was added to the vocabulary"):
+        read_transformers(port)
+
+
+def test_added_tokens_without_embeddings_and_ids_with_a_gap_are_refused(port, rewrite, weights):
+    beside_the_vocabulary(port, {"_start_": PIECES})
+    with pytest.raises(ModelError, match="28 pieces and 1 added tokens, but the token embeddings have 28 rows"):
+        read_transformers(port)
+    beside_the_vocabulary(port, {"_start_": PIECES + 1})
+    with pytest.raises(ModelError, match="must have the ids right behind the 28 pieces"):
+        read_transformers(port)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from foretext.checkpoints.saved_model import SavedModel
+from foretext.checkpoints.saved_model import SavedModel, save_model
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.kernels.linear import int8_product
@@ -146,3 +152,52 @@ def test_an_lstm_answers_in_fp32_and_in_no_other_precision(saved):
 def test_a_precision_that_does_not_exist_is_refused(saved):
     with pytest.raises(UnknownName, match="bf16"):
         Predictor.of(saved, device="cpu", precision="bf61")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda predictor: pickle.loads(pickle.dumps(predictor))])
+def test_a_copy_answers_to_the_bit_as_its_original(saved, precision, way):
+    predictor = Predictor.of(saved, device="cpu", precision=precision)
+    given = examples(8)
+    answers = predictor.answer(given)
+    twin = way(predictor)
+    assert not twin.seen  # what is remembered stays behind
+    assert twin.answer(given) == answers
+
+
+@pytest.mark.parametrize("remembered", [0, 3, 10_000])
+def test_many_threads_get_the_answers_of_one(saved, remembered):
+    predictor = Predictor.of(saved, device="cpu", precision="fp32", remembered=remembered)
+    given = examples(30)
+    alone = predictor.answer(given).labels
+
+    def ask(seed: int) -> list[bool]:
+        drawn = np.random.default_rng(seed).integers(0, len(given), (30, 4))
+        return [predictor.answer([given[i] for i in some]).labels == tuple(alone[i] for i in some) for some in drawn]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # seconds: threads take turns in the middle of everything
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert all(map(all, threads.map(ask, range(8))))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+WORKERS = """
+import multiprocessing as mp, sys, torch, foretext
+torch.set_num_threads(2)
+def ask(number):
+    return predictor.predict(["a dog saw a cat " * number])[0].label
+if __name__ == "__main__":
+    predictor = foretext.load(sys.argv[1])
+    here = [ask(number) for number in range(1, 5)]
+    with mp.get_context("fork").Pool(2) as pool:
+        assert pool.map_async(ask, range(1, 5)).get(timeout=60) == here
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_answers_after_its_parent_has(saved, tmp_path):
+    save_model(tmp_path / "model", saved)
+    subprocess.run([sys.executable, "-c", WORKERS, tmp_path / "model"], check=True, timeout=120)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
@@ -50,12 +51,22 @@ class FloatLinear(nn.Module):
         super().__init__()
         self.dtype, self.gelu = dtype, gelu
         self.bias = source.bias.detach().to(dtype)
-        weight = source.weight.detach().to(dtype)
-        laid_out = operators.lays_out(dtype)
+        self._lay_out(source.weight.detach().to(dtype))
+
+    def _lay_out(self, weight: Tensor) -> None:
+        laid_out = operators.lays_out(self.dtype)
         self.product: Callable[..., Tensor] = operators.onednn_linear if laid_out else plain_linear
         self.weight = operators.onednn_layout(weight) if laid_out else weight
         # With AMX the order of oneDNN's sums depends on how many rows there are: of 768 inputs on whether more than 32.
-        self.in_blocks = dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        self.in_blocks = self.dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle holds: the weight as torch lays it out; a layout is good for one processor."""
+        return {**vars(self), "weight": operators.plain_layout(self.weight), "product": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._lay_out(state["weight"])
 
     def forward(self, states: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
@@ -123,6 +134,14 @@ class EightBits:
     def __init__(self, weight: Tensor, scale: Tensor) -> None:
         self.scale, self.zeros = scale, torch.zeros(len(scale), dtype=torch.int32)
         self.weight = operators.onednn_bytes_layout(weight)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle holds: the weight as torch lays it out, `(outputs, inputs)`."""
+        return {**vars(self), "weight": operators.plain_layout(self.weight).t().contiguous()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.weight = operators.onednn_bytes_layout(state["weight"])
 
     def __call__(self, whole: Tensor) -> Tensor:
         """`(tokens, inputs)` to `(tokens, outputs)`, each output times its scale."""

@@ -54,6 +54,11 @@ def onednn_layout(weight: Tensor) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight)  # type: ignore[no-any-return]
 
 
+def plain_layout(weight: Tensor) -> Tensor:
+    """The same numbers as torch lays them out; bytes that oneDNN laid out come as `(inputs, outputs)`."""
+    return weight.to_dense() if weight.layout == torch._mkldnn else weight  # type: ignore[attr-defined]
+
+
 def onednn_linear(states: Tensor, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> Tensor:
     """`(tokens, inputs)` to `(tokens, outputs)`, in either layout of the weight; with `gelu`, its tanh form behind."""
     after, form = ("gelu", "tanh") if gelu else ("none", None)
