@@ -7,6 +7,7 @@
     │   ├── DataError              a data file is missing, empty or wrong: file, line, column and problem
     │   ├── ModelError             a model folder is missing, incomplete, damaged or of another kind
     │   │   └── FingerprintMismatch   two things made with different tokenizers meet
+    │   ├── InUse                  another process is at work in the folder
     │   └── DiskFull               a file could not be written for want of space
     └── Unreachable                what was asked for is on the network, and that cannot be reached
 
@@ -60,6 +61,10 @@ class ModelError(UsageError):
 
 class FingerprintMismatch(ModelError):
     """Two things that must share a tokenizer were made with different ones; both are named."""
+
+
+class InUse(UsageError):
+    """Another process is at work in the folder, or may be; the message names it, and says what to do."""
 
 
 class DiskFull(UsageError):

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from foretext.errors import DataError, DiskFull, SettingsError
 
+LOCK = ".lock"  # the file in a folder that says who is at work there (locks.py)
 _BLOCK = 1 << 20
 
 
@@ -93,8 +94,13 @@ def refuse_used_folder(path: Path) -> None:
     Raises:
         SettingsError: something is there that would be lost.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and (not path.is_dir() or holds_something(path)):
         raise SettingsError(f"{path} is there already and not an empty folder; choose another")
+
+
+def holds_something(folder: Path) -> bool:
+    """Whether there is anything in `folder` but a lock."""
+    return any(each.name != LOCK for each in folder.iterdir())
 
 
 def write_text(path: Path, text: str) -> None:

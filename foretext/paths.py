@@ -37,8 +37,10 @@ def at_home(path: str) -> str:
     """`path` with the folder that `~` or `~user` at its beginning stands for.
 
     Raises:
-        SettingsError: there is no such home folder.
+        SettingsError: there is no such home folder, or the path is empty, as that of a variable that was not set.
     """
+    if not path:
+        raise SettingsError("an empty path names nothing; give . for the folder one is in")
     whole = os.path.expanduser(path)
     if whole.startswith("~"):
         user = path[1:].split("/")[0]

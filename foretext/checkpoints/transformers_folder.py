@@ -103,7 +103,7 @@ def write_transformers(folder: Path, saved: SavedModel) -> None:
         write_text(made / "vocab.json", pieces)
         write_text(made / "merges.txt", merges)
         write_json(made / "tokenizer_config.json", _tokenizer_config(settings))
-        write_text(made / "README.md", model_card(saved, name=folder.name, library="transformers"))
+        write_text(made / "README.md", model_card(saved, name=folder.absolute().name, library="transformers"))
 
 
 def _settings(path: Path) -> ModelSettings:

@@ -137,6 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
 
 def unfinished(folder: Path) -> Path:
     """Where the parts of a corpus lie until it is complete."""
+    if folder.name in ("", ".."):  # `.`, say, is no name to add to
+        folder = folder.resolve()
     return folder.with_name(folder.name + ".unfinished")
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from foretext.corpus import documents
 from foretext.corpus.corpus import Corpus
-from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts
-from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName
+from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts, remove_unfinished
+from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, unfinished
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources
 from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
@@ -24,6 +24,7 @@ from foretext.corpus.units import Unit, UnitRecord, part_path, units
 from foretext.corpus.workers import encode_units
 from foretext.errors import DataError
 from foretext.files import atomic_folder, write_json
+from foretext.locks import held
 from foretext.processes import cores
 from foretext.progress import progress
 
@@ -59,6 +60,7 @@ def prepare(
 
     Raises:
         DataError: an input is missing or wrong, there is no text in any, or `out` holds something else.
+        InUse: another process prepares it.
         DiskFull: there is no space left; what is finished is kept, and the same call goes on from there.
     """
     out, problems = Path(out), Problems()
@@ -76,11 +78,21 @@ def prepare(
         shard_tokens=shard_tokens,
         document_characters=documents.LONGEST,
     )
-    if (corpus := finished_corpus(out, plan, sources)) is not None:
+    if (out / NAME).is_file() and (corpus := finished_corpus(out, plan, sources)):
         return corpus
+    with held(unfinished(out)):
+        remove_unfinished(out)
+        return finished_corpus(out, plan, sources) or _prepared(out, plan, sources, problems, tokenizer, workers)
+
+
+def _prepared(
+    out: Path, plan: Plan, sources: Sequence[Source], problems: Problems, tokenizer: Tokenizer, workers: int
+) -> Corpus:
+    """The corpus of `plan`; what an earlier call has finished is not done again."""
+    report = refuse if plan.strict else problems.add
     parts = open_parts(out, plan)
     try:
-        work = units(read_sources(sources, field=field, report=report))
+        work = units(read_sources(sources, field=plan.field, report=report))
         encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
         records = list(_shown(encoded, sources))
         _refuse_no_text(records, sources, problems)

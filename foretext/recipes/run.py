@@ -6,12 +6,13 @@ A recipe says what is to be run, as a `Run`, and `carry_out` runs it. Whatever h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from foretext.checkpoints.history import Finetuning, History, Pretraining
-from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.run_folder import SETTINGS, RunFolder
 from foretext.checkpoints.saved_model import SavedModel, save_model
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
@@ -74,20 +75,33 @@ def carry_out(run: Run[Outcome]) -> Outcome:
     """What came of `run`; its model, record and page are in the folder that its settings name.
 
     Raises:
-        SettingsError: the folder holds another run, or one that can be resumed while `resume` is off.
+        SettingsError: the folder holds another run, or one that can be resumed while `resume` is off, or with `resume`
+            none.
+        InUse: another process is at work in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
     began = started()
-    folder = RunFolder.start(run.settings.out, run.record.identity(), resume=run.settings.resume)
-    write_text(folder.path / "settings.toml", to_toml(run.settings))
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
-    run = _of_its_length(run, engine, folder, began)
-    record = _with_departures(run, engine)
-    state = _trainer(run, engine, folder, began).run()
-    concluded = run.conclude(folder, state)
-    if engine.rank == 0:
-        _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
+    with _folder(run, engine) as folder:
+        run = _of_its_length(run, engine, folder, began)
+        record = _with_departures(run, engine)
+        state = _trainer(run, engine, folder, began).run()
+        concluded = run.conclude(folder, state)
+        if engine.rank == 0:
+            _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
     return concluded.outcome
+
+
+@contextmanager
+def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
+    """The folder of `run`, which process 0 holds and writes to."""
+    out = run.settings.out
+    if engine.rank:
+        yield RunFolder(out)
+        return
+    with RunFolder.hold(out, run.record.identity(), resume=run.settings.resume) as folder:
+        write_text(folder.path / SETTINGS, to_toml(run.settings))
+        yield folder
 
 
 def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetuning:
@@ -134,7 +148,7 @@ def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema 
     save_model(folder.path, saved)
     page = training_report(
         folder.metrics.lines(),
-        title=f"{run.title.capitalize()} {folder.path.name}",
+        title=f"{run.title.capitalize()} {folder.path.absolute().name}",
         settings=run.settings.model_dump(),
         departures=departure_rows(record.departures or ()),
     )

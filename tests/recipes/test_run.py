@@ -118,8 +118,8 @@ def test_another_run_is_refused_before_anything_is_written(run):
     carry_out(run)
     before = (run.settings.out / "settings.toml").read_bytes()
     other = run.settings.model_copy(update={"resume": True, "seed": 9})
-    with pytest.raises(SettingsError, match="corpus was c0ffee, now 0ther"):
+    with pytest.raises(SettingsError, match="the corpus is another one"):
         carry_out(replace(run, settings=other, record=replace(run.record, corpus="0ther")))
-    with pytest.raises(SettingsError, match="command was pretrain, now finetune"):
+    with pytest.raises(SettingsError, match="it is a pre-training and was to be a fine-tuning"):
         carry_out(replace(run, settings=other, record=Finetuning()))
     assert (run.settings.out / "settings.toml").read_bytes() == before

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.history import Departure, Finetuning
+from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe
 from foretext.errors import ForetextError, ModelError
 from foretext.evaluation.scoring import score_examples
@@ -97,7 +98,7 @@ def trial(
         SettingsError: a setting is unknown or out of range.
         ForetextError: training failed.
     """
-    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, resume=True, **settings)
+    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, **settings)
     tests = tests or {"valid": data.valid}
     mark = fingerprint(model, data, wanted, tests)
     record, run = folder / f"{mark}.json", folder / mark
@@ -105,7 +106,8 @@ def trial(
     if done is not None and (not keep_run or (run / "model.json").exists()):
         return done
 
-    finetuned = finetune_from(model, data, wanted.model_copy(update={"out": run}))
+    begun = {"out": run, "resume": RunFolder(run).is_begun}
+    finetuned = finetune_from(model, data, wanted.model_copy(update=begun))
     done = Trial(
         fingerprint=mark,
         seed=seed,
