@@ -79,6 +79,7 @@ LOOP = {
     "checkpoint_every": 0,
     "keep_checkpoints": 2,
     "patience": 0,
+    "watch": "act",
 }
 HEAD = {
     "combine": "one",

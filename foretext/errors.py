@@ -9,6 +9,7 @@
     │   │   └── FingerprintMismatch   two things made with different tokenizers meet
     │   ├── InUse                  another process is at work in the folder
     │   └── DiskFull               a file could not be written for want of space
+    ├── UnsoundRun                 the watch stopped a training that came to no good
     └── Unreachable                what was asked for is on the network, and that cannot be reached
 
 The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
@@ -69,6 +70,10 @@ class InUse(UsageError):
 
 class DiskFull(UsageError):
     """A file could not be written for want of space; what was there before is untouched."""
+
+
+class UnsoundRun(ForetextError):
+    """The watch stopped a training that failed again after it went back; the message says when and why."""
 
 
 class Unreachable(ForetextError):

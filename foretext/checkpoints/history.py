@@ -89,6 +89,38 @@ class FinetuningResult:
 
 
 @dataclass(frozen=True)
+class WentBack:
+    """Once that a run was in trouble: when and why, and the update that it went on from."""
+
+    update: int  # at which the alarm came
+    to: int
+    why: str
+
+
+@dataclass(frozen=True)
+class WatchRecord:
+    """What the watch on a run saw and did; `sound` says whether all was within its band when the run ended."""
+
+    mode: str | None = None
+    sound: bool | None = None
+    left_out: int | None = None  # updates of those that the weights follow from
+    alarms: int | None = None
+    went_back: tuple[WentBack, ...] | None = None
+    stopped: str | None = None  # why, where the watch ended the run
+
+    def lines(self) -> list[str]:
+        """What to tell a person: nothing where all was well."""
+        said = []
+        if self.left_out:
+            done = "lay" if self.mode == "warn" else "were left out, as they lay"
+            said.append(f"{self.left_out:,} updates {done} far outside the band")
+        said += [f"at update {at.update:,} {at.why}; went back to update {at.to:,}" for at in self.went_back or ()]
+        if self.sound is False:
+            said.append("the run is not sound: " + (self.stopped or "it was out of its band and was not mended"))
+        return [f"watch: {line}" for line in said]
+
+
+@dataclass(frozen=True)
 class Start:
     """The model that a pre-training went on from: the fingerprint of its weights, and its own history."""
 
@@ -107,6 +139,7 @@ class Pretraining:
     engine: EngineRecord = EngineRecord()
     result: PretrainingResult = PretrainingResult()
     departures: tuple[Departure, ...] | None = None
+    watch: WatchRecord = WatchRecord()
 
     def identity(self) -> dict[str, Any]:
         """What makes the run this run, as `run.json` keeps it: all that its weights follow from."""
@@ -127,6 +160,7 @@ class Finetuning:
     engine: EngineRecord = EngineRecord()
     result: FinetuningResult = FinetuningResult()
     departures: tuple[Departure, ...] | None = None
+    watch: WatchRecord = WatchRecord()
 
     def identity(self) -> dict[str, Any]:
         """What makes the run this run, as `run.json` keeps it: all that its weights follow from."""
@@ -200,6 +234,7 @@ def _pretraining(values: Mapping[str, Any]) -> Pretraining:
         engine=lambda engine: _read(EngineRecord, engine),
         result=lambda result: _read(PretrainingResult, result),
         departures=_departures,
+        watch=_watch,
     )
 
 
@@ -213,7 +248,12 @@ def _finetuning(values: Mapping[str, Any]) -> Finetuning:
         engine=lambda engine: _read(EngineRecord, engine),
         result=lambda result: _read(FinetuningResult, result),
         departures=_departures,
+        watch=_watch,
     )
+
+
+def _watch(values: Mapping[str, Any]) -> WatchRecord:
+    return _read(WatchRecord, values, went_back=lambda times: tuple(_read(WentBack, time) for time in times))
 
 
 def _departures(values: list[Mapping[str, Any]]) -> tuple[Departure, ...]:

@@ -147,6 +147,28 @@ class RunCheckpoints:
             load_tensors(folder / f"{name}.safetensors", checksum=checksum)
         return Checkpoint(folder, state)
 
+    def updates(self) -> list[int]:
+        """The updates that checkpoints stand before, whole or not, in their order."""
+        return sorted(int(folder.name.removeprefix("update-")) for folder in self._folders())
+
+    def state_of(self, update: int) -> dict[str, Any]:
+        """The state that the checkpoint before `update` keeps; nothing where there is none."""
+        try:
+            return read_json(self._folder(update) / "state.json")
+        except ModelError:
+            return {}
+
+    def remove_after(self, update: int) -> None:
+        """Takes away the checkpoints behind `update`, the newest first, so that no gap is left on the way."""
+        for later in reversed([each for each in self.updates() if each > update]):
+            shutil.rmtree(self._folder(later))
+
+    def restate(self, update: int, changed: Mapping[str, Any]) -> None:
+        """Writes what has `changed` into the state of a checkpoint, which is the newest from now on."""
+        file = self._folder(update) / "state.json"
+        write_json(file, {**read_json(file), **changed})
+        write_text(self.path / "latest", self._folder(update).name + "\n")
+
     def _folder(self, update: int) -> Path:
         return self.path / f"update-{update:08d}"
 

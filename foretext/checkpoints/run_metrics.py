@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,21 @@ class RunMetrics:
         if not self.path.exists():
             return
         kept = [line for line in self.lines() if line["update"] <= update]
-        write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        write_text(self.path, _text(kept))
+
+    def undo_after(self, update: int, undone: Path, event: Mapping[str, Any]) -> None:
+        """Moves the lines of later updates to the file `undone`, and logs the `event` that was the reason.
+
+        Events of the same kind stay, as lines of `update`; the same event is there once, however often this is called.
+        """
+        if not self.path.exists():
+            return
+        lines = [line for line in self.lines() if not _same_event(line, event)]
+        later = [line for line in lines if line["update"] > update]
+        write_text(undone, _text(line for line in later if not _went_back(line)))
+        stay = [line for line in lines if line["update"] <= update]
+        earlier_events = [{**line, "update": update} for line in later if _went_back(line)]
+        write_text(self.path, _text([*stay, *earlier_events, event]))
 
     def _texts(self) -> list[bytes]:
         """The lines as they are; zeros at the end are what a power cut leaves of what was not on the disk yet."""
@@ -67,6 +81,19 @@ class RunMetrics:
         except OSError as error:
             raise DataError(f"{self.path} cannot be read: {error.strerror}") from error
         return content.rstrip(b"\0").removesuffix(b"\n").split(b"\n") if content.strip(b"\0\n") else []
+
+
+def _text(lines: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _went_back(line: Mapping[str, Any]) -> int | None:
+    number: int | None = line.get("watch", {}).get("went_back")
+    return number
+
+
+def _same_event(line: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    return _went_back(line) is not None and _went_back(line) == _went_back(event)
 
 
 def _line(text: bytes) -> dict[str, Any] | None:

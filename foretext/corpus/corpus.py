@@ -50,6 +50,18 @@ class Split:
             start += len(part)
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
+    def place(self, start: int, stop: int) -> str:
+        """Where the tokens from `start` up to `stop` stand, in words: `train/00000.ds, document 12 from token 345`."""
+        shard = int(np.searchsorted(self._ends, start, side="right"))
+        before = int(self._ends[shard]) - self.shards[shard].tokens
+        _, ends = map_shard(self.folder / self.shards[shard].file, self.dtype)
+        start, last = start - before, min(stop - before, self.shards[shard].tokens) - 1
+        first, final = (int(np.searchsorted(ends, token, side="right")) for token in (start, last))
+        token = start - (int(ends[first - 1]) if first else 0)
+        which = f"document {first + 1:,}" if first == final else f"documents {first + 1:,} to {final + 1:,}"
+        on = " and on into the next shard" if stop > int(self._ends[shard]) else ""
+        return f"{self.shards[shard].file}, {which} from token {token:,}{on}"
+
     def documents(self) -> Iterator[Ids]:
         """The ids of one document after another."""
         for shard in self.shards:

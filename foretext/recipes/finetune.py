@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.history import Finetuning, FinetuningResult
+from foretext.checkpoints.history import Finetuning, FinetuningResult, WatchRecord, to_json
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import SettingsError
@@ -47,6 +47,7 @@ class Finetuned:
     learning_rate: float
     best_update: int
     evaluation: Evaluation
+    watch: WatchRecord = field(default_factory=WatchRecord)
 
     def lines(self) -> list[str]:
         return [
@@ -54,12 +55,14 @@ class Finetuned:
             f"{self.learning_rate:.3g}; kept the weights after update {self.best_update:,}",
             "validation:",
             *self.evaluation.lines(),
+            *self.watch.lines(),
             f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}",
         ]
 
     def to_json(self) -> dict[str, Any]:
-        shallow = {name: value for name, value in vars(self).items() if name != "evaluation"}
-        return {**shallow, "folder": str(self.folder), "validation": self.evaluation.to_json()}
+        shallow = {name: value for name, value in vars(self).items() if name not in ("evaluation", "watch")}
+        made = {"validation": self.evaluation.to_json(), "watch": to_json(self.watch)}
+        return {**shallow, "folder": str(self.folder), **made}
 
     def result(self) -> FinetuningResult:
         """The result as the history of the model keeps it."""
@@ -108,6 +111,10 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         plan=plan,
         batch_at=batches.at,
         of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch),
+        reordered=lambda order: partial(batches.at, order=order),
+        origins=lambda update, order: [
+            data.train[index].where or f"example {index + 1:,}" for index in batches.indices(update, order)
+        ],
         validate=lambda: {"score": _evaluate(model, data, valid, resamples=1)[0].score.value},
         conclude=partial(
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
@@ -165,7 +172,8 @@ def _conclude(
     if schema != data.schema:
         taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))
         log.info("%s chosen on the validation examples, so that their score is optimistic; score on others", taught)
-    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
+    watch = state.watch.record()
+    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation, watch)
     return Concluded(done, schema)
 
 

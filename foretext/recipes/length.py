@@ -11,14 +11,13 @@ from collections.abc import Callable
 
 import torch
 
-from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.run_folder import LENGTH, RunFolder
 from foretext.checkpoints.tensors import read_json
 from foretext.errors import SettingsError
 from foretext.files import write_json
 from foretext.training.loop import Trainer
 from foretext.training.planning import Clock, measured, updates_within
 
-LENGTH = "length.json"
 SECONDS_PER_MINUTE = 60
 
 log = logging.getLogger(__name__)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.history import Pretraining, PretrainingResult, Start
+from foretext.checkpoints.history import Pretraining, PretrainingResult, Start, WatchRecord
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.corpus import Corpus, Windows, sequential_windows
@@ -25,6 +25,7 @@ from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
+from foretext.training.loop import BatchAt
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
@@ -48,6 +49,7 @@ class Pretrained:
     seconds: float
     valid_loss: float | None
     valid_perplexity: float | None
+    watch: WatchRecord = field(default_factory=WatchRecord)
 
     def lines(self) -> list[str]:
         text = [
@@ -56,14 +58,14 @@ class Pretrained:
         ]
         if self.valid_perplexity is not None:
             text.append(f"validation: {self.valid_loss:.4f} nats a token, perplexity {self.valid_perplexity:.2f}")
-        return [*text, f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
+        return [*text, *self.watch.lines(), f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder)}
 
     def result(self) -> PretrainingResult:
         """The result as the history of the model keeps it."""
-        values = {name: value for name, value in vars(self).items() if name != "folder"}
+        values = {name: value for name, value in vars(self).items() if name not in ("folder", "watch")}
         return PretrainingResult(**values)
 
 
@@ -103,7 +105,9 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         record=_record(settings, corpus, start),
         objective=LanguageModelling(model),
         plan=plan,
-        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
+        batch_at=_in_order(windows, 0),
+        reordered=partial(_in_order, windows),
+        origins=windows.origins,
         of_length=partial(_of_length, settings, corpus, start),
         validate=partial(_validate, model, corpus, probes, settings) if validates else None,
         conclude=partial(_conclude, model),
@@ -139,6 +143,10 @@ def _of_length(
     """Plan and record of the run if it has so many updates."""
     settings = settings.model_copy(update={"updates": updates})
     return _plan(settings, corpus.split("train").token_count), _record(settings, corpus, start)
+
+
+def _in_order(windows: Windows, order: int) -> BatchAt:
+    return lambda update, rank, world: windows.batch(update, rank=rank, world=world, order=order)
 
 
 def _validate(
@@ -191,7 +199,8 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
 
 def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrained]:
     """The run as its last validation found it."""
-    scores: dict[str, Any] = next((line for line in reversed(folder.metrics.lines()) if "valid_loss" in line), {})
+    validated = [line for line in folder.metrics.lines() if "valid_loss" in line and line["update"] <= state.update]
+    scores: dict[str, Any] = validated[-1] if validated else {}
     done = Pretrained(
         folder=folder.path,
         parameters=model.parameter_count(),
@@ -200,5 +209,6 @@ def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrain
         seconds=state.seconds,
         valid_loss=scores.get("valid_loss"),
         valid_perplexity=scores.get("valid_perplexity"),
+        watch=state.watch.record(),
     )
     return Concluded(done)

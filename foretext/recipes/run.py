@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from foretext.checkpoints.history import Finetuning, History, Pretraining
 from foretext.checkpoints.run_folder import SETTINGS, RunFolder
 from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.errors import UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
 from foretext.files import write_text
@@ -26,7 +27,8 @@ from foretext.started import started
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
-from foretext.training.loop import BatchAt, Trainer, Validate
+from foretext.training.guard import Origins
+from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
 from foretext.training.objectives import Objective
 from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
@@ -69,6 +71,8 @@ class Run(Generic[Outcome]):
     of_length: Callable[[int], tuple[Plan, Pretraining | Finetuning]]  # the plan and record of so many updates instead
     conclude: Callable[[RunFolder, State], Concluded[Outcome]]  # after the last update: chooses weights, scores them
     tokenizer: Tokenizer
+    reordered: Reordered | None = None  # the same batches in other orders
+    origins: Origins | None = None  # where what an update reads stands
 
 
 def carry_out(run: Run[Outcome]) -> Outcome:
@@ -78,6 +82,7 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         SettingsError: the folder holds another run, or one that can be resumed while `resume` is off, or with `resume`
             none.
         InUse: another process is at work in the folder.
+        UnsoundRun: the watch stopped the run; the best model that it came to is in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
     began = started()
@@ -85,10 +90,14 @@ def carry_out(run: Run[Outcome]) -> Outcome:
     with _folder(run, engine) as folder:
         run = _of_its_length(run, engine, folder, began)
         record = _with_departures(run, engine)
-        state = _trainer(run, engine, folder, began).run()
+        state, unsound = _train(_trainer(run, engine, folder, began))
         concluded = run.conclude(folder, state)
+        record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
         if engine.rank == 0:
-            _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
+            _save(run, record, concluded.task, folder)
+    if unsound is not None:
+        where = f"the best model, that after update {state.update:,}, is saved in {folder.path}"
+        raise UnsoundRun(f"{unsound}; {where}") from unsound
     return concluded.outcome
 
 
@@ -102,6 +111,21 @@ def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
     with RunFolder.hold(out, run.record.identity(), resume=run.settings.resume) as folder:
         write_text(folder.path / SETTINGS, to_toml(run.settings))
         yield folder
+
+
+def _train(trainer: Trainer) -> tuple[State, UnsoundRun | None]:
+    """Where the training ended; and what the watch stopped it for, if it did: then the best weights are in place.
+
+    Raises:
+        UnsoundRun: the watch stopped it, and there are no weights worth saving.
+    """
+    try:
+        return trainer.run(), None
+    except UnsoundRun as unsound:
+        best = trainer.take_best()
+        if best is None:
+            raise
+        return replace(trainer.state, update=best), unsound
 
 
 def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetuning:
@@ -139,6 +163,8 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float)
         validate=run.validate,
         title=run.title,
         requests=requests_until(run.plan.max_hours, began),
+        reordered=run.reordered,
+        origins=run.origins,
     )
 
 
@@ -151,5 +177,6 @@ def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema 
         title=f"{run.title.capitalize()} {folder.path.absolute().name}",
         settings=run.settings.model_dump(),
         departures=departure_rows(record.departures or ()),
+        warnings=record.watch.lines(),
     )
     write_report(folder.path / "report.html", page)

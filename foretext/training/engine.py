@@ -123,6 +123,11 @@ class Engine:
         """The sums of `values`, each element by itself, over all processes."""
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")
 
+    def wait_for_all(self) -> None:
+        """Goes on when all processes of the run are here."""
+        if self.world > 1:
+            self.fabric.barrier()
+
 
 def _precision(name: str, device: torch.device) -> Any:
     """Fabric's precision plugin; for bf16 one that leaves inputs alone: they are ids, in frozen values it refuses."""
@@ -135,7 +140,11 @@ def _precision(name: str, device: torch.device) -> Any:
     return Autocast("bf16-mixed", device.type) if name == "bf16" else Precision()
 
 
-def seed_update(seed: int, update: int, rank: int) -> None:
-    """Sets torch's random state for one update from (seed, update, rank) alone: nothing to save for a resume."""
-    digest = hashlib.sha256(f"{seed}/{update}/{rank}".encode()).digest()
+def seed_update(seed: int, update: int, rank: int, order: int = 0) -> None:
+    """Sets torch's random state for one update from these numbers alone: nothing to save for a resume.
+
+    `order` is how often the run has gone back and draws its data in another order.
+    """
+    again = f"/{order}" if order else ""
+    digest = hashlib.sha256(f"{seed}/{update}/{rank}{again}".encode()).digest()
     torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)

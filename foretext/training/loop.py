@@ -25,6 +25,7 @@ from foretext.checkpoints.run_folder import RunFolder
 from foretext.errors import ForetextError, SettingsError, Stopped
 from foretext.progress import Progress, progress
 from foretext.training.engine import Engine, seed_update
+from foretext.training.guard import ADVICE, Guard, Origins
 from foretext.training.memory import (
     FREE_SHARE,
     cells_that_fit,
@@ -40,6 +41,7 @@ from foretext.training.requests import GivenUp, Requests
 from foretext.training.state import State, Window
 
 BatchAt = Callable[[int, int, int], Batch]  # (update, rank, world) to this process's share of the update's batch
+Reordered = Callable[[int], BatchAt]  # the number of an order to batches that are drawn otherwise; 0 is the usual one
 Validate = Callable[[], dict[str, float]]
 
 log = logging.getLogger(__name__)
@@ -59,17 +61,22 @@ class Trainer:
     title: str = "training"
     state: State = field(default_factory=State)
     window: Window = field(default_factory=Window)
+    reordered: Reordered | None = None  # None: there is one order of the data
+    origins: Origins | None = None
+    guard: Guard = field(default_factory=Guard)
     requests: Requests = field(default_factory=Requests)
 
     def run(self) -> State:
         """Trains to the end of the plan, or until patience runs out; returns where it ended.
 
         Raises:
-            ForetextError: the loss is no longer a finite number, or a checkpoint cannot be written.
+            UnsoundRun: the watch stopped it; weights and state are those that it went back to.
+            ForetextError: the loss is no longer finite and the watch does not act, or a checkpoint cannot be written.
             Stopped: the run was asked to end; a checkpoint of the last whole update is written first.
         """
         with self.requests.noted(), self._writing():
             try:
+                self._set_guard()
                 self._train()
             except GivenUp:
                 raise self._stopped() from None
@@ -91,6 +98,8 @@ class Trainer:
             while self._goes_on():
                 with self.requests.timed():
                     self._update(objective, optimizer)
+                if self._went_back(bar):
+                    continue
                 self._report(bar)
                 self._validate_and_save(objective)
                 self._heed()
@@ -100,17 +109,54 @@ class Trainer:
         impatient = bool(self.plan.patience) and self.state.validations_without_better >= self.plan.patience
         return self.state.update < self.plan.updates and not impatient
 
+    def _set_guard(self) -> None:
+        guard = self.guard
+        guard.mode, guard.folder, guard.origins = self.plan.watch, self.folder, self.origins
+        guard.writes = self.engine.rank == 0
+        guard.begin(self.objective, self.state)
+
     def _resume(self) -> None:
-        if self.folder is None:
-            return
-        checkpoint = self.folder.checkpoints.latest()
-        if checkpoint is not None:
+        checkpoint = self.folder.checkpoints.latest() if self.folder else None
+        if self.folder is not None and checkpoint is not None:
             self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
             self.state.restore(checkpoint.state)
             self.window.restore(checkpoint.state.get("window"), self.state, self.engine.device)
-        if self._writer is not None:
+        if self.folder is not None and self._writer is not None:
             self.folder.metrics.forget_after(self.state.update)
             self._writer.newest = self._kept_state()
+        self.guard.take_up(self.state, self.engine.device)
+
+    def _went_back(self, bar: Progress) -> bool:
+        """Whether the watch has seen trouble, so that the run stands where it was before."""
+        update = self.state.update
+        why = self.guard.look(self.state, last=update == self.plan.updates)
+        if not why:
+            return False
+        if self._writer is not None:
+            self._writer.wait()
+        went = self.guard.way_from(self.state, why)
+        self.engine.wait_for_all()
+        self.guard.take(self.state, went)
+        self.optimizer.state.clear()
+        self.window.begin(self.state)
+        if not went.to and self._writer is not None:
+            self._save()
+            self._writer.wait()
+        self.engine.wait_for_all()
+        self._resume()
+        bar.advance(self.state.update - update)
+        return True
+
+    def take_best(self) -> int | None:
+        """Puts the best weights of a run that the watch stopped into the model: the update they stand after.
+
+        By validation, or those that the run went back to last; None if it has neither.
+        """
+        best = self.state.best_update
+        if self.folder is not None and best is not None:
+            self.folder.checkpoints.restore_best(best, self.objective)
+            return best
+        return (self.state.update or None) if self.state.watch.stopped else None
 
     def _heed(self) -> None:
         """Does what was asked from outside since the last update.
@@ -169,24 +215,35 @@ class Trainer:
 
     def _update(self, objective: nn.Module, optimizer: Any) -> None:
         update, started = self.state.update, time.perf_counter()
-        batch = self.batch_at(update, self.engine.rank, self.engine.world)
-        for losses in self._gradients(objective, batch):
-            self.window.add(losses)
+        order = self.state.watch.order
+        batch_at = self.reordered(order) if order and self.reordered else self.batch_at
+        batch = batch_at(update, self.engine.rank, self.engine.world)
+        found = self._gradients(objective, batch)
         norm = self.optimizer.clip(self.plan.clip)
-        rate = self.plan.learning_rate * self.plan.schedule(update)
-        self.optimizer.prepare(update, rate)
+        done = self.guard.done(update)
+        left_out = self.guard.judge(self._loss(found), norm)
+        rate = self.plan.learning_rate * self.plan.schedule(update) * self.state.watch.rate
+        self.optimizer.leave_out(left_out)
+        self.optimizer.prepare(done, rate)
         optimizer.step()
         optimizer.zero_grad()
-        self.window.close_update(norm, rate)
+        for losses in found:
+            self.window.add(losses, left_out)
+        self.window.close_update(norm, rate, left_out)
         self.state.update += 1
         self.state.tokens += len(batch.tokens) * self.engine.world
         self.state.seconds += time.perf_counter() - started
+
+    def _loss(self, found: list[dict[str, Tensor]]) -> Tensor:
+        """The loss of the whole batch, over all its parts and all processes."""
+        mine = torch.stack([losses["loss"] for losses in found]).sum() if found[1:] else found[0]["loss"]
+        return self.engine.sum_over_processes(mine)
 
     def _gradients(self, objective: nn.Module, batch: Batch) -> list[dict[str, Tensor]]:
         """The losses of the parts of `batch`, their gradients added up; with `--micro-batch auto` in parts that fit."""
         counts, wanted = self._counts(batch), self.plan.micro_batch
         while True:
-            seed_update(self.plan.seed, self.state.update, self.engine.rank)
+            seed_update(self.plan.seed, self.state.update, self.engine.rank, self.state.watch.order)
             most = examples_within(batch, self.state.grid_cells) if wanted == "auto" else wanted
             parts = batch.split(most or max(1, batch.example_count))
             try:
@@ -226,19 +283,17 @@ class Trainer:
         line = self.window.line(self.state)
         self.window.begin(self.state)
         self.engine.tidy()
-        if not math.isfinite(line["loss"]):
-            raise ForetextError(
-                f"the loss is no longer a finite number at update {self.state.update}; "
-                "a lower --learning-rate or a longer --warmup helps most often"
-            )
+        if not math.isfinite(line.get("loss", 0.0)):
+            raise ForetextError(f"the loss is no longer a finite number at update {self.state.update}; {ADVICE}")
         if self.folder and self.engine.rank == 0:
             self.folder.metrics.log(line)
-        bar.advance(1, text=f"loss {line['loss']:.3f}, {line['tokens_per_second']:,.0f} tokens/s")
+        loss = f"loss {line['loss']:.3f}, " if "loss" in line else ""
+        bar.advance(1, text=f"{loss}{line['tokens_per_second']:,.0f} tokens/s")
 
     def _validate_and_save(self, objective: nn.Module) -> None:
         done, last = self.state.update, self.state.update == self.plan.updates
-        owed = self.state.validation_owed
-        validated = self.validate is not None and (last or owed or done % self.plan.validate_every == 0)
+        owed = last or self.state.validation_owed
+        validated = self.validate is not None and (owed or done % self.plan.validate_every == 0)
         if validated:
             self._validate(objective)
         if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
@@ -285,11 +340,13 @@ class Trainer:
         if self._writer is not None:
             parts = training_parts(self.objective, self.optimizer)
             beside = free_memory() * FREE_SHARE > self._checkpoint_size
-            self._writer.save(parts, self._kept_state(), beside=beside)
+            needed = self.guard.needed(self.state) if self.state.update < self.plan.updates else set()
+            self._writer.save(parts, self._kept_state(), protect=needed, beside=beside)
 
     def _kept_state(self) -> dict[str, Any]:
         """What a checkpoint keeps beside tensors."""
-        return {**vars(self.state), "window": self.window.kept()}
+        self.guard.watch.note()
+        return {**self.state.to_json(), "window": self.window.kept()}
 
 
 def _no_room(parts: list[Batch]) -> str:

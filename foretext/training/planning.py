@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from foretext.errors import SettingsError, Stopped
+from foretext.training.guard import Guard
 from foretext.training.loop import Trainer
 from foretext.training.state import State, Window
 
@@ -44,10 +45,10 @@ def measured(trainer: Trainer, clock: Clock = time.monotonic) -> Speed:
 
     def seconds(updates: int) -> float:
         began = clock()
-        plan = replace(trainer.plan, updates=updates, log_every=updates)
+        plan = replace(trainer.plan, updates=updates, log_every=updates, watch="off")
         alone = replace(trainer, title="measuring the speed", plan=plan, folder=None, validate=None)
         try:
-            replace(alone, state=State(), window=Window()).run()
+            replace(alone, guard=Guard(), state=State(), window=Window()).run()
         except Stopped:
             raise trainer.requests.stopped("before its first update") from None
         return clock() - began

@@ -89,3 +89,7 @@ class LoopSettings(Settings):
     minutes: float = Field(0.0, ge=0)
     """Plan the run to end after so many minutes: the speed is measured, and the number of updates, with the schedule,
     follows from it. It takes the place of --updates and --epochs; 0 means these say how long the run is."""
+    watch: Literal["off", "warn", "act"] = "act"
+    """What to do about updates far outside the band of those before, and about losses and gradients that stay outside.
+    act: leave such an update out; go back to a checkpoint from before the trouble, up to two times, then stop. It
+    changes nothing in a sound run. warn: say so. off: train as the paper does."""

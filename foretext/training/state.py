@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from foretext.training.plan import Plan
+from foretext.training.watch import Memory
 
 EARLIER_NAMES = {"places": "grid_cells"}  # in checkpoints of earlier versions
 
@@ -27,6 +28,7 @@ class State:
     validations_without_better: int = 0
     validation_owed: bool = False  # the validation that is due after the last update has not come to its end
     grid_cells: int = 0  # the most that a part of a batch has, as `--micro-batch auto` found; 0 means all
+    watch: Memory = field(default_factory=Memory)
 
     def better(self, value: float, plan: Plan) -> bool:
         """Notes a validation; whether it is the best so far, which a score that is not finite never is."""
@@ -43,7 +45,11 @@ class State:
         for name, value in kept.items():
             name = EARLIER_NAMES.get(name, name)
             if name in vars(self):
-                setattr(self, name, value)
+                setattr(self, name, Memory.from_json(value) if name == "watch" else value)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a checkpoint keeps it."""
+        return asdict(self)
 
 
 @dataclass
@@ -54,27 +60,38 @@ class Window:
     seconds: float = 0.0
     updates: int = 0
     sums: dict[str, Tensor] = field(default_factory=dict)
+    left_out: float | Tensor = 0.0  # of the updates
     norm: Tensor | None = None
+    largest: Tensor | None = None
     rate: float = 0.0
 
-    def add(self, losses: dict[str, Tensor]) -> None:
-        """Counts the losses of a part of a batch."""
+    def add(self, losses: dict[str, Tensor], left_out: Tensor | None = None) -> None:
+        """Counts the losses of a part of a batch, unless its update is left out: then `left_out` is 1."""
         for name, value in losses.items():
+            if left_out is not None:
+                value = torch.where(left_out.bool(), 0.0, value)
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
-    def close_update(self, norm: Tensor, rate: float) -> None:
+    def close_update(self, norm: Tensor, rate: float, left_out: Tensor | None = None) -> None:
         """Counts an update, of which the gradient's norm and the rate are those that a line shows."""
         self.updates += 1
+        self.left_out = self.left_out if left_out is None else self.left_out + left_out
+        self.largest = norm if self.largest is None else torch.maximum(self.largest, norm)
         self.norm, self.rate = norm, rate
 
     def line(self, state: State) -> dict[str, Any]:
-        """What metrics.jsonl says of the window: means of the losses, and the speed."""
+        """What metrics.jsonl says of the window: means of the losses, and the speed.
+
+        No losses where all updates were left out; None for a norm that is not finite, which JSON cannot hold.
+        """
         seconds = max(state.seconds - self.seconds, 1e-9)
+        counted = self.updates - int(self.left_out)
         return {
             "update": state.update,
-            **{name: float(value) / self.updates for name, value in self.sums.items()},
+            **({name: float(value) / counted for name, value in self.sums.items()} if counted else {}),
             "learning_rate": self.rate,
-            "gradient_norm": float(self.norm) if self.norm is not None else 0.0,
+            "gradient_norm": _finite(self.norm),
+            "largest_gradient_norm": _finite(self.largest),
             "tokens": state.tokens,
             "tokens_per_second": (state.tokens - self.tokens) / seconds,
             "seconds": state.seconds,
@@ -97,14 +114,20 @@ class Window:
 
 
 def _plain(value: Any) -> Any:
-    """Tensors of one number as that number and its type; all else as it is."""
+    """Tensors of one number as that number, in words where JSON has none, and its type; all else as it is."""
     if isinstance(value, Tensor):
-        return [value.item(), str(value.dtype).removeprefix("torch.")]
+        number = value.item()
+        return [number if math.isfinite(number) else str(number), str(value.dtype).removeprefix("torch.")]
     return {name: _plain(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _restored(value: Any, device: torch.device) -> Any:
     if isinstance(value, list):
         number, dtype = value
-        return torch.tensor(number, dtype=getattr(torch, dtype), device=device)
+        return torch.tensor(float(number), dtype=getattr(torch, dtype), device=device)
     return {name: _restored(each, device) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def _finite(norm: Tensor | None) -> float | None:
+    value = 0.0 if norm is None else float(norm)
+    return value if math.isfinite(value) else None

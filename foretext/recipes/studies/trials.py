@@ -38,6 +38,7 @@ NOT_IN_FINGERPRINT = {  # where and how fast, not what
     *("model", "out", "labelled", "resume", "seed"),
     *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
     "max_hours",
+    "watch",  # a sound run is the same with it
 }
 
 

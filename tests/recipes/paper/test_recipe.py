@@ -181,6 +181,7 @@ def test_the_table_shows_each_point_with_the_values_of_a_run(run, capsys):
     text = capsys.readouterr().out
     assert "answer losses right (not all)" in text
     assert "settings depart from the paper" in text
+    assert text.splitlines()[-2:] == ["pre-training was sound to its end", "fine-tuning was sound to its end"]
     assert main(["recipe", str(out), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["points"][9]["settings"] == {"finetuning.answer_losses": "right"}
