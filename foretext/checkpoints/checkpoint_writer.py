@@ -12,6 +12,7 @@ from torch import Tensor
 
 from foretext.checkpoints.run_checkpoints import Parts
 from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.space import check_space
 from foretext.errors import ForetextError
 
 WRITING_SPEED = 100e6  # bytes a second that a disk is held to take before it was seen what it does
@@ -48,6 +49,14 @@ class CheckpointWriter:
         self._thread.start()
         if not beside:
             self.wait()
+
+    def check_space(self, size: int) -> None:
+        """Nothing, if there is room for a checkpoint of `size` bytes and for the model, a third of it.
+
+        Raises:
+            DiskFull: there is not.
+        """
+        check_space(self._folder.path, model=size // 3, checkpoint=size, keep=self._keep)
 
     def check(self) -> None:
         """Nothing, unless the thread has met an error, which is raised; does not wait."""

@@ -26,8 +26,8 @@ from foretext.files import LOCK, disk_errors, holds_something, write_json, write
 from foretext.leftovers import remove_leftovers
 from foretext.locks import held
 
-IDENTITY, SETTINGS = "run.json", "settings.toml"
-WRITTEN = (IDENTITY, SETTINGS, "metrics.jsonl", "report.html", ".model")  # by a run, beside its checkpoints
+IDENTITY, SETTINGS, LENGTH = "run.json", "settings.toml", "length.json"
+WRITTEN = (IDENTITY, SETTINGS, LENGTH, "metrics.jsonl", "report.html", ".model")  # by a run, beside its checkpoints
 MOST_NAMED = 3  # runs that may have been meant
 
 
@@ -53,7 +53,8 @@ class RunFolder:
         with held(path):
             run = cls(path)
             run._tidy()
-            kept = {file: file.read_bytes() if file.exists() else None for file in (path / IDENTITY, path / SETTINGS)}
+            written = [path / name for name in (IDENTITY, SETTINGS, LENGTH)]
+            kept = {file: file.read_bytes() if file.exists() else None for file in written}
             before = run._progress()
             try:
                 yield cls.start(path, identity, resume=resume)

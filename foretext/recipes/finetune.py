@@ -112,6 +112,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
+        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch),
         reordered=lambda order: partial(batches.at, order=order),
         origins=lambda update, order: [
             data.train[index].where or f"example {index + 1:,}" for index in batches.indices(update, order)
@@ -143,6 +144,15 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Pla
         higher_is_better=True,
         language_model_weight=settings.language_model_weight,
     )
+
+
+def _of_length(
+    settings: FinetuneSettings, source: SavedModel, data: LabelledData, model: GPT, updates_per_epoch: int, updates: int
+) -> tuple[Plan, Finetuning]:
+    """Plan and record of the run if it has so many updates."""
+    settings = settings.model_copy(update={"epochs": updates / updates_per_epoch})
+    plan = _plan(settings, model, updates_per_epoch)
+    return plan, _record(settings, source, data, plan)
 
 
 def _conclude(

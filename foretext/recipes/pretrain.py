@@ -85,6 +85,8 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
 
 def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSettings) -> Pretrained:
     """The same from a corpus that is open, and from a model in memory where one is to go on."""
+    if settings.updates and settings.loop.minutes:
+        raise SettingsError("--minutes takes the place of --updates: give one of them")
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
     verification = Verification(corpus)
@@ -112,6 +114,7 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         batch_at=_in_order(windows, verification, 0),
         reordered=partial(_in_order, windows, verification),
         origins=windows.origins,
+        of_length=partial(_of_length, settings, corpus, start),
         validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
         conclude=partial(_conclude, model, verification),
         tokenizer=tokenizer,
@@ -138,6 +141,14 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
         seed=settings.seed,
         validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
     )
+
+
+def _of_length(
+    settings: PretrainSettings, corpus: Corpus, start: SavedModel | None, updates: int
+) -> tuple[Plan, Pretraining]:
+    """Plan and record of the run if it has so many updates."""
+    settings = settings.model_copy(update={"updates": updates})
+    return _plan(settings, corpus.split("train").token_count), _record(settings, corpus, start)
 
 
 def _in_order(windows: Windows, verification: Verification, order: int) -> BatchAt:

@@ -18,10 +18,12 @@ from foretext.errors import UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
 from foretext.files import write_text
+from foretext.recipes.length import planned_updates
 from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import to_toml
+from foretext.started import started
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
@@ -30,6 +32,7 @@ from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
 from foretext.training.objectives import Objective
 from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
+from foretext.training.requests import requests_until
 from foretext.training.state import State
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,7 @@ class Run(Generic[Outcome]):
     plan: Plan
     batch_at: BatchAt
     validate: Validate | None
+    of_length: Callable[[int], tuple[Plan, Pretraining | Finetuning]]  # the plan and record of so many updates instead
     conclude: Callable[[RunFolder, State], Concluded[Outcome]]  # after the last update: chooses weights, scores them
     tokenizer: Tokenizer
     reordered: Reordered | None = None  # the same batches in other orders
@@ -81,10 +85,12 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         UnsoundRun: the watch stopped the run; the best model that it came to is in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
+    began = started()
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
     with _folder(run, engine) as folder:
+        run = _of_its_length(run, engine, folder, began)
         record = _with_departures(run, engine)
-        state, unsound = _train(_trainer(run, engine, folder))
+        state, unsound = _train(_trainer(run, engine, folder, began))
         concluded = run.conclude(folder, state)
         record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
         if engine.rank == 0:
@@ -132,7 +138,21 @@ def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetun
     return replace(record, departures=tuple(found))
 
 
-def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
+def _of_its_length(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float) -> Run[Outcome]:
+    """The run with as many updates as it was planned for, by `--minutes` now or when it was begun; else as it is."""
+
+    def validate_every(updates: int) -> int:
+        return run.of_length(updates)[0].validate_every
+
+    trainer, minutes = _trainer(run, engine, folder, began), run.settings.loop.minutes
+    updates = planned_updates(trainer, folder, minutes, validate_every, started=began)
+    if updates is None:
+        return run
+    plan, record = run.of_length(updates)
+    return replace(run, plan=plan, record=record)
+
+
+def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float) -> Trainer:
     return Trainer(
         objective=run.objective,
         plan=run.plan,
@@ -142,6 +162,7 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
         folder=folder,
         validate=run.validate,
         title=run.title,
+        requests=requests_until(run.plan.max_hours, began),
         reordered=run.reordered,
         origins=run.origins,
     )

@@ -84,6 +84,8 @@ class Trainer:
 
     def _train(self) -> None:
         self._resume()
+        if self._writer is not None and self._goes_on():
+            self._writer.check_space(self._checkpoint_size)
         self.engine.arrange(self.objective, self.plan)
         objective, optimizer = self.engine.setup(self.objective, self.optimizer)
         objective.train()

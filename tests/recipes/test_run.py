@@ -60,6 +60,7 @@ def run(tmp_path, plan):
         plan=plan(updates=3, log_every=1),
         batch_at=batch_at,
         validate=None,
+        of_length=lambda updates: (plan(updates=updates, log_every=1), Pretraining(settings={"updates": updates})),
         conclude=lambda folder, state: Concluded(Outcome(folder.path, state.update), TASK),
         tokenizer=TOKENIZER,
     )

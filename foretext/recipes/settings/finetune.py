@@ -55,6 +55,7 @@ class FinetuneSettings(FinetuningSettings):
         "Training": ("epochs", "batch", "learning_rate", "transfer_layers", "seed", "device"),
         "Output": ("out", "resume"),
     }
+    INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("epochs",)}
 
     model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""

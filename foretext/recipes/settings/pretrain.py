@@ -39,6 +39,7 @@ class PretrainSettings(Settings):
         "Model": ("layers", "width", "heads", "context"),
         "Output": ("out", "resume"),
     }
+    INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("updates", "epochs")}
 
     corpus: Path
     """Folder that `foretext prepare` made."""

@@ -37,6 +37,7 @@ FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
     *("model", "out", "labelled", "resume", "seed"),
     *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
+    "max_hours",
     "watch",  # a sound run is the same with it
 }
 
@@ -182,6 +183,8 @@ def deciding(settings: Settings) -> dict[str, Any]:
         value: Any = tree
         for part in leaf.path:
             value = value[part]
+        if name == "minutes" and not value:
+            continue  # the length is that of the epochs
         found[name] = value
     return found
 
