@@ -142,6 +142,15 @@ class Corpus:
                 f"use the one in the corpus folder, or prepare the corpus with this one"
             )
 
+    def say_unknown(self, *, allowed: bool) -> None:
+        """Warns where its tokenizer had no piece for part of the text.
+
+        Raises:
+            DataError: it had none for more than half of it, and that is not `allowed`.
+        """
+        if self.manifest.unknown is not None:
+            self.manifest.unknown.found().say(str(self.folder), allowed=allowed)
+
     @property
     def fingerprint(self) -> str:
         """A SHA-256 of the content: corpora with the same one give the same windows."""

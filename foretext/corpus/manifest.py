@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from pydantic import (
 from foretext.corpus.shards import ShardRecord, token_type
 from foretext.errors import DataError
 from foretext.files import load_json
+from foretext.tokenizer.unknown import KEPT, Unknown
 
 NAME = "manifest.json"
 VERSION = 1
@@ -85,6 +87,28 @@ class SourceRecord(_Record):
     """Nanoseconds since 1970."""
 
 
+class UnknownRecord(_Record):
+    """How many of the tokens the vocabulary has no piece for, line breaks left out, and the commonest characters."""
+
+    tokens: int = 0
+    unknown: int = 0
+    characters: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, found: Unknown) -> UnknownRecord:
+        """What is kept of a count."""
+        return cls(tokens=found.tokens, unknown=found.unknown, characters=dict(found.characters))
+
+    def __add__(self, other: UnknownRecord) -> UnknownRecord:
+        characters = Counter(self.characters) + Counter(other.characters)
+        kept = dict(characters.most_common(KEPT))
+        return UnknownRecord(tokens=self.tokens + other.tokens, unknown=self.unknown + other.unknown, characters=kept)
+
+    def found(self) -> Unknown:
+        """The count."""
+        return Unknown(self.tokens, self.unknown, self.characters)
+
+
 class Counts(_Record):
     """How much text was read and what became of it."""
 
@@ -124,6 +148,8 @@ class Manifest(_Record):
     sources: list[SourceRecord]
     counts: Counts
     problems: ProblemRecord
+    unknown: UnknownRecord | None = None
+    """None where nobody counted: a corpus of an earlier version."""
     splits: dict[SplitName, list[ShardRecord]]
     removed: dict[str, int] | None = None
     """What was left out or changed of the documents, by reason, where that was asked for."""

@@ -16,7 +16,7 @@ from foretext.corpus import documents
 from foretext.corpus.cleaning import Removed, cleaned
 from foretext.corpus.corpus import Corpus
 from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts, remove_unfinished
-from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, unfinished
+from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, UnknownRecord, unfinished
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources
 from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
@@ -52,6 +52,7 @@ def prepare(
     line_breaks: Literal["keep", "paragraphs"] = "keep",
     dedup: bool = False,
     clean: bool = False,
+    allow_unknown: bool = False,
 ) -> Corpus:
     """The corpus of token ids that `out` now holds, made from files, folders and standard input (`-`).
 
@@ -62,7 +63,8 @@ def prepare(
     `read_documents`, for `dedup` and `clean` `cleaning.py`. If `out` holds this corpus already, nothing is done.
 
     Raises:
-        DataError: an input is missing or wrong, there is no text in any, or `out` holds something else.
+        DataError: an input is missing or wrong, there is no text in any, more than half of it is unknown to the
+            tokenizer and `allow_unknown` is off, or `out` holds something else.
         InUse: another process prepares it.
         DiskFull: there is no space left; what is finished is kept, and the same call goes on from there.
     """
@@ -87,11 +89,19 @@ def prepare(
         return corpus
     with held(unfinished(out)):
         remove_unfinished(out)
-        return finished_corpus(out, plan, sources) or _prepared(out, plan, sources, problems, tokenizer, workers)
+        done = finished_corpus(out, plan, sources)
+        return done or _prepared(out, plan, sources, problems, tokenizer, workers, allow_unknown=allow_unknown)
 
 
 def _prepared(
-    out: Path, plan: Plan, sources: Sequence[Source], problems: Problems, tokenizer: Tokenizer, workers: int
+    out: Path,
+    plan: Plan,
+    sources: Sequence[Source],
+    problems: Problems,
+    tokenizer: Tokenizer,
+    workers: int,
+    *,
+    allow_unknown: bool,
 ) -> Corpus:
     """The corpus of `plan`; what an earlier call has finished is not done again."""
     report = refuse if plan.strict else problems.add
@@ -103,6 +113,7 @@ def _prepared(
         encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
         records = list(_shown(encoded, sources))
         _refuse_no_text(records, sources, problems)
+        _unknown(records).found().say(_some(source.path for source in sources), allowed=allow_unknown)
         _write(out, parts, records, plan, sources, problems, removed, tokenizer)
     except BaseException:
         leave_parts(parts)
@@ -141,6 +152,7 @@ def _write(
             sources=[source.record() for source in sources],
             counts=_counts(records),
             problems=problems.record(),
+            unknown=_unknown(records),
             splits={name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS},
             removed=dict(sorted(removed.counts.items())) if plan.dedup or plan.clean else None,
         )
@@ -162,6 +174,10 @@ def _gather(
 
 def _counts(records: Sequence[UnitRecord]) -> Counts:
     return sum((record.counts for record in records), Counts())
+
+
+def _unknown(records: Sequence[UnitRecord]) -> UnknownRecord:
+    return sum((record.unknown for record in records), UnknownRecord())
 
 
 def _refuse_no_text(records: Sequence[UnitRecord], sources: Sequence[Source], problems: Problems) -> None:

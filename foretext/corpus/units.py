@@ -19,9 +19,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foretext.corpus.documents import Document, one_line_a_paragraph
-from foretext.corpus.manifest import SPLITS, Counts, Plan, SplitName
+from foretext.corpus.manifest import SPLITS, Counts, Plan, SplitName, UnknownRecord
 from foretext.corpus.shards import Tokens, index_path, write_shard
 from foretext.files import sha256, write_text
+from foretext.tokenizer.unknown import UnknownCount
 
 if TYPE_CHECKING:
     from foretext.tokenizer import Tokenizer
@@ -60,6 +61,7 @@ class UnitRecord(BaseModel):
 
     digest: str
     counts: Counts
+    unknown: UnknownRecord
     parts: dict[SplitName, tuple[str, str]]
     """The SHA-256 of the ids and of the ends that a split got; a split without a document of it has no file."""
 
@@ -90,10 +92,12 @@ def encode_unit(unit: Unit, folder: Path, tokenizer: Tokenizer, plan: Plan) -> U
         DiskFull: there is no space left.
     """
     found: dict[SplitName, list[Tokens]] = {name: [] for name in SPLITS}
+    unknown = UnknownCount(tokenizer)
     separator = [] if plan.separator_id is None else [plan.separator_id]
     for document in unit.documents:
         text = document.text if plan.line_breaks == "keep" else one_line_a_paragraph(document.text)
         if ids := tokenizer.encode(text):
+            unknown.add(ids, text)
             found[split_of(document.text, plan.validation)].append(np.array(ids + separator, plan.token_type))
     parts = {
         name: write_shard(part_path(folder, unit.number, name), documents)
@@ -110,6 +114,7 @@ def encode_unit(unit: Unit, folder: Path, tokenizer: Tokenizer, plan: Plan) -> U
             characters=sum(len(document.text) for document in unit.documents),
             tokens=sum(kept),
         ),
+        unknown=UnknownRecord.of(unknown.found()),
         parts=parts,
     )
     write_text(_record_path(folder, unit.number), record.model_dump_json() + "\n")

@@ -36,4 +36,5 @@ def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
         line_breaks=settings.line_breaks,
         dedup=settings.dedup,
         clean=settings.clean,
+        allow_unknown=settings.allow_unknown,
     )

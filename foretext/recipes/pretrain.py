@@ -18,7 +18,7 @@ from foretext.corpus import Corpus, Windows, sequential_windows
 from foretext.corpus.verification import PATIENCE, SOON, Verification
 from foretext.errors import SettingsError
 from foretext.evaluation.perplexity import perplexity
-from foretext.evaluation.prompts import EncodedTask, encode_zero_shot
+from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
@@ -89,6 +89,7 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         raise SettingsError("--minutes takes the place of --updates: give one of them")
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
+    corpus.say_unknown(allowed=settings.allow_unknown)
     verification = Verification(corpus)
     if start is not None:
         _check_start(start, settings, corpus)
@@ -183,7 +184,10 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     tasks = find_zero_shot_tasks(probed(settings.probe), rows)
     for name, task in tasks.items():
         log.info("probing %s by %s on %s examples", name, task.heuristic, f"{len(task.examples):,}")
-    return {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
+    encoded = {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
+    for name, one in encoded.items():
+        unread_of(one, tokenizer).say(name, allowed=settings.allow_unknown)
+    return encoded
 
 
 def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) -> None:
@@ -204,7 +208,7 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
+    left_out = {"out", "resume", "verify", "corpus", "start", "loop", "probe", "probe_rows", "allow_unknown"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,

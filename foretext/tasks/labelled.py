@@ -41,6 +41,8 @@ class FileSettings(Settings):
     """minimal: cells may be in double quotes; none: quotes are text. auto: CSV is quoted, TSV as its content shows."""
     header: bool = True
     """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
 
     def options(self) -> TableOptions:
         """The same, as `open_table` takes it."""
@@ -114,6 +116,7 @@ class LabelledData:
     schema: TaskSchema
     train: Sequence[Example]
     valid: Sequence[Example]
+    allow_unknown: bool = False  # whether most of their text may be unknown to a model
 
     @property
     def fingerprint(self) -> str:
@@ -176,7 +179,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
     schema = task.schema(train.examples).model_copy(update=settings.reading())
-    return LabelledData(schema, train.examples, valid)
+    return LabelledData(schema, train.examples, valid, settings.file.allow_unknown)
 
 
 def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:
@@ -193,11 +196,12 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
     )
     _say(reading)
     schema = reading.schema.model_copy(update=settings.reading())
+    found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown)
     if valid is None:
-        return LabelledData(schema, reading.examples, ())
+        return found
     read = read_labelled(valid, schema, options=options)
     _say(read)
-    return LabelledData(schema, reading.examples, read.examples)
+    return replace(found, valid=read.examples)
 
 
 def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
@@ -222,7 +226,7 @@ def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: i
         f"{len(data.train):,}",
         seed,
     )
-    return LabelledData(data.schema, train, valid)
+    return replace(data, train=train, valid=valid)
 
 
 def limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
@@ -230,7 +234,7 @@ def limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
     if not rows or rows >= len(data.train):
         return data
     log.info("training on %s of %s examples, drawn with seed %d", f"{rows:,}", f"{len(data.train):,}", seed)
-    return LabelledData(data.schema, drawn(data.train, rows, seed), data.valid)
+    return replace(data, train=drawn(data.train, rows, seed))
 
 
 def drawn(examples: Sequence[Example], rows: int, seed: int) -> list[Example]:

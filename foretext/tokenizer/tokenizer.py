@@ -26,8 +26,8 @@ class Tokenizer:
     tokenizer.decode([481, 2417])        "the cat"
 
     Ids below `size` are pieces of the vocabulary; the three after it are `start`, `delimiter` and `extract`, which no
-    text is ever encoded to. `newline` is the piece for a line break, None if there is none. A tokenizer may be handed
-    to worker processes.
+    text is ever encoded to. `newline` is the piece for a line break, `unknown` that for what has none; each None
+    if there is nothing such. A tokenizer may be handed to worker processes.
 
     The mode, stored with the vocabulary, says how text is read:
 
@@ -59,6 +59,7 @@ class Tokenizer:
         self.start, self.delimiter, self.extract = range(self.size, self.size + len(SPECIALS))
         self._reading = mode.reading(vocabulary, where=where)
         self.newline = self._reading.newline
+        self.unknown = self._reading.unknown
 
     def __reduce__(self) -> tuple[type[Tokenizer], tuple[Vocabulary]]:
         return Tokenizer, (self.vocabulary,)

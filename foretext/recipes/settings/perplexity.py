@@ -21,5 +21,7 @@ class PerplexitySettings(Settings):
     """Field of JSON lines, or column of Parquet, that holds the text."""
     strict: bool = False
     """Make the first bad byte or bad record an error instead of counting it."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""

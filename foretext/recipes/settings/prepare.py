@@ -40,3 +40,5 @@ class PrepareSettings(Settings):
     clean: bool = False
     """Repair damaged characters where nothing else can be meant, and leave out lines of passages of 20 words or more
     that already stood in three documents; all is counted."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""

@@ -71,6 +71,8 @@ class PretrainSettings(Settings):
     """Most examples of a task that one probe reads; 0 means all."""
     seed: int = Field(0, ge=0)
     """Decides weights, windows and dropout."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
     model: ModelShape = ModelShape()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
