@@ -298,6 +298,12 @@ def test_with_warn_all_is_said_and_nothing_is_done(made, tmp_path, caplog):
     assert off.state.watch.record().sound is None
 
 
+def test_updates_that_were_only_warned_of_count_as_done_when_the_watch_acts_later():
+    memory = Memory(mode="warn", left_out=7)
+    assert Watch("act", memory, torch.device("cpu")).done(60) == 60
+    assert Watch("act", Memory(mode="act", left_out=7), torch.device("cpu")).done(60) == 53
+
+
 @pytest.mark.parametrize("mode", ["off", "warn"])
 def test_without_the_watch_acting_a_loss_that_is_not_finite_stops_the_run(made, mode):
     run = made(None, watch=mode)
