@@ -338,6 +338,7 @@ class Trainer:
         if self._writer is not None:
             parts = training_parts(self.objective, self.optimizer)
             beside = free_memory() * FREE_SHARE > self._checkpoint_size
+            self._writer.wait()  # which checkpoints are needed follows from those that are whole
             needed = self.guard.needed(self.state) if self.state.update < self.plan.updates else set()
             self._writer.save(parts, self._kept_state(), protect=needed, beside=beside)
 
