@@ -134,10 +134,10 @@ class Trainer:
             self._writer.wait()
         went = self.guard.way_from(self.state, why)
         self.engine.wait_for_all()
-        self.guard.take(self.state, went)
+        begins_again = self.guard.take(self.state, went)
         self.optimizer.state.clear()
         self.window.begin(self.state)
-        if not went.to and self._writer is not None:
+        if begins_again and self._writer is not None:
             self._save()
             self._writer.wait()
         self.engine.wait_for_all()
