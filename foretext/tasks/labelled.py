@@ -39,6 +39,9 @@ class FileSettings(Settings):
     """csv, tsv, jsonl or parquet. Not given: by the ending of the file's name."""
     quoting: Quoting = "auto"
     """minimal: cells may be in double quotes; none: quotes are text. auto: CSV is quoted, TSV as its content shows."""
+    delimiter: str | None = None
+    """What separates the cells of CSV and TSV, such as ';', or comma, semicolon, tab, bar, space. Not given: a comma in
+    CSV, a tab in TSV; a header that is separated otherwise is refused."""
     header: bool = True
     """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
     allow_unknown: bool = False
@@ -46,7 +49,7 @@ class FileSettings(Settings):
 
     def options(self) -> TableOptions:
         """The same, as `open_table` takes it."""
-        return TableOptions(format=self.format, quoting=self.quoting, header=self.header)
+        return TableOptions(format=self.format, quoting=self.quoting, delimiter=self.delimiter, header=self.header)
 
 
 class LabelledDataSettings(Settings):

@@ -16,7 +16,7 @@ class PrepareSettings(Settings):
     """What to read, with which tokenizer, and how to lay it out."""
 
     inputs: tuple[NameOrPath, ...] = Field(min_length=1)
-    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    """Files (.txt, .jsonl, also .gz, .bz2, .xz or .zst; .parquet), folders of them, or - for standard input."""
     out: Path
     """Folder to make; an interrupted run goes on when started again."""
     tokenizer: Path

@@ -7,6 +7,8 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, time
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -112,7 +114,9 @@ def _same(columns: tuple[str, ...], row: Mapping[str, Any], number: int, source:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else _json(value)
+    if isinstance(value, str | date | time | Decimal):
+        return str(value)
+    return _json(value)
 
 
 def _json(value: Any) -> str:
