@@ -21,10 +21,11 @@ from torch import Tensor
 
 from foretext.checkpoints.array_chunks import CHUNKS, Chunk, cut, read_chunks, write_chunks
 from foretext.checkpoints.history import History, Imported
+from foretext.checkpoints.planned import planned
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text
 from foretext.checkpoints.saved_model import SavedModel
-from foretext.checkpoints.tensors import copy_into, planned, read_json_value
+from foretext.checkpoints.tensors import copy_into, read_json_value
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder
 from foretext.model.gpt import GPT

@@ -15,7 +15,8 @@ from foretext import __version__
 from foretext.checkpoints.headers import read_header, refuse_no_weights
 from foretext.checkpoints.history import History
 from foretext.checkpoints.own_files import refuse_foreign_files
-from foretext.checkpoints.tensors import check_shapes, fill, load_tensors, planned, read_json, save_tensors
+from foretext.checkpoints.planned import planned
+from foretext.checkpoints.tensors import check_shapes, fill, load_tensors, read_json, save_tensors
 from foretext.errors import FingerprintMismatch, ModelError, SettingsError
 from foretext.files import atomic_folder, disk_errors, make_folder, write_json
 from foretext.model.gpt import GPT

@@ -15,8 +15,6 @@ from foretext.checkpoints.headers import read_header
 from foretext.checkpoints.tensor_file import write_tensor_file
 from foretext.errors import ModelError
 from foretext.files import load_json, sha256
-from foretext.model.gpt import GPT
-from foretext.model.settings import HeadSettings, ModelSettings
 
 
 class HasShape(Protocol):
@@ -76,21 +74,6 @@ def copy_into(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], sourc
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{source}: {name} holds values that are not finite")
         memory.copy_(tensor)
-
-
-def planned(model: ModelSettings, head: HeadSettings | None = None, *, tensors: int, source: Path) -> GPT:
-    """A model whose weights have shapes and take no memory; `tensors` is how many there are to fill it.
-
-    Raises:
-        ModelError: `source`, which asks for the model, has sizes that no such file can fill.
-    """
-    if model.layers > tensors:
-        raise ModelError(f"{source} asks for {model.layers:,} layers, but there are {tensors:,} tensors in all")
-    try:
-        with torch.device("meta"):
-            return GPT(model, head, seed=None)
-    except (RuntimeError, OverflowError, TypeError) as error:  # sizes that no memory has
-        raise ModelError(f"{source} asks for a model that is too large for any memory: {model}") from error
 
 
 def check_shapes(wanted: Mapping[str, HasShape], found: Mapping[str, HasShape], source: Path) -> None:

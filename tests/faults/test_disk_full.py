@@ -12,6 +12,7 @@ from .runs import differences, ends_well, speaks_plainly
 from .works import WORKS
 
 POINTS = {"pretrain": 4, "finetune": 2, "prepare": 3, "learn-tokenizer": 1, "predict": 2}
+PLACES = [(name, number) for name, points in POINTS.items() for number in range(points)]
 
 
 @pytest.mark.parametrize(
