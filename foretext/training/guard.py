@@ -94,7 +94,7 @@ class Guard:
         return went
 
     def take(self, state: State, went: WentBack) -> bool:
-        """Has the newest checkpoint be the one gone back to; if true, weights and `state` are those of the beginning."""
+        """Has the newest checkpoint be the one gone back to; if true, weights and `state` are those of the start."""
         assert self.way_back is not None
         return self.way_back.take(state, went, writes=self.writes)
 
