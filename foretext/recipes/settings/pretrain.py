@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -69,6 +69,9 @@ class PretrainSettings(Settings):
     """Most examples of a task that one probe reads; 0 means all."""
     seed: int = Field(0, ge=0)
     """Decides weights, windows and dropout."""
+    keep: Literal["last", "best"] | None = None
+    """Which weights to keep: the last, or the best by the loss on validation. Not given: the last, and the best where
+    --patience ended the run."""
     model: ModelShape = ModelShape()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
