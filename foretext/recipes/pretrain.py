@@ -195,7 +195,7 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows", "keep"}
+    left_out = {"out", "resume", "extend", "corpus", "start", "loop", "probe", "probe_rows", "keep"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,

@@ -37,7 +37,7 @@ class PretrainSettings(Settings):
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Training": ("updates", "epochs", "batch", "learning_rate", "start", "seed", "device"),
         "Model": ("layers", "width", "heads", "context"),
-        "Output": ("out", "resume"),
+        "Output": ("out", "resume", "extend"),
     }
     INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("updates", "epochs")}
 
@@ -50,6 +50,9 @@ class PretrainSettings(Settings):
     been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
+    extend: bool = False
+    """Go on with the run in --out, finished or not, to more updates or epochs than it was begun with; the learning
+    rate follows the schedule of the new length from there on."""
     updates: int = Field(0, ge=0)
     """Length of the run; 0 means as many as --epochs asks for."""
     epochs: float = Field(100.0, gt=0)

@@ -26,7 +26,18 @@ from foretext.settings import leaves, resolve, to_json
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings, PointSettings
 
-NO_PART_OF_THE_RECIPE = {"corpus", "out", "resume", "model", "seed", "validation_tokens", "probe", "probe_rows"}
+NO_PART_OF_THE_RECIPE = {
+    "corpus",
+    "out",
+    "resume",
+    "extend",
+    "keep",
+    "model",
+    "seed",
+    "validation_tokens",
+    "probe",
+    "probe_rows",
+}
 DECIDED_BY_SEVERAL = {"updates", "epochs"}  # together they are the length of pre-training
 
 
