@@ -67,7 +67,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class PretrainingResult:
-    """What a pre-training came to; the losses are those of the last validation, in nats a token."""
+    """What a pre-training came to; the losses are those of the weights that were kept, in nats a token."""
 
     parameters: int | None = None
     updates: int | None = None
@@ -75,6 +75,7 @@ class PretrainingResult:
     seconds: float | None = None
     valid_loss: float | None = None
     valid_perplexity: float | None = None
+    kept_update: int | None = None  # after which the weights stood that the model has
 
 
 @dataclass(frozen=True)

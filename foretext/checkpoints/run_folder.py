@@ -39,7 +39,9 @@ class RunFolder:
 
     @classmethod
     @contextmanager
-    def hold(cls, path: Path, identity: Mapping[str, Any], *, resume: bool) -> Iterator[RunFolder]:
+    def hold(
+        cls, path: Path, identity: Mapping[str, Any], *, resume: bool, extend: bool = False
+    ) -> Iterator[RunFolder]:
         """`start`, with everybody else kept out while the block lasts; left as it was if nothing comes of the block.
 
         What a killed process left half-written is removed first.
@@ -48,7 +50,7 @@ class RunFolder:
             InUse: another process is at work in the folder.
             SettingsError: as `start` does.
         """
-        if resume and not cls(path).is_begun:
+        if (resume or extend) and not cls(path).is_begun:
             raise SettingsError(_no_run(path))
         with held(path):
             run = cls(path)
@@ -57,27 +59,31 @@ class RunFolder:
             kept = {file: file.read_bytes() if file.exists() else None for file in written}
             before = run._progress()
             try:
-                yield cls.start(path, identity, resume=resume)
+                yield cls.start(path, identity, resume=resume, extend=extend)
             except BaseException:
                 if run._progress() == before:
                     run._put_back(kept)
                 raise
 
     @classmethod
-    def start(cls, path: Path, identity: Mapping[str, Any], *, resume: bool) -> RunFolder:
+    def start(cls, path: Path, identity: Mapping[str, Any], *, resume: bool, extend: bool = False) -> RunFolder:
         """The folder for a run that is told from others by `identity` (settings, data, starting weights).
+
+        With `extend` it is resumed, and may be of another length than before, which it then has.
 
         Raises:
             SettingsError: `path` holds another run, or one that can be resumed while `resume` is off, or with `resume`
                 no run at all.
         """
-        run = cls(path)
+        run, resume = cls(path), resume or extend
         if run.is_begun:
             if not resume:
                 raise SettingsError(
                     f"{path} already holds a run; add --resume to go on with it, or choose another --out"
                 )
-            check_same_run(path, read_json(path / IDENTITY), identity)
+            if check_same_run(path, read_json(path / IDENTITY), identity, extend=extend):
+                write_json(path / IDENTITY, dict(identity))
+                (path / LENGTH).unlink(missing_ok=True)
             return run
         if resume:
             raise SettingsError(_no_run(path))

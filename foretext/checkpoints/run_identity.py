@@ -53,18 +53,23 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Diffe
     return list(_compared(before, now, ""))
 
 
-def check_same_run(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Nothing, if the run in `path` that was begun as `before` says is the one that `now` asks for.
+def check_same_run(
+    path: Path, before: Mapping[str, Any], now: Mapping[str, Any], *, extend: bool = False
+) -> list[Difference]:
+    """What differs, if the run in `path` that was begun as `before` says is the one that `now` asks for: nothing.
+
+    With `extend` it may be of another length.
 
     Raises:
         SettingsError: it is another; each difference is named, and what to do.
     """
     found = differences(before, now)
-    if not found:
-        return
+    of_length = all(each.place in LENGTH for each in found)
+    if not found or (extend and of_length):
+        return found
     listed = str(found[0]) if len(found) == 1 else "".join(f"\n  {each}" for each in found) + "\n "
     advice = "give what it was begun with, or another --out"
-    if all(each.place in LENGTH for each in found):
+    if of_length:
         advice += "; --extend instead of --resume goes on from its end with more updates or epochs"
     raise SettingsError(f"{path} holds a run that was begun otherwise: {listed}; {advice}; {MAY_CHANGE}")
 

@@ -269,7 +269,7 @@ def _run_folder(out: str | PurePath | None, settings: dict[str, Any]) -> Iterato
     if out is not None:
         yield Path(at_home(str(out)))
         return
-    if settings.get("resume"):
+    if settings.get("resume") or settings.get("extend"):
         raise SettingsError("resume goes on with the run in a folder; say which with out")
     with tempfile.TemporaryDirectory(prefix="foretext-") as place:
         yield Path(place) / "run"

@@ -266,7 +266,7 @@ def _evaluate(
 def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, plan: Plan) -> Finetuning:
     """Everything that the weights follow from."""
     return Finetuning(
-        settings=settings.model_dump(mode="json", exclude={"out", "resume", "loop", "model", "labelled"}),
+        settings=settings.model_dump(mode="json", exclude={"out", "resume", "extend", "loop", "model", "labelled"}),
         model=source.fingerprint,
         data=data.fingerprint,
         task=data.schema,

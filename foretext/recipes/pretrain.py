@@ -47,6 +47,7 @@ class Pretrained:
     folder: Path
     parameters: int
     updates: int
+    kept_update: int  # after which the weights stood that the model has
     tokens: int
     seconds: float
     valid_loss: float | None
@@ -58,6 +59,8 @@ class Pretrained:
             f"{self.parameters:,} parameters, {self.updates:,} updates, {self.tokens:,} tokens, "
             f"{self.seconds / 60:.1f} minutes"
         ]
+        if self.kept_update != self.updates:
+            text.append(f"kept the weights after update {self.kept_update:,}, the best by validation loss")
         if self.valid_perplexity is not None:
             text.append(f"validation: {self.valid_loss:.4f} nats a token, perplexity {self.valid_perplexity:.2f}")
         return [*text, *self.watch.lines(), f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
@@ -100,24 +103,27 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
     if settings.probe and not validates:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
     probes = _probes(settings, tokenizer)
+    if settings.keep == "best" and not validates:
+        raise SettingsError("--keep best needs validations, and this corpus has no validation set to read")
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if start is not None:
         model.load_state_dict(start.gpt.state_dict())
     if settings.verify:
         log.info("comparing %s with its hashes", corpus.folder)
     verification.wait(None if settings.verify else SOON)
+    objective = LanguageModelling(model)
     run = Run(
         title="pre-training",
         settings=settings,
         record=_record(settings, corpus, start),
-        objective=LanguageModelling(model),
+        objective=objective,
         plan=plan,
         batch_at=_in_order(windows, verification, 0),
         reordered=partial(_in_order, windows, verification),
         origins=windows.origins,
         of_length=partial(_of_length, settings, corpus, start),
         validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
-        conclude=partial(_conclude, model, verification),
+        conclude=partial(_conclude, objective, settings, verification),
         tokenizer=tokenizer,
     )
     return carry_out(run)
@@ -208,7 +214,8 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "verify", "corpus", "start", "loop", "probe", "probe_rows", "allow_unknown"}
+    left_out = {"out", "resume", "extend", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
+    left_out |= {"allow_unknown", "keep"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,
@@ -216,15 +223,28 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
     )
 
 
-def _conclude(model: GPT, verification: Verification, folder: RunFolder, state: State) -> Concluded[Pretrained]:
-    """The run as its last validation found it, once all of the corpus was seen to be sound."""
+def _conclude(
+    objective: LanguageModelling,
+    settings: PretrainSettings,
+    verification: Verification,
+    folder: RunFolder,
+    state: State,
+) -> Concluded[Pretrained]:
+    """The run with the weights that are kept, as their validation found it, once all of the corpus was seen sound."""
     verification.wait()
-    validated = [line for line in folder.metrics.lines() if "valid_loss" in line and line["update"] <= state.update]
+    kept = state.update
+    impatient = bool(settings.loop.patience) and state.validations_without_better >= settings.loop.patience
+    wanted = settings.keep or ("best" if impatient else "last")
+    if wanted == "best" and state.best_update not in (None, kept):
+        kept = state.best_update
+        folder.checkpoints.restore_best(kept, objective)
+    validated = [line for line in folder.metrics.lines() if "valid_loss" in line and line["update"] <= kept]
     scores: dict[str, Any] = validated[-1] if validated else {}
     done = Pretrained(
         folder=folder.path,
-        parameters=model.parameter_count(),
+        parameters=objective.model.parameter_count(),
         updates=state.update,
+        kept_update=kept,
         tokens=state.tokens,
         seconds=state.seconds,
         valid_loss=scores.get("valid_loss"),

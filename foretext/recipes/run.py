@@ -14,10 +14,11 @@ from typing import Any, Generic, Protocol, TypeVar
 from foretext.checkpoints.history import Finetuning, History, Pretraining
 from foretext.checkpoints.run_folder import SETTINGS, RunFolder
 from foretext.checkpoints.saved_model import SavedModel, save_model
-from foretext.errors import UnsoundRun
+from foretext.errors import SettingsError, UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
 from foretext.files import write_text
+from foretext.recipes.extension import check_extension
 from foretext.recipes.length import planned_updates
 from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
 from foretext.recipes.settings.finetune import FinetuneSettings
@@ -86,9 +87,13 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
     began = started()
+    if run.settings.extend and run.settings.loop.minutes:
+        raise SettingsError("--extend goes on to more updates or epochs; --minutes is for a run that begins")
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
     with _folder(run, engine) as folder:
         run = _of_its_length(run, engine, folder, began)
+        if run.settings.extend:
+            check_extension(folder, run.plan, lambda updates: run.of_length(updates)[0])
         record = _with_departures(run, engine)
         state, unsound = _train(_trainer(run, engine, folder, began))
         concluded = run.conclude(folder, state)
@@ -108,7 +113,8 @@ def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
     if engine.rank:
         yield RunFolder(out)
         return
-    with RunFolder.hold(out, run.record.identity(), resume=run.settings.resume) as folder:
+    resume, extend = run.settings.resume, run.settings.extend
+    with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend) as folder:
         write_text(folder.path / SETTINGS, to_toml(run.settings))
         yield folder
 

@@ -121,6 +121,7 @@ class Trainer:
             self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
             self.state.restore(checkpoint.state)
             self.window.restore(checkpoint.state.get("window"), self.state, self.engine.device)
+        self.state.planned = self.plan.updates
         if self.folder is not None and self._writer is not None:
             self.folder.metrics.forget_after(self.state.update)
             self._writer.newest = self._kept_state()

@@ -21,6 +21,7 @@ class State:
     """Where a run stands; written with each checkpoint."""
 
     update: int = 0  # the update to do next
+    planned: int = 0  # updates of the whole run; 0 in checkpoints of earlier versions
     tokens: int = 0
     seconds: float = 0.0
     best: float | None = None
