@@ -7,10 +7,13 @@
     │   ├── DataError              a data file is missing, empty or wrong: file, line, column and problem
     │   ├── ModelError             a model folder is missing, incomplete, damaged or of another kind
     │   │   └── FingerprintMismatch   two things made with different tokenizers meet
+    │   ├── InUse                  another process is at work in the folder
     │   └── DiskFull               a file could not be written for want of space
+    ├── UnsoundRun                 the watch stopped a training that came to no good
     └── Unreachable                what was asked for is on the network, and that cannot be reached
 
 The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
+`Stopped` stands apart: nothing failed, somebody asked the work to end.
 """
 
 from __future__ import annotations
@@ -61,9 +64,28 @@ class FingerprintMismatch(ModelError):
     """Two things that must share a tokenizer were made with different ones; both are named."""
 
 
+class InUse(UsageError):
+    """Another process is at work in the folder, or may be; the message names it, and says what to do."""
+
+
 class DiskFull(UsageError):
     """A file could not be written for want of space; what was there before is untouched."""
 
 
+class UnsoundRun(ForetextError):
+    """The watch stopped a training that failed again after it went back; the message says when and why."""
+
+
 class Unreachable(ForetextError):
     """What was asked for is on the network, and that cannot be reached; the message says how to do without."""
+
+
+class Stopped(KeyboardInterrupt):
+    """The work was asked to end, by a signal or because its time is over; a KeyboardInterrupt, as Ctrl-C gives.
+
+    `exit_code` is 128 and the number of the signal.
+    """
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -33,12 +33,23 @@ def as_text(value: Any, *, home: bool) -> Any:
     return at_home(text) if home and isinstance(text, str) else text
 
 
-def at_home(path: str) -> str:
-    """`path` with the folder that `~` or `~user` at its beginning stands for.
+def path_at_home(path: str | PurePath) -> Path:
+    """`path` with the folder that `~` or `~user` at its beginning stands for, as a `Path`.
 
     Raises:
         SettingsError: there is no such home folder.
     """
+    return Path(at_home(str(path)))
+
+
+def at_home(path: str) -> str:
+    """`path` with the folder that `~` or `~user` at its beginning stands for.
+
+    Raises:
+        SettingsError: there is no such home folder, or the path is empty, as that of a variable that was not set.
+    """
+    if not path:
+        raise SettingsError("an empty path names nothing; give . for the folder one is in")
     whole = os.path.expanduser(path)
     if whole.startswith("~"):
         user = path[1:].split("/")[0]

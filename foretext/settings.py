@@ -31,6 +31,9 @@ PREFIX = "FORETEXT_"
 RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_PROGRESS"})
 
 
+BY_HAND = ("--", "this call", "the changes to")  # how sources begin that are neither defaults, presets nor files
+
+
 class Settings(BaseModel):
     """The base of every settings value: frozen; what does not fit is refused with one line, a `SettingsError`.
 
@@ -41,6 +44,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    # A setting that is not 0 or empty, and those that it takes the place of, so that nobody may give them by hand.
+    INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     @classmethod
     def preset(cls, name: str, /, **changes: Any) -> Self:
@@ -222,9 +227,19 @@ def _resolved(cls: type[S], known: Mapping[str, Leaf], given: Iterable[tuple[str
     for name, value, source in given:
         values[name] = known[name].check(value, source)
         sources[name] = source
+    _refuse_contradictions(cls, values, sources)
     for name in known.keys() - values.keys():
         raise SettingsError(f"{name} is missing: {known[name].help or 'it has no default'}")
     return Resolved(cls(**_nest(values, known)), {".".join(known[name].path): sources[name] for name in known})
+
+
+def _refuse_contradictions(cls: type[Settings], values: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+    """Nothing, unless a setting was given by hand whose place another one takes."""
+    for name, replaced in cls.INSTEAD.items():
+        for other in replaced if values.get(name) else ():
+            by_hand = sources[other].startswith((*BY_HAND, PREFIX))
+            if by_hand and values[other]:
+                raise SettingsError(f"{flag(name)} takes the place of {flag(other)}: give one of them")
 
 
 def to_json(settings: Settings) -> dict[str, Any]:

@@ -5,7 +5,8 @@ python scripts/same_bits.py BEFORE [AFTER]      each the folder of a checkout; A
 Both are driven by the command line alone, on this machine, one after the other: storyworld, learn-tokenizer, prepare,
 pretrain, then for each kind finetune, evaluate and predict, in fp32 and, where the processor computes in it, bf16.
 Compared are the bits of all weights, of checkpoints and optimizer states, the lines of metrics.jsonl but for times,
-scores, and the files of answers. Nothing is stored: weights differ between processors. Exit code 1 if a bit differs.
+scores, and the files of answers; a quantity that only one side logs is named. Nothing is stored: weights differ
+between processors. Exit code 1 if a bit differs.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 from safetensors import safe_open
 
 HERE = Path(__file__).resolve().parent.parent
+METRICS = " metrics "  # in the name of an outcome that is a line of metrics
 TIMES = {"seconds", "tokens_per_second"}  # of a line of metrics
 SCORES = ("count", "main", "metrics", "chance", "confusion", "calibration", "cut")  # of an evaluation
 STEPS = ["--batch", "8", "--epochs", "1", "--learning-rate", "1e-3", "--warmup", "0.1", "--device", "cpu"]
@@ -43,11 +45,28 @@ def main(before: Path, after: Path) -> int:
     with tempfile.TemporaryDirectory() as place:
         found = [outcomes(checkout, Path(place) / name) for name, checkout in (("before", before), ("after", after))]
     old, new = found
+    new_names, old_names = measured(new), measured(old)
+    for name in sorted(new_names ^ old_names):
+        print(f"not compared: {name}, which only the lines {'after' if name in new_names else 'before'} have")
+    old, new = (of_names(each, old_names & new_names) for each in found)
     differing = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
     for name in differing:
         print(f"differs: {name}: {old.get(name)} before, {new.get(name)} after")
     print(f"{len(old)} outcomes compared, {len(differing)} differ")
     return 1 if differing else 0
+
+
+def measured(found: dict[str, Any]) -> set[str]:
+    """What the lines of metrics tell of, in any of them."""
+    return {name for outcome, values in found.items() if METRICS in outcome for name in values}
+
+
+def of_names(found: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    """The same outcomes; of the lines of metrics the values with these names."""
+    return {
+        outcome: {name: value for name, value in values.items() if name in names} if METRICS in outcome else values
+        for outcome, values in found.items()
+    }
 
 
 def outcomes(checkout: Path, place: Path) -> dict[str, Any]:
@@ -127,7 +146,7 @@ def run_outcomes(run: Path) -> dict[str, Any]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     for line in lines:
         values = {name: value for name, value in line.items() if name not in TIMES}
-        found[f"{run.name} metrics {line['update']} {'valid' if 'valid_loss' in line else ''}"] = values
+        found[f"{run.name}{METRICS}{line['update']} {'valid' if 'valid_loss' in line else ''}"] = values
     return found
 
 

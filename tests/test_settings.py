@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -283,3 +283,24 @@ def test_values_are_named_flat_or_in_their_table_and_one_of_several_may_stand_al
     assert (named.labelled.text, named.loop.device) == (("review",), "cpu")
     with pytest.raises(UnknownName, match="no setting called 'epoch'; did you mean 'epochs'"):
         FinetuneSettings.named({"model": "mini", "out": "run", "epoch": 2})
+
+
+class TripSettings(Settings):
+    INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"hours": ("miles",)}
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"short": {"miles": 3.0}}
+
+    miles: float = 10.0
+    hours: float = 0.0
+
+
+def test_a_setting_may_take_the_place_of_another_but_not_of_one_given_by_hand():
+    assert resolve(TripSettings, preset={"miles": 3.0}, preset_name="short", flags={"hours": 2.0}).value.hours == 2.0
+    assert resolve(TripSettings, flags={"hours": 0.0, "miles": 5.0}).value.miles == 5.0
+    for given in (
+        lambda: resolve(TripSettings, flags={"hours": 2.0, "miles": 5.0}),
+        lambda: resolve(TripSettings, flags={"hours": 2.0}, environment={"FORETEXT_MILES": "5"}),
+        lambda: TripSettings.named({"hours": 2.0, "miles": 5.0}),
+        lambda: TripSettings.preset("short", hours=2.0, miles=5.0),
+    ):
+        with pytest.raises(SettingsError, match="--hours takes the place of --miles: give one of them"):
+            given()

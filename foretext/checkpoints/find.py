@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
 from foretext.errors import ModelError, UnknownName
+from foretext.paths import path_at_home
+
+OF_A_MODEL = ("model.json", "tokenizer.json", "run.json")  # what a folder holds that a person may mean by a name
+
+log = logging.getLogger(__name__)
 
 
 def find_model(name: str | Path) -> Path:
     """The folder of the model called `name`: an installed model's name, or a folder.
 
-    `openai-gpt`, if there is none yet, is fetched from the Hub and imported: the only name that uses the network.
+    Where a folder here is called like an installed model, it is meant if there is a model or a run in it, and that is
+    said. `openai-gpt`, if there is none yet, is fetched from the Hub and imported: the only name that uses the network.
 
     Raises:
         UnknownName: it is neither.
@@ -19,9 +26,9 @@ def find_model(name: str | Path) -> Path:
         Unreachable: `openai-gpt` cannot be fetched.
     """
     installed = installed_models()
-    folder = Path(name)
-    if str(name) in installed and not folder.is_dir():
-        return installed[str(name)]
+    folder = path_at_home(name)
+    if str(name) in installed:
+        return _meant(str(name), folder, installed[str(name)])
     if folder.is_dir():
         return folder
     if folder.exists():
@@ -31,3 +38,16 @@ def find_model(name: str | Path) -> Path:
 
         return import_openai_gpt(cache_folder() / OPENAI_GPT)
     raise UnknownName("model", str(name), {*installed, OPENAI_GPT}, "The folder of a run is a model, too.")
+
+
+def _meant(name: str, folder: Path, installed: Path) -> Path:
+    """The one of an installed model and a folder here that `name` stands for; where there are both, it is said."""
+    if not folder.is_dir():
+        return installed
+    if any((folder / file).is_file() for file in OF_A_MODEL):
+        log.warning(
+            "%s: the folder %s is meant, not the installed model, which is %s", name, folder.resolve(), installed
+        )
+        return folder
+    log.warning("%s: the installed model is meant; there is no model in the folder %s", name, folder.resolve())
+    return installed

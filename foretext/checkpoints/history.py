@@ -67,7 +67,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class PretrainingResult:
-    """What a pre-training came to; the losses are those of the last validation, in nats a token."""
+    """What a pre-training came to; the losses are those of the weights that were kept, in nats a token."""
 
     parameters: int | None = None
     updates: int | None = None
@@ -75,6 +75,7 @@ class PretrainingResult:
     seconds: float | None = None
     valid_loss: float | None = None
     valid_perplexity: float | None = None
+    kept_update: int | None = None  # after which the weights stood that the model has
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,38 @@ class FinetuningResult:
     learning_rate: float | None = None
     best_update: int | None = None
     validation: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WentBack:
+    """Once that a run was in trouble: when and why, and the update that it went on from."""
+
+    update: int  # at which the alarm came
+    to: int
+    why: str
+
+
+@dataclass(frozen=True)
+class WatchRecord:
+    """What the watch on a run saw and did; `sound` says whether all was within its band when the run ended."""
+
+    mode: str | None = None
+    sound: bool | None = None
+    left_out: int | None = None  # updates of those that the weights follow from
+    alarms: int | None = None
+    went_back: tuple[WentBack, ...] | None = None
+    stopped: str | None = None  # why, where the watch ended the run
+
+    def lines(self) -> list[str]:
+        """What to tell a person: nothing where all was well."""
+        said = []
+        if self.left_out:
+            done = "lay" if self.mode == "warn" else "were left out, as they lay"
+            said.append(f"{self.left_out:,} updates {done} far outside the band")
+        said += [f"at update {at.update:,} {at.why}; went back to update {at.to:,}" for at in self.went_back or ()]
+        if self.sound is False:
+            said.append("the run is not sound: " + (self.stopped or "it was out of its band and was not mended"))
+        return [f"watch: {line}" for line in said]
 
 
 @dataclass(frozen=True)
@@ -107,6 +140,7 @@ class Pretraining:
     engine: EngineRecord = EngineRecord()
     result: PretrainingResult = PretrainingResult()
     departures: tuple[Departure, ...] | None = None
+    watch: WatchRecord = WatchRecord()
 
     def identity(self) -> dict[str, Any]:
         """What makes the run this run, as `run.json` keeps it: all that its weights follow from."""
@@ -127,6 +161,7 @@ class Finetuning:
     engine: EngineRecord = EngineRecord()
     result: FinetuningResult = FinetuningResult()
     departures: tuple[Departure, ...] | None = None
+    watch: WatchRecord = WatchRecord()
 
     def identity(self) -> dict[str, Any]:
         """What makes the run this run, as `run.json` keeps it: all that its weights follow from."""
@@ -200,6 +235,7 @@ def _pretraining(values: Mapping[str, Any]) -> Pretraining:
         engine=lambda engine: _read(EngineRecord, engine),
         result=lambda result: _read(PretrainingResult, result),
         departures=_departures,
+        watch=_watch,
     )
 
 
@@ -213,7 +249,12 @@ def _finetuning(values: Mapping[str, Any]) -> Finetuning:
         engine=lambda engine: _read(EngineRecord, engine),
         result=lambda result: _read(FinetuningResult, result),
         departures=_departures,
+        watch=_watch,
     )
+
+
+def _watch(values: Mapping[str, Any]) -> WatchRecord:
+    return _read(WatchRecord, values, went_back=lambda times: tuple(_read(WentBack, time) for time in times))
 
 
 def _departures(values: list[Mapping[str, Any]]) -> tuple[Departure, ...]:

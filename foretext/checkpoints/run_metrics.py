@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foretext.errors import DataError
 from foretext.files import disk_errors, write_text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,85 @@ class RunMetrics:
         with disk_errors(self.path.parent), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    def sync(self) -> None:
+        """Makes the lines so far outlive a power cut."""
+        if self.path.exists():
+            with disk_errors(self.path), self.path.open("rb") as file:
+                os.fsync(file.fileno())
+
     def lines(self) -> list[dict[str, Any]]:
-        """The lines so far."""
-        if not self.path.exists():
-            return []
-        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+        """The lines so far. A last one that is cut off, as a power cut leaves it, is left out, and that is said.
+
+        Raises:
+            DataError: the file cannot be read, or another line is damaged.
+        """
+        texts = self._texts()
+        found = [_line(text) for text in texts]
+        if found and found[-1] is None:
+            log.warning("%s: line %d was cut off while it was written; it is left out", self.path, len(texts))
+            found.pop()
+        if None in found:
+            raise DataError(
+                f"{self.path}, line {found.index(None) + 1} is damaged: {_start(texts[found.index(None)])}; remove "
+                "that line (what it said is lost, the weights are not) or put the file back, and run this again"
+            )
+        return [line for line in found if line is not None]
 
     def forget_after(self, update: int) -> None:
-        """Drops the lines of updates that a resumed run will do again."""
+        """Drops the lines of updates that a resumed run will do again: all of them with 0."""
+        if not self.path.exists():
+            return
         kept = [line for line in self.lines() if line["update"] <= update]
-        write_text(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        write_text(self.path, _text(kept))
+
+    def undo_after(self, update: int, undone: Path, event: Mapping[str, Any]) -> None:
+        """Moves the lines of later updates to the file `undone`, and logs the `event` that was the reason.
+
+        Events of the same kind stay, as lines of `update`; the same event is there once, however often this is called.
+        """
+        if not self.path.exists():
+            return
+        lines = [line for line in self.lines() if not _same_event(line, event)]
+        later = [line for line in lines if line["update"] > update]
+        write_text(undone, _text(line for line in later if not _went_back(line)))
+        stay = [line for line in lines if line["update"] <= update]
+        earlier_events = [{**line, "update": update} for line in later if _went_back(line)]
+        write_text(self.path, _text([*stay, *earlier_events, event]))
+
+    def _texts(self) -> list[bytes]:
+        """The lines as they are; zeros at the end are what a power cut leaves of what was not on the disk yet."""
+        if not self.path.exists():
+            return []
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror}") from error
+        return content.rstrip(b"\0").removesuffix(b"\n").split(b"\n") if content.strip(b"\0\n") else []
+
+
+def _text(lines: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _went_back(line: Mapping[str, Any]) -> int | None:
+    number: int | None = line.get("watch", {}).get("went_back")
+    return number
+
+
+def _same_event(line: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    return _went_back(line) is not None and _went_back(line) == _went_back(event)
+
+
+def _line(text: bytes) -> dict[str, Any] | None:
+    """What a line says; None if that is no line of a run."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and isinstance(value.get("update"), int) else None
+
+
+def _start(text: bytes) -> str:
+    """The beginning of a damaged line, to know it by."""
+    shown = text[:40].decode("utf-8", errors="replace")
+    return repr(shown + "…" if len(text) > len(shown) else shown)

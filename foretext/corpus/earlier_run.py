@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from foretext.corpus.corpus import Corpus
-from foretext.corpus.manifest import NAME, Plan, unfinished
+from foretext.corpus.manifest import NAME, SPLITS, Plan, read_manifest, unfinished
 from foretext.corpus.sources import STANDARD_INPUT, Source
 from foretext.errors import DataError
-from foretext.files import write_json
+from foretext.files import holds_something, write_json
+from foretext.leftovers import remove_leftovers
+from foretext.tokenizer.storage import FILE_NAME as TOKENIZER
 
 PLAN_NAME = "plan.json"
 
@@ -26,12 +29,12 @@ def finished_corpus(out: Path, plan: Plan, sources: Sequence[Source]) -> Corpus 
     Raises:
         DataError: `out` holds something else, or what cannot be known to be the same.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists() or (out.is_dir() and not holds_something(out)):
         return None
     if not (out / NAME).is_file():
         raise DataError(f"{out} exists and is no corpus; choose another --out")
-    corpus = Corpus.open(out)
-    _refuse_other_plan(out, corpus.manifest.plan, plan)
+    _refuse_other_plan(out, read_manifest(out).plan, plan)
+    corpus = Corpus.open(out, verify=True)
     if corpus.manifest.sources != [source.record() for source in sources]:
         raise DataError(f"{out} holds a corpus made from other files, or they changed since; choose another --out")
     if any(source.path == STANDARD_INPUT for source in sources):
@@ -58,6 +61,14 @@ def open_parts(out: Path, plan: Plan) -> Path:
     else:
         write_json(path, plan.model_dump(mode="json"))
     return parts
+
+
+def remove_unfinished(out: Path) -> None:
+    """Removes what a killed process was writing: files of single units, and the whole corpus, beside `out` or in it."""
+    remove_leftovers(unfinished(out), ("??????.*", PLAN_NAME))
+    place = out.resolve()
+    for folder in (place.parent, place):
+        remove_leftovers(folder, (escape(place.name),), holding=(*SPLITS, NAME, TOKENIZER))
 
 
 def leave_parts(parts: Path) -> None:

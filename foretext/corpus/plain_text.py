@@ -46,8 +46,10 @@ def _decoded(stream: io.BufferedReader, path: str, report: Report) -> Iterator[s
 
 
 def _report_lines(data: bytes, path: str, first: int, report: Report) -> None:
-    for number, line in enumerate(data.split(b"\n"), start=first):
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, start=first):
+        is_whole = number - first < len(lines) - 1  # of the last one the rest may be still to be read
         try:
-            codecs.utf_8_decode(line, "strict", False)
+            codecs.utf_8_decode(line, "strict", is_whole)
         except UnicodeDecodeError as error:
             report(BAD_BYTES, f"{path}:{number}", bad_byte(line, error.start))

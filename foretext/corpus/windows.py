@@ -35,12 +35,14 @@ class Windows:
         self._split, self._context, self._size, self._seed = split, context, batch, seed
         self._start_count = split.token_count - context + 1
 
-    def batch(self, update: int, *, rank: int = 0, world: int = 1) -> Batch:
+    def batch(self, update: int, *, rank: int = 0, world: int = 1, order: int = 0) -> Batch:
         """The windows that `rank` of `world` processes learns from at `update`: `batch / world` of `context` tokens.
 
             starts of update 7   [41 3 88 20]
             rank 0 of 2          [41 3]
             rank 1 of 2              [88 20]
+
+        Each `order` draws other windows.
 
         Raises:
             SettingsError: the batch cannot be divided evenly.
@@ -48,16 +50,21 @@ class Windows:
         if self._size % world:
             raise SettingsError(f"a batch of {self._size} cannot be divided among {world} processes; use a multiple")
         share = self._size // world
-        starts = self.starts(update)[rank * share : (rank + 1) * share]
+        starts = self.starts(update, order)[rank * share : (rank + 1) * share]
         return _batch([self._split.read(start, start + self._context) for start in starts])
 
-    def starts(self, update: int) -> list[int]:
+    def origins(self, update: int, order: int = 0) -> list[str]:
+        """Where each window of an update stands: shard, document counted from 1, and the token it begins with there."""
+        return [self._split.place(start, start + self._context) for start in self.starts(update, order)]
+
+    def starts(self, update: int, order: int = 0) -> list[int]:
         """Where the windows of an update start, over all ranks.
 
         Made from the raw 64-bit numbers of Philox, which numpy promises to keep, while it may change how it draws
         from a range. The high half of number × count is even over the range but for one part in 2**64 / count.
         """
-        generator = np.random.Philox(np.random.SeedSequence([self._seed, update]))
+        drawn_from = [self._seed, update, *([order] if order else [])]
+        generator = np.random.Philox(np.random.SeedSequence(drawn_from))
         return [(int(raw) * self._start_count) >> _RAW_BITS for raw in generator.random_raw(self._size)]
 
 

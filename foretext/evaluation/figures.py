@@ -52,13 +52,21 @@ _STYLE: Any = {
 Series = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # name -> x, y
 
 
-def loss_curves(series: Series, *, x: str = "update", y: str = "loss (nats a token)") -> Figure:
-    """A line for each named series of x and y; the legend says where each ends."""
+def loss_curves(
+    series: Series, *, x: str = "update", y: str = "loss (nats a token)", marks: Mapping[str, Sequence[float]] = {}
+) -> Figure:
+    """A line for each named series of x and y; the legend says where each ends.
+
+    `marks` are moments by what happened there, each an upright line.
+    """
     with _axes(height=3.4, layout=None) as (figure, axes):
         figure.subplots_adjust(left=0.11, right=0.98, bottom=0.15, top=0.93)  # a report has many of these
         axes.set_prop_cycle(color=CYCLE)
         for name, (places, values) in series.items():
             axes.plot(places, values, label=f"{name}, {values[-1]:.3f} at the end" if len(values) else name)
+        for (name, moments), style in zip(marks.items(), ("dotted", "dashed", "dashdot"), strict=False):
+            for first, moment in enumerate(moments):
+                axes.axvline(moment, color=GREY, linestyle=style, linewidth=1, label=None if first else name)
         axes.set(xlabel=x, ylabel=y)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

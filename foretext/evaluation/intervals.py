@@ -53,7 +53,8 @@ class Estimate:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Estimate:
         """The estimate that `to_json` gave."""
-        return cls(**{name: 0.0 if value is None else value for name, value in values.items()})
+        known: dict[str, Any] = {name: 0.0 if value is None else value for name, value in values.items()}
+        return cls(**known)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from foretext.tasks.examples import Example
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
 
-_NOT_DRAWN = {"update", "tokens", "seconds"}  # they only ever rise in a straight line
+_NOT_DRAWN = {"update", "tokens", "seconds", "watch"}  # they only ever rise in a straight line, or are marks
+_STAGES = {"valid": "validation", "largest": "largest between two lines"}  # how a name starts, and what it is then
 POINT = "A point is one choice that the paper or its released code makes; `foretext recipe` lists them."
 
 
@@ -58,20 +59,22 @@ def training_report(
     title: str,
     settings: Mapping[str, object] | None = None,
     departures: Sequence[Sequence[str]] | None = None,
+    warnings: Sequence[str] = (),
 ) -> Report:
     """A page about one run from the lines of its `metrics.jsonl`: losses and whatever else was measured over updates.
 
-    Names that start with `valid_` are drawn beside the training's value of the same name. `departures` are rows of
+    Names that start with `valid_` or `largest_` are drawn beside the training's value of the same name; what the watch
+    on the run did is marked on each curve, and said in `warnings`. `departures` are rows of
     five: a point of the paper's recipe, the stage (the model, pre-training or fine-tuning), the setting, its value in
     this run and in the paper.
     """
     from foretext.evaluation.figures import loss_curves
 
     report = Report(title, f"{max((line['update'] for line in lines), default=0):,} updates")
-    curves = report.section("Curves")
+    curves = report.section("Curves").warnings(warnings)
     for name, series in _curves(lines).items():
         curves.figure(
-            loss_curves(series, y=name.replace("_", " ")),
+            loss_curves(series, y=name.replace("_", " "), marks=_marks(lines)),
             f"{name.replace('_', ' ').capitalize()} over updates.",
             f"Lines of {', '.join(series)} over updates; the last values stand in the legend.",
         )
@@ -87,11 +90,24 @@ def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[lis
     curves: dict[str, dict[str, tuple[list[float], list[float]]]] = {}
     for line in lines:
         for name in line.keys() - _NOT_DRAWN:
-            stage = "validation" if name.startswith("valid_") else "training"
-            points = curves.setdefault(name.removeprefix("valid_"), {}).setdefault(stage, ([], []))
-            points[0].append(line["update"])
-            points[1].append(line[name])
+            start, _, rest = name.partition("_")
+            stage = _STAGES.get(start, "training")
+            points = curves.setdefault(rest if start in _STAGES else name, {}).setdefault(stage, ([], []))
+            if line[name] is not None:  # a norm that was not finite
+                points[0].append(line["update"])
+                points[1].append(line[name])
     return dict(sorted(curves.items(), key=lambda curve: (curve[0] != "loss", curve[0])))
+
+
+def _marks(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """What the watch did, in a word, and at which updates."""
+    marks: dict[str, list[float]] = {}
+    for line in lines:
+        event = line.get("watch", {})
+        marks.setdefault("left out", []).extend(found["update"] for found in event.get("left_out", ()))
+        marks.setdefault("gone back to", []).extend([line["update"]] if "went_back" in event else [])
+        marks.setdefault("alarm", []).extend([line["update"]] if "alarm" in event else [])
+    return {name: updates for name, updates in marks.items() if updates}
 
 
 def _add_departures(report: Report, departures: Sequence[Sequence[str]]) -> None:

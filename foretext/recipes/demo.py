@@ -23,6 +23,7 @@ from foretext.evaluation.report import Report, write_report
 from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown
 from foretext.files import write_json
+from foretext.leftovers import remove_leftovers
 from foretext.processes import cores, pool
 from foretext.progress import Progress, progress
 from foretext.recipes.finetune import finetune
@@ -114,10 +115,22 @@ def demo(settings: DemoSettings) -> Demonstrated:
 
     Raises:
         SettingsError: `out` holds something else, or a demonstration with other settings.
+        InUse: a demonstration is being made there.
     """
     started = time.perf_counter()
     identity = {"command": "demo", "settings": settings.model_dump(mode="json", exclude={"out", "device"})}
-    RunFolder.start(settings.out, identity, resume=True)
+    with RunFolder.hold(settings.out, identity, resume=RunFolder(settings.out).is_begun):
+        remove_leftovers(settings.out, ("data", "results.json"))
+        pretrained, compared = _made(settings)
+        rows = [item.row for item in compared]
+        seconds = time.perf_counter() - started
+        write_json(settings.out / "results.json", [row.to_json() for row in rows])
+        write_report(settings.out / "report.html", _report(settings, pretrained, compared))
+    return Demonstrated(settings.out, rows, seconds)
+
+
+def _made(settings: DemoSettings) -> tuple[Pretrained, list[_Compared]]:
+    """The pre-trained model, and each task with and without it."""
     with progress("demo", 2 + len(TASKS) * len(ARMS), unit="steps") as bar, _processes() as executor:
         data = _write_data(settings)
         bar.advance(1, text="pre-training")
@@ -128,12 +141,7 @@ def demo(settings: DemoSettings) -> Demonstrated:
             for task in TASKS.values()
             for arm in ARMS
         }
-        compared = [_compare(settings, task, data, runs, bar) for task in TASKS.values()]
-    rows = [item.row for item in compared]
-    seconds = time.perf_counter() - started
-    write_json(settings.out / "results.json", [row.to_json() for row in rows])
-    write_report(settings.out / "report.html", _report(settings, pretrained, compared))
-    return Demonstrated(settings.out, rows, seconds)
+        return pretrained, [_compare(settings, task, data, runs, bar) for task in TASKS.values()]
 
 
 def _write_data(settings: DemoSettings) -> Path:
@@ -166,7 +174,7 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
             beta2=PRETRAINING_BETA2,
             seed=settings.seed,
             device=settings.device,
-            resume=(settings.out / "model").exists(),
+            resume=RunFolder(settings.out / "model").is_begun,
         )
     )
 
@@ -211,7 +219,7 @@ def _finetune(settings: DemoSettings, task: StoryTask, data: Path, arm: str) -> 
                 language_model_weight=FINETUNING_LANGUAGE_MODEL_WEIGHT.get(task.name, LANGUAGE_MODEL_WEIGHT),
                 points=PointSettings(special_tokens_from=SPECIAL_TOKENS_FROM),
                 seed=settings.seed,
-                resume=out.exists(),
+                resume=RunFolder(out).is_begun,
                 loop=LoopSettings(device=settings.device, validate_every=settings.epochs * settings.train),  # once
             )
         )

@@ -160,7 +160,7 @@ def _write_table(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> 
 def _write_array(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> int:
     """Writes the vectors as they come; the header, which says how many there are, is written again at the end."""
     count = 0
-    with atomic_file(out) as file:
+    with atomic_file(out, seeks=True) as file:
         begin = _write_header(file, 0, width)
         for _, vector in rows:
             file.write(vector.astype("<f4").tobytes())

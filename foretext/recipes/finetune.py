@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.history import Finetuning, FinetuningResult
+from foretext.checkpoints.history import Finetuning, FinetuningResult, WatchRecord, to_json
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkup.labelled import doubts
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.model.gpt import GPT, transfer
@@ -49,6 +50,7 @@ class Finetuned:
     learning_rate: float
     best_update: int
     evaluation: Evaluation
+    watch: WatchRecord = field(default_factory=WatchRecord)
 
     def lines(self) -> list[str]:
         return [
@@ -56,12 +58,14 @@ class Finetuned:
             f"{self.learning_rate:.3g}; kept the weights after update {self.best_update:,}",
             "validation:",
             *self.evaluation.lines(),
+            *self.watch.lines(),
             f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}",
         ]
 
     def to_json(self) -> dict[str, Any]:
-        shallow = {name: value for name, value in vars(self).items() if name != "evaluation"}
-        return {**shallow, "folder": str(self.folder), "validation": self.evaluation.to_json()}
+        shallow = {name: value for name, value in vars(self).items() if name not in ("evaluation", "watch")}
+        made = {"validation": self.evaluation.to_json(), "watch": to_json(self.watch)}
+        return {**shallow, "folder": str(self.folder), **made}
 
     def result(self) -> FinetuningResult:
         """The result as the history of the model keeps it."""
@@ -90,8 +94,9 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     """The same from a model and examples that are in memory already."""
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
-    for line in (*overview(data.schema.labels, data.train, train, data.valid, valid).lines(), *data.schema.notes()):
-        log.info(line)
+    seen = overview(data.schema.labels, data.train, train, data.valid, valid)
+    for line in (*seen.lines(), *doubts(data), *data.schema.notes()):
+        log.info("%s", line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
     plan = _plan(settings, model, batches.updates_per_epoch)
@@ -111,7 +116,12 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
-        validate=decides and partial(_validate, model, data, valid, decides),
+        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch),
+        reordered=lambda order: partial(batches.at, order=order),
+        origins=lambda update, order: [
+            data.train[index].where or f"example {index + 1:,}" for index in batches.indices(update, order)
+        ],
+        validate=partial(_validate, model, data, valid, decides) if decides else None,
         conclude=partial(
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
         ),
@@ -159,6 +169,15 @@ def _validate(model: GPT, data: LabelledData, valid: Sequence[Encoded], decides:
     return {"score": _evaluate(model, data, valid, resamples=1)[0].metrics[decides].value}
 
 
+def _of_length(
+    settings: FinetuneSettings, source: SavedModel, data: LabelledData, model: GPT, updates_per_epoch: int, updates: int
+) -> tuple[Plan, Finetuning]:
+    """Plan and record of the run if it has so many updates."""
+    settings = settings.model_copy(update={"epochs": updates / updates_per_epoch})
+    plan = _plan(settings, model, updates_per_epoch)
+    return plan, _record(settings, source, data, plan)
+
+
 def _conclude(
     objective: FineTuning,
     folder: RunFolder,
@@ -178,7 +197,8 @@ def _conclude(
     if schema != data.schema:
         taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))
         log.info("%s chosen on the validation examples, so that their score is optimistic; score on others", taught)
-    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation)
+    watch = state.watch.record()
+    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation, watch)
     return Concluded(done, schema)
 
 
@@ -267,7 +287,7 @@ def _evaluate(
 def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, plan: Plan) -> Finetuning:
     """Everything that the weights follow from."""
     return Finetuning(
-        settings=settings.model_dump(mode="json", exclude={"out", "resume", "loop", "model", "labelled"}),
+        settings=settings.model_dump(mode="json", exclude={"out", "resume", "extend", "loop", "model", "labelled"}),
         model=source.fingerprint,
         data=data.fingerprint,
         task=data.schema,

@@ -12,9 +12,12 @@ from foretext.corpus.problems import refuse
 from foretext.corpus.readers import read_sources
 from foretext.corpus.sources import find_sources
 from foretext.errors import SettingsError
+from foretext.leftovers import remove_leftovers
+from foretext.locks import held
 from foretext.progress import progress
 from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
 from foretext.tokenizer import Tokenizer, count_words
+from foretext.tokenizer.storage import FILE_NAME
 
 _MEGABYTE = 1e6
 
@@ -60,10 +63,17 @@ def learn_tokenizer(settings: LearnTokenizerSettings) -> Learned:
 
     Raises:
         DataError: an input is missing or wrong, or there are no words in any.
+        InUse: another process is at work in `out`.
         SettingsError: `out` holds a tokenizer already, or `size` is too small for the characters of the texts.
         DiskFull: there is no space left.
     """
-    _refuse_another(settings.out)
+    with held(settings.out):
+        _refuse_another(settings.out)
+        remove_leftovers(settings.out, (FILE_NAME,))
+        return _learned(settings)
+
+
+def _learned(settings: LearnTokenizerSettings) -> Learned:
     problems = Problems()
     reading = _Reading(settings, problems)
     words = count_words(reading.texts(), settings.mode)
@@ -130,7 +140,7 @@ def _total_megabytes(sizes: Iterable[int | None]) -> float | None:
 
 
 def _refuse_another(out: Path) -> None:
-    if (out / "tokenizer.json").exists():
+    if (out / FILE_NAME).exists():
         raise SettingsError(
             f"{out} holds a tokenizer already, and models may depend on it; remove it or give another --out"
         )

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from foretext.batch import Batch
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.history import Pretraining, PretrainingResult, Start
+from foretext.checkpoints.history import Pretraining, PretrainingResult, Start, WatchRecord
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.corpus import Corpus, Windows, sequential_windows
+from foretext.corpus.verification import PATIENCE, SOON, Verification
 from foretext.errors import SettingsError
 from foretext.evaluation.perplexity import perplexity
 from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
@@ -25,6 +27,7 @@ from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
+from foretext.training.loop import BatchAt
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
@@ -44,26 +47,30 @@ class Pretrained:
     folder: Path
     parameters: int
     updates: int
+    kept_update: int  # after which the weights stood that the model has
     tokens: int
     seconds: float
     valid_loss: float | None
     valid_perplexity: float | None
+    watch: WatchRecord = field(default_factory=WatchRecord)
 
     def lines(self) -> list[str]:
         text = [
             f"{self.parameters:,} parameters, {self.updates:,} updates, {self.tokens:,} tokens, "
             f"{self.seconds / 60:.1f} minutes"
         ]
+        if self.kept_update != self.updates:
+            text.append(f"kept the weights after update {self.kept_update:,}, the best by validation loss")
         if self.valid_perplexity is not None:
             text.append(f"validation: {self.valid_loss:.4f} nats a token, perplexity {self.valid_perplexity:.2f}")
-        return [*text, f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
+        return [*text, *self.watch.lines(), f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}"]
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "folder": str(self.folder)}
 
     def result(self) -> PretrainingResult:
         """The result as the history of the model keeps it."""
-        values = {name: value for name, value in vars(self).items() if name != "folder"}
+        values = {name: value for name, value in vars(self).items() if name not in ("folder", "watch")}
         return PretrainingResult(**values)
 
 
@@ -81,9 +88,12 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
 
 def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSettings) -> Pretrained:
     """The same from a corpus that is open, and from a model in memory where one is to go on."""
+    if settings.updates and settings.loop.minutes:
+        raise SettingsError("--minutes takes the place of --updates: give one of them")
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
     corpus.say_unknown(allowed=settings.allow_unknown)
+    verification = Verification(corpus)
     if start is not None:
         _check_start(start, settings, corpus)
     train = corpus.split("train")
@@ -93,18 +103,27 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
     if settings.probe and not validates:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
     probes = _probes(settings, tokenizer)
+    if settings.keep == "best" and not validates:
+        raise SettingsError("--keep best needs validations, and this corpus has no validation set to read")
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if start is not None:
         model.load_state_dict(start.gpt.state_dict())
+    if settings.verify:
+        log.info("comparing %s with its hashes", corpus.folder)
+    verification.wait(None if settings.verify else SOON)
+    objective = LanguageModelling(model)
     run = Run(
         title="pre-training",
         settings=settings,
         record=_record(settings, corpus, start),
-        objective=LanguageModelling(model),
+        objective=objective,
         plan=plan,
-        batch_at=lambda update, rank, world: windows.batch(update, rank=rank, world=world),
-        validate=partial(_validate, model, corpus, probes, settings) if validates else None,
-        conclude=partial(_conclude, model),
+        batch_at=_in_order(windows, verification, 0),
+        reordered=partial(_in_order, windows, verification),
+        origins=windows.origins,
+        of_length=partial(_of_length, settings, corpus, start),
+        validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
+        conclude=partial(_conclude, objective, settings, verification),
         tokenizer=tokenizer,
     )
     return carry_out(run)
@@ -131,9 +150,30 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
     )
 
 
+def _of_length(
+    settings: PretrainSettings, corpus: Corpus, start: SavedModel | None, updates: int
+) -> tuple[Plan, Pretraining]:
+    """Plan and record of the run if it has so many updates."""
+    settings = settings.model_copy(update={"updates": updates})
+    return _plan(settings, corpus.split("train").token_count), _record(settings, corpus, start)
+
+
+def _in_order(windows: Windows, verification: Verification, order: int) -> BatchAt:
+    def batch(update: int, rank: int, world: int) -> Batch:
+        verification.check()
+        return windows.batch(update, rank=rank, world=world, order=order)
+
+    return batch
+
+
 def _validate(
-    model: GPT, corpus: Corpus, probes: Mapping[str, EncodedTask], settings: PretrainSettings
+    model: GPT,
+    corpus: Corpus,
+    probes: Mapping[str, EncodedTask],
+    settings: PretrainSettings,
+    verification: Verification,
 ) -> dict[str, float]:
+    verification.wait(PATIENCE)  # a checkpoint comes next
     windows = sequential_windows(
         corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
     )
@@ -174,7 +214,8 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "corpus", "start", "loop", "probe", "probe_rows", "allow_unknown"}
+    left_out = {"out", "resume", "extend", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
+    left_out |= {"allow_unknown", "keep"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,
@@ -182,16 +223,32 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
     )
 
 
-def _conclude(model: GPT, folder: RunFolder, state: State) -> Concluded[Pretrained]:
-    """The run as its last validation found it."""
-    scores: dict[str, Any] = next((line for line in reversed(folder.metrics.lines()) if "valid_loss" in line), {})
+def _conclude(
+    objective: LanguageModelling,
+    settings: PretrainSettings,
+    verification: Verification,
+    folder: RunFolder,
+    state: State,
+) -> Concluded[Pretrained]:
+    """The run with the weights that are kept, as their validation found it, once all of the corpus was seen sound."""
+    verification.wait()
+    kept = state.update
+    impatient = bool(settings.loop.patience) and state.validations_without_better >= settings.loop.patience
+    wanted = settings.keep or ("best" if impatient else "last")
+    if wanted == "best" and state.best_update not in (None, kept):
+        kept = state.best_update
+        folder.checkpoints.restore_best(kept, objective)
+    validated = [line for line in folder.metrics.lines() if "valid_loss" in line and line["update"] <= kept]
+    scores: dict[str, Any] = validated[-1] if validated else {}
     done = Pretrained(
         folder=folder.path,
-        parameters=model.parameter_count(),
+        parameters=objective.model.parameter_count(),
         updates=state.update,
+        kept_update=kept,
         tokens=state.tokens,
         seconds=state.seconds,
         valid_loss=scores.get("valid_loss"),
         valid_perplexity=scores.get("valid_perplexity"),
+        watch=state.watch.record(),
     )
     return Concluded(done)

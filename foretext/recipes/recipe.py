@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from foretext.checkpoints.find import find_model
-from foretext.checkpoints.history import Departure
+from foretext.checkpoints.history import Departure, History
 from foretext.checkpoints.saved_model import describe
 from foretext.recipes.paper.departures import STAGES, departures, paper_values, run_values, shown
 from foretext.recipes.paper.points import POINTS, Point
@@ -27,18 +27,20 @@ class Recipe:
 
     values: dict[str, Any]
     departures: list[Departure]
+    watched: tuple[str, ...] = ()  # of each stage of the model, what the watch on its run says
 
     def lines(self) -> list[str]:
         rows = [_row(point, self.values, self.departures) for point in POINTS]
         counted = f"{len(self.departures)} settings depart from the paper" if self.departures else "nothing departs"
-        return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", counted]
+        return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", counted, *self.watched]
 
     def to_json(self) -> dict[str, Any]:
         points = [
             {**asdict(point), "settings": {name: self.values[name] for name in point.settings if name in self.values}}
             for point in POINTS
         ]
-        return {"points": points, "departures": [asdict(departure) for departure in self.departures]}
+        departed = [asdict(departure) for departure in self.departures]
+        return {"points": points, "departures": departed, "watch": list(self.watched)}
 
 
 def recipe(settings: RecipeSettings) -> Recipe:
@@ -54,7 +56,15 @@ def recipe(settings: RecipeSettings) -> Recipe:
     folder = find_model(settings.run)
     about = describe(folder)
     values = run_values(about.model, about.history, Tokenizer.load(folder).mode)
-    return Recipe(values, departures(values))
+    return Recipe(values, departures(values), tuple(_watched(about.history)))
+
+
+def _watched(history: History) -> Iterator[str]:
+    """Whether the runs that made a model were sound, where a watch was kept."""
+    for name, run in (("pre-training", history.pretraining), ("fine-tuning", history.finetuning)):
+        if run is not None and run.watch.sound is not None:
+            yield f"{name} was {'sound' if run.watch.sound else 'not sound'} to its end"
+            yield from (f"{name}, {line}" for line in run.watch.lines())
 
 
 def _row(point: Point, values: Mapping[str, Any], departed: Sequence[Departure]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from foretext.checkpoints.history import Departure
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, SettingsError
 from foretext.files import write_json
+from foretext.locks import held
 from foretext.progress import progress
 from foretext.recipes.paper.departures import departure_lines
 from foretext.recipes.paper.reproduction_data import ReproductionData, reproduction_data
@@ -77,7 +78,7 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
     prepared, missing = _prepare(names, settings)
     model = load_model(find_model(settings.model))
     trials: dict[str, list[Trial]] = {}
-    with progress(f"reproducing {title}", len(prepared) * settings.seeds, unit="runs") as bar:
+    with held(settings.out), progress(f"reproducing {title}", len(prepared) * settings.seeds, unit="runs") as bar:
         for name, at_hand in prepared.items():
             trials[name] = []
             for seed in range(settings.seeds):

@@ -6,27 +6,34 @@ A recipe says what is to be run, as a `Run`, and `carry_out` runs it. Whatever h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from foretext.checkpoints.history import Finetuning, History, Pretraining
-from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.run_folder import SETTINGS, RunFolder
 from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.errors import SettingsError, UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
 from foretext.files import write_text
+from foretext.recipes.extension import check_extension
+from foretext.recipes.length import planned_updates
 from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import to_toml
+from foretext.started import started
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
-from foretext.training.loop import BatchAt, Trainer, Validate
+from foretext.training.guard import Origins
+from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
 from foretext.training.objectives import Objective
 from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
+from foretext.training.requests import requests_until
 from foretext.training.state import State
 
 log = logging.getLogger(__name__)
@@ -62,26 +69,69 @@ class Run(Generic[Outcome]):
     plan: Plan
     batch_at: BatchAt
     validate: Validate | None
+    of_length: Callable[[int], tuple[Plan, Pretraining | Finetuning]]  # the plan and record of so many updates instead
     conclude: Callable[[RunFolder, State], Concluded[Outcome]]  # after the last update: chooses weights, scores them
     tokenizer: Tokenizer
+    reordered: Reordered | None = None  # the same batches in other orders
+    origins: Origins | None = None  # where what an update reads stands
 
 
 def carry_out(run: Run[Outcome]) -> Outcome:
     """What came of `run`; its model, record and page are in the folder that its settings name.
 
     Raises:
-        SettingsError: the folder holds another run, or one that can be resumed while `resume` is off.
+        SettingsError: the folder holds another run, or one that can be resumed while `resume` is off, or with `resume`
+            none.
+        InUse: another process is at work in the folder.
+        UnsoundRun: the watch stopped the run; the best model that it came to is in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
-    folder = RunFolder.start(run.settings.out, run.record.identity(), resume=run.settings.resume)
-    write_text(folder.path / "settings.toml", to_toml(run.settings))
+    began = started()
+    if run.settings.extend and run.settings.loop.minutes:
+        raise SettingsError("--extend goes on to more updates or epochs; --minutes is for a run that begins")
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
-    record = _with_departures(run, engine)
-    state = _trainer(run, engine, folder).run()
-    concluded = run.conclude(folder, state)
-    if engine.rank == 0:
-        _save(run, replace(record, result=concluded.outcome.result()), concluded.task, folder)
+    with _folder(run, engine) as folder:
+        run = _of_its_length(run, engine, folder, began)
+        if run.settings.extend:
+            check_extension(folder, run.plan, lambda updates: run.of_length(updates)[0])
+        record = _with_departures(run, engine)
+        state, unsound = _train(_trainer(run, engine, folder, began))
+        concluded = run.conclude(folder, state)
+        record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
+        if engine.rank == 0:
+            _save(run, record, concluded.task, folder)
+    if unsound is not None:
+        where = f"the best model, that after update {state.update:,}, is saved in {run.settings.out}"
+        raise UnsoundRun(f"{unsound}; {where}") from unsound
     return concluded.outcome
+
+
+@contextmanager
+def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
+    """The folder of `run`, which process 0 holds and writes to."""
+    out = run.settings.out
+    if engine.rank:
+        yield RunFolder(out)
+        return
+    resume, extend = run.settings.resume, run.settings.extend
+    with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend) as folder:
+        write_text(folder.path / SETTINGS, to_toml(run.settings))
+        yield folder
+
+
+def _train(trainer: Trainer) -> tuple[State, UnsoundRun | None]:
+    """Where the training ended; and what the watch stopped it for, if it did: then the best weights are in place.
+
+    Raises:
+        UnsoundRun: the watch stopped it, and there are no weights worth saving.
+    """
+    try:
+        return trainer.run(), None
+    except UnsoundRun as unsound:
+        best = trainer.take_best()
+        if best is None:
+            raise
+        return replace(trainer.state, update=best), unsound
 
 
 def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetuning:
@@ -94,7 +144,21 @@ def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetun
     return replace(record, departures=tuple(found))
 
 
-def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
+def _of_its_length(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float) -> Run[Outcome]:
+    """The run with as many updates as it was planned for, by `--minutes` now or when it was begun; else as it is."""
+
+    def validate_every(updates: int) -> int:
+        return run.of_length(updates)[0].validate_every
+
+    trainer, minutes = _trainer(run, engine, folder, began), run.settings.loop.minutes
+    updates = planned_updates(trainer, folder, minutes, validate_every, started=began)
+    if updates is None:
+        return run
+    plan, record = run.of_length(updates)
+    return replace(run, plan=plan, record=record)
+
+
+def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float) -> Trainer:
     return Trainer(
         objective=run.objective,
         plan=run.plan,
@@ -104,6 +168,9 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder) -> Trainer:
         folder=folder,
         validate=run.validate,
         title=run.title,
+        requests=requests_until(run.plan.max_hours, began),
+        reordered=run.reordered,
+        origins=run.origins,
     )
 
 
@@ -113,8 +180,9 @@ def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema 
     save_model(folder.path, saved)
     page = training_report(
         folder.metrics.lines(),
-        title=f"{run.title.capitalize()} {folder.path.name}",
+        title=f"{run.title.capitalize()} {folder.path.absolute().name}",
         settings=run.settings.model_dump(),
         departures=departure_rows(record.departures or ()),
+        warnings=record.watch.lines(),
     )
     write_report(folder.path / "report.html", page)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from foretext.errors import DataError
-from foretext.files import atomic_folder, write_text
+from foretext.files import atomic_folder, holds_something, write_text
 from foretext.progress import progress
 from foretext.storyworld.stories import generate
 from foretext.storyworld.tasks import TASKS, Labelled, StoryTask
@@ -47,7 +47,7 @@ def write(folder: Path, *, stories: int, seed: int = 0, train: int = 800, test: 
         DataError: there is something in `folder` already.
         DiskFull: there is no space left.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or holds_something(folder)):
         raise DataError(f"{folder} is not empty; choose another --out")
     with atomic_folder(folder) as made:
         words = _write_corpus(made / "corpus", stories, seed)

@@ -51,22 +51,22 @@ class EpochBatches:
         whole, left = divmod(len(self.encoded), self.examples_per_update)
         return whole + bool(left and self.last_batch == "spread")
 
-    def indices(self, update: int) -> list[int]:
-        """Which examples update `update` (from 0) sees."""
+    def indices(self, update: int, order: int = 0) -> list[int]:
+        """Which examples update `update` (from 0) sees; each `order` shuffles them otherwise."""
         epoch, place = divmod(update, self.updates_per_epoch)
         used = len(self.encoded)
         if self.last_batch == "drop":
             used = self.updates_per_epoch * self.examples_per_update
         first, end = (used * part // self.updates_per_epoch for part in (place, place + 1))
-        order = _shuffle(len(self.encoded), self.seed, epoch)
-        return [int(index) for index in order[first:end]]
+        shuffled = _shuffle(len(self.encoded), self.seed, epoch, order)
+        return [int(index) for index in shuffled[first:end]]
 
-    def at(self, update: int, rank: int = 0, world: int = 1) -> Batch:
+    def at(self, update: int, rank: int = 0, world: int = 1, order: int = 0) -> Batch:
         """The batch of update `update`; of `world` processes, the share of process `rank`.
 
         The shares of all ranks, end to end, are the batch of a single process.
         """
-        indices = self.indices(update)
+        indices = self.indices(update, order)
         low, high = (len(indices) * part // world for part in (rank, rank + 1))
         return packed([self.encoded[index] for index in indices[low:high]])
 
@@ -113,7 +113,8 @@ def packed(encoded: Sequence[Encoded]) -> Batch:
 
 
 @lru_cache(maxsize=2)
-def _shuffle(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+def _shuffle(count: int, seed: int, epoch: int, order: int) -> npt.NDArray[np.int64]:
     """The order of `count` examples in an epoch."""
-    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    drawn_from = [seed, epoch, *([order] if order else [])]
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(drawn_from)))
     return generator.permutation(count)

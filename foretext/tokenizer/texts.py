@@ -58,7 +58,7 @@ def _without_nul(text: str, where: str) -> str:
 def _text_of(line: str, where: str) -> str:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {error}") from None
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise DataError(f"{where}: no object with a field 'text' that is a string")

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from foretext.errors import DataError, ModelError
+from foretext.paths import path_at_home
 from foretext.tokenizer.counting import count_words
 from foretext.tokenizer.modes import MODES, mode_named, new_vocabulary
 from foretext.tokenizer.offsets import Span
@@ -100,7 +101,7 @@ class Tokenizer:
         Raises:
             ModelError: the file is missing, damaged, or not one of ours.
         """
-        return cls(read_vocabulary(Path(folder)), where=str(folder))
+        return cls(read_vocabulary(path_at_home(folder)), where=str(folder))
 
     @classmethod
     def openai(cls, folder: str | Path, *, mode: str = "paper") -> Tokenizer:
@@ -112,12 +113,12 @@ class Tokenizer:
             ModelError: a file is missing or damaged, or `mode` is `bytes`: the released pieces are of characters.
             UnknownName: there is no such mode.
         """
-        vocabulary = replace(read_openai(Path(folder)), mode=mode, cleaning=mode_named(mode).cleaning)
+        vocabulary = replace(read_openai(path_at_home(folder)), mode=mode, cleaning=mode_named(mode).cleaning)
         return cls(vocabulary, where=str(folder))
 
     def save(self, folder: str | Path) -> None:
         """Writes tokenizer.json into `folder`, whole or not at all."""
-        write_vocabulary(self.vocabulary, Path(folder))
+        write_vocabulary(self.vocabulary, path_at_home(folder))
 
     @property
     def mode(self) -> str:

@@ -16,6 +16,7 @@ from foretext.batch import Batch
 from foretext.checkpoints.history import EngineRecord
 from foretext.model.devices import find_device, find_precision
 from foretext.model.sequences import Sequences
+from foretext.neighbours import share_cores
 from foretext.training.freed_memory import ENOUGH_FREE, give_back_freed_memory, prepare_cpu
 from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
@@ -74,7 +75,9 @@ class Engine:
         )
 
     def arrange(self, objective: Objective, plan: Plan) -> None:
-        """Has the objective's model compute as `plan` says: in how much memory, compiled or not."""
+        """Has the objective's model compute as `plan` says: in how much memory, compiled or not; and beside others."""
+        if self.device.type == "cpu":
+            share_cores()
         objective.model.recompute = plan.recompute
         if plan.compile != "no" and objective.model.compiled is None:
             objective.model.compile_layers(graphs=plan.compile == "graphs")
@@ -123,6 +126,11 @@ class Engine:
         """The sums of `values`, each element by itself, over all processes."""
         return values if self.world == 1 else self.fabric.all_reduce(values, reduce_op="sum")
 
+    def wait_for_all(self) -> None:
+        """Goes on when all processes of the run are here."""
+        if self.world > 1:
+            self.fabric.barrier()
+
 
 def _precision(name: str, device: torch.device) -> Any:
     """Fabric's precision plugin; for bf16 one that leaves inputs alone: they are ids, in frozen values it refuses."""
@@ -135,7 +143,11 @@ def _precision(name: str, device: torch.device) -> Any:
     return Autocast("bf16-mixed", device.type) if name == "bf16" else Precision()
 
 
-def seed_update(seed: int, update: int, rank: int) -> None:
-    """Sets torch's random state for one update from (seed, update, rank) alone: nothing to save for a resume."""
-    digest = hashlib.sha256(f"{seed}/{update}/{rank}".encode()).digest()
+def seed_update(seed: int, update: int, rank: int, order: int = 0) -> None:
+    """Sets torch's random state for one update from these numbers alone: nothing to save for a resume.
+
+    `order` is how often the run has gone back and draws its data in another order.
+    """
+    again = f"/{order}" if order else ""
+    digest = hashlib.sha256(f"{seed}/{update}/{rank}{again}".encode()).digest()
     torch.manual_seed(int.from_bytes(digest[:8], "little") >> 1)

@@ -24,7 +24,7 @@ CLIP_EPSILON = 1e-6  # added to the norm, as torch's clip_grad_norm_ does
 
 
 class Optimizer(Protocol):
-    """What a training needs of its optimizer; it steps with `clip`, `prepare`, `step`, `zero_grad`, in that order."""
+    """What a training needs of its optimizer: `clip`, `leave_out`, `prepare`, `step`, `zero_grad`, in that order."""
 
     @property
     def state(self) -> Any:
@@ -33,8 +33,11 @@ class Optimizer(Protocol):
     def clip(self, largest: float) -> Tensor:
         """The gradient's global norm; the next step goes by a gradient of norm `largest` at most (0: as it is)."""
 
+    def leave_out(self, decided: Tensor | None) -> None:
+        """With a 1 the next step changes nothing, neither weights nor moments nor their count."""
+
     def prepare(self, update: int, rate: float) -> None:
-        """Sets the rate of `update`, counted from 0."""
+        """Sets the rate of `update`, counted from 0; those that were left out do not count."""
 
     def step(self) -> Any:
         """Moves the parameters."""
@@ -65,6 +68,10 @@ class Adam(torch.optim.AdamW):
         scale = (norm.float() + CLIP_EPSILON) / largest if largest else None
         self.grad_scale = None if scale is None else scale.clamp_(min=1.0)  # the kernel divides by it
         return norm
+
+    def leave_out(self, decided: Tensor | None) -> None:
+        """With a 1 the next step changes nothing; the kernel reads it where it is."""
+        self.found_inf = decided
 
     def prepare(self, update: int, rate: float) -> None:
         """Sets the rate of `update` (counted from 0) and what follows from it."""

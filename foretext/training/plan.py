@@ -40,6 +40,8 @@ class Plan:
     checkpoint_every: int  # 0: with each validation
     keep_checkpoints: int
     patience: int
+    watch: Literal["off", "warn", "act"]
+    max_hours: float = 0.0  # 0: no limit
     metric: str = "loss"  # which of the values of a validation decides what is best
     higher_is_better: bool = False
 

@@ -83,3 +83,13 @@ class LoopSettings(Settings):
     """How many of the newest checkpoints to keep, the best one aside."""
     patience: int = Field(0, ge=0)
     """Stop after so many validations in a row without a better one; 0 means never."""
+    max_hours: float = Field(0.0, ge=0)
+    """Stop after so many hours, start-up included, with a checkpoint from which --resume goes on, and exit code 130; 0
+    means no limit. The schedule is that of the whole run."""
+    minutes: float = Field(0.0, ge=0)
+    """Plan the run to end after so many minutes: the speed is measured, and the number of updates, with the schedule,
+    follows from it. It takes the place of --updates and --epochs; 0 means these say how long the run is."""
+    watch: Literal["off", "warn", "act"] = "act"
+    """What to do about updates far outside the band of those before, and about losses and gradients that stay outside.
+    act: leave such an update out; go back to a checkpoint from before the trouble, up to two times, then stop. It
+    changes nothing in a sound run. warn: say so. off: train as the paper does."""

@@ -19,6 +19,8 @@ from foretext.checkpoints.history import (
     Pretraining,
     PretrainingResult,
     Start,
+    WatchRecord,
+    WentBack,
 )
 from foretext.checkpoints.saved_model import describe
 from foretext.recipes.paper.departures import run_values
@@ -110,6 +112,7 @@ def test_all_of_a_history_comes_back():
             engine=EngineRecord("cpu", "x86_64", "fp32", 2, True, 1, "2.13.0"),
             result=PretrainingResult(9, 7, 70, 1.5, 2.0, 7.4),
             departures=departures,
+            watch=WatchRecord("act", False, 3, 2, (WentBack(40, 20, "why"), WentBack(50, 20, "why")), "stopped"),
         ),
         finetuning=Finetuning(
             settings={"epochs": 3.0},
@@ -123,6 +126,19 @@ def test_all_of_a_history_comes_back():
         ),
     )
     assert History.from_json(json.loads(json.dumps(history.to_json()))) == history
+
+
+def test_a_watch_says_what_it_did_and_nothing_of_a_sound_run():
+    assert WatchRecord().lines() == []
+    assert WatchRecord("act", True, 0, 0, ()).lines() == []
+    assert WatchRecord("act", True, 1_200, 1, (WentBack(4_000, 3_900, "the loss is high"),)).lines() == [
+        "watch: 1,200 updates were left out, as they lay far outside the band",
+        "watch: at update 4,000 the loss is high; went back to update 3,900",
+    ]
+    assert WatchRecord("act", False, 0, 3, (), "stopped at update 7").lines() == [
+        "watch: the run is not sound: stopped at update 7"
+    ]
+    assert "was not mended" in WatchRecord("warn", False, 0, 1, ()).lines()[0]
 
 
 def test_what_an_older_record_lacks_is_not_known():

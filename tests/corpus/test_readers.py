@@ -284,3 +284,11 @@ def test_a_long_text_is_handed_on_in_pieces(tmp_path: Path, monkeypatch: pytest.
     expected = [("first line", 1), ("second line", 2), ("third", 3)]
     for path in (tmp_path / "a.txt", tmp_path / "a.jsonl"):
         assert [(document.text, document.piece) for document in read_documents([path])] == expected
+
+
+def test_a_bad_byte_at_the_end_of_a_line_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9\nand more\n")
+    problems = Problems()
+    (document,) = read_documents([tmp_path / "a.txt"], problems=problems)
+    assert document.text == "caf\ufffd\nand more\n"
+    assert problems.total == 1

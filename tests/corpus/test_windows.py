@@ -56,6 +56,31 @@ def test_the_starts_of_a_seed_stay_the_same_from_version_to_version(make_split: 
     assert Windows(make_split([1000]), context=8, batch=4, seed=7).starts(42) == [563, 313, 185, 497]
 
 
+def test_another_order_gives_other_windows_of_the_same_update(make_split: MakeSplit) -> None:
+    windows = Windows(make_split([10_000]), context=8, batch=5, seed=1)
+    drawn = [windows.starts(3, order) for order in range(3)]
+    assert drawn[0] == windows.starts(3)
+    assert len({tuple(starts) for starts in drawn}) == 3
+    assert windows.batch(3, order=2).tokens.reshape(5, 8)[:, 0].tolist() == drawn[2]
+
+
+def test_where_a_window_stands_is_told_by_shard_document_and_token(make_split: MakeSplit) -> None:
+    """Shards of 20 tokens, documents of 7: two in each shard, and the last has one."""
+    split = make_split([7] * 5, shard_tokens=20)
+    assert split.place(0, 7) == "train/00000.ds, document 1 from token 0"
+    assert split.place(9, 14) == "train/00000.ds, document 2 from token 2"
+    assert split.place(5, 9) == "train/00000.ds, documents 1 to 2 from token 5"
+    assert split.place(16, 21) == "train/00001.ds, document 1 from token 2"
+    assert split.place(12, 16) == "train/00000.ds, document 2 from token 5 and on into the next shard"
+    assert split.place(30, 35) == "train/00002.ds, document 1 from token 2"
+
+
+def test_the_origins_of_an_update_are_those_of_its_windows(make_split: MakeSplit) -> None:
+    split = make_split([7] * 20, shard_tokens=20)
+    windows = Windows(split, context=8, batch=3, seed=1)
+    assert windows.origins(4, 1) == [split.place(start, start + 8) for start in windows.starts(4, 1)]
+
+
 @pytest.mark.parametrize("world", [1, 2, 3, 6])
 def test_the_ranks_together_have_the_windows_of_one_process(make_split: MakeSplit, world: int) -> None:
     windows = Windows(make_split([100]), context=8, batch=6, seed=1)

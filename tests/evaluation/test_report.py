@@ -188,6 +188,26 @@ def test_the_page_of_a_run_lists_its_departures_or_says_that_there_are_none():
     assert "Departures" not in training_report(lines, title="run").html()
 
 
+def test_the_page_of_a_run_marks_what_the_watch_did_and_draws_the_largest_norm_beside_the_last():
+    lines = [
+        {"update": 10, "loss": 2.0, "gradient_norm": 1.0, "largest_gradient_norm": 3.0},
+        {"update": 10, "watch": {"went_back": 1, "at": 40, "why": "the loss is high"}},
+        {"update": 20, "watch": {"left_out": [{"update": 14}, {"update": 17}]}},
+        {"update": 20, "loss": 1.0, "gradient_norm": None, "largest_gradient_norm": None},
+    ]
+    page = training_report(lines, title="run", warnings=["watch: 2 updates were left out"])
+    assert [part.caption for part in page.sections[0].parts[1:]] == [
+        "Loss over updates.",
+        "Gradient norm over updates.",
+    ]
+    html = page.html()
+    assert "watch: 2 updates were left out" in html
+    figure = loss_curves({"training": ([10, 20], [2.0, 1.0])}, marks={"left out": [14, 17], "gone back to": [10]})
+    axes = figure.axes[0]
+    assert sorted(line.get_xdata()[0] for line in axes.lines[1:]) == [10, 14, 17]
+    assert [text.get_text() for text in axes.get_legend().get_texts()][1:] == ["left out", "gone back to"]
+
+
 def test_long_cells_of_a_wrapped_table_run_over_several_lines():
     assert wrapped_table(("a", "b"), [("one", "two three fine-tuned")], (3, 10)) == [
         "a    b",

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from foretext.batch import Batch
-from foretext.checkpoints.history import Finetuning, History, Imported, Pretraining, PretrainingResult
+from foretext.checkpoints.history import Finetuning, History, Imported, Pretraining, PretrainingResult, WatchRecord
+from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import describe, load_model
-from foretext.errors import SettingsError
+from foretext.errors import SettingsError, UnsoundRun
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
 from foretext.recipes.run import Concluded, Run, carry_out
@@ -25,7 +27,7 @@ from foretext.training.settings import LoopSettings
 
 TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)
 TASK = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
-OF_BOTH = {"command", "settings", "engine", "result", "departures"}
+OF_BOTH = {"command", "settings", "engine", "result", "departures", "watch"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def run(tmp_path, plan):
         plan=plan(updates=3, log_every=1),
         batch_at=batch_at,
         validate=None,
+        of_length=lambda updates: (plan(updates=updates, log_every=1), Pretraining(settings={"updates": updates})),
         conclude=lambda folder, state: Concluded(Outcome(folder.path, state.update), TASK),
         tokenizer=TOKENIZER,
     )
@@ -95,7 +98,9 @@ def test_the_model_remembers_what_it_was_what_was_run_and_what_came_of_it(run, c
     assert saved.task == TASK
     assert saved.history.imported == run.history.imported
     record = saved.history.pretraining
-    assert replace(record, engine=Pretraining().engine, result=PretrainingResult(), departures=None) == run.record
+    without = {"engine": Pretraining().engine, "result": PretrainingResult(), "departures": None}
+    assert replace(record, **without, watch=WatchRecord()) == run.record
+    assert record.watch == WatchRecord(mode="act", sound=True, left_out=0, alarms=0, went_back=())
     assert record.engine.device == "cpu"
     assert record.result == PretrainingResult(updates=3, valid_loss=1.5)
     assert ("layers", 1, 12) in {(d.setting, d.value, d.paper) for d in record.departures}
@@ -117,8 +122,42 @@ def test_another_run_is_refused_before_anything_is_written(run):
     carry_out(run)
     before = (run.settings.out / "settings.toml").read_bytes()
     other = run.settings.model_copy(update={"resume": True, "seed": 9})
-    with pytest.raises(SettingsError, match="corpus was c0ffee, now 0ther"):
+    with pytest.raises(SettingsError, match="the corpus is another one"):
         carry_out(replace(run, settings=other, record=replace(run.record, corpus="0ther")))
-    with pytest.raises(SettingsError, match="command was pretrain, now finetune"):
+    with pytest.raises(SettingsError, match="it is a pre-training and was to be a fine-tuning"):
         carry_out(replace(run, settings=other, record=Finetuning()))
     assert (run.settings.out / "settings.toml").read_bytes() == before
+
+
+def counting(update: int, rank: int, world: int) -> Batch:
+    """Ids that rise by three from a start that is drawn, which is soon learned."""
+    starts = np.random.default_rng([update, rank, world]).integers(0, TOKENIZER.size, (4, 1))
+    return Batch(((starts + 3 * np.arange(8)) % TOKENIZER.size).ravel(), np.full(4, 8), np.arange(4))
+
+
+def test_a_run_that_the_watch_stops_leaves_the_best_model_that_it_came_to(run, plan):
+    """The rate grows beyond all bounds from update 150 on; validation is best at update 100."""
+    planned = plan(
+        updates=400,
+        learning_rate=1e-2,
+        schedule=lambda update: 1.0 if update < 150 else min(200.0, 1.05 ** (update - 150)),
+        validate_every=20,
+    )
+    scores = iter([5.0, 4.0, 3.0, 2.0, 1.0, *[9.0] * 100])
+    bad = replace(run, plan=planned, batch_at=counting, validate=lambda: {"loss": next(scores)})
+    with pytest.raises(UnsoundRun, match=f"; the best model, that after update 100, is saved in {run.settings.out}$"):
+        carry_out(bad)
+    best = bad.objective.model.state_dict()
+    RunFolder(run.settings.out).checkpoints.restore_best(100, bad.objective)
+    saved = load_model(run.settings.out)
+    assert all(torch.equal(weights, best[name]) for name, weights in saved.gpt.state_dict().items())
+    record = saved.history.pretraining
+    assert record.result.updates == 100
+    assert (record.watch.sound, record.watch.alarms, len(record.watch.went_back)) == (False, 3, 3)
+    assert "stopped at update" in record.watch.stopped
+    assert "the run is not sound" in (run.settings.out / "report.html").read_text(encoding="utf-8")
+    before = describe(run.settings.out).weights_sha256
+    again = replace(bad, settings=run.settings.model_copy(update={"resume": True}))
+    with pytest.raises(UnsoundRun, match="the best model, that after update 100"):
+        carry_out(again)
+    assert describe(run.settings.out).weights_sha256 == before

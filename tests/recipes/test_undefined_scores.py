@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from pathlib import Path
 
 import pytest
 
 import foretext
+from foretext.checkpoints.saved_model import load_model
 from foretext.cli import main
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.tasks.labelled import LabelledDataSettings
@@ -56,12 +58,12 @@ def test_weights_are_not_chosen_by_a_score_that_tells_nothing(capfd, caplog, lan
     with caplog.at_level(logging.WARNING):
         run = finetuned(language_model, tmp_path, kind, EQUAL[kind])
     assert f"{METRIC[kind]} tells nothing (all targets are equal): {chooses}" in caplog.text
-    result = json.loads((run / "run.json").read_text())["result"]
+    result = load_model(run).history.finetuning.result
     if kind == "regression":
-        assert result["best_update"] == result["updates"] == 4
+        assert result.best_update == result.updates == 4
 
     assert main(["evaluate", str(run), "--data", str(tmp_path / "valid.csv"), "--device", "cpu"]) == 0
-    assert "undefined  all targets are equal" in capfd.readouterr().out
+    assert re.search("undefined +all targets are equal", capfd.readouterr().out)
     report = tmp_path / "report.html"
     arguments = ["evaluate", run, "--data", tmp_path / "valid.csv", "--device", "cpu", "--json", "--report", report]
     assert main([str(argument) for argument in arguments]) == 0
@@ -77,4 +79,4 @@ def test_one_example_has_no_correlation(capfd, language_model, tmp_path):
     run = finetuned(language_model, tmp_path, "regression", "text,label\na cat,1.5\na dog,2.5\n")
     (tmp_path / "one.csv").write_text("text,label\na cat,1.5\n")
     assert main(["evaluate", str(run), "--data", str(tmp_path / "one.csv"), "--device", "cpu"]) == 0
-    assert "undefined  it takes two examples" in capfd.readouterr().out
+    assert re.search("undefined +it takes two examples", capfd.readouterr().out)

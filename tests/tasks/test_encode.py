@@ -65,6 +65,14 @@ def test_point_02_an_epoch_sees_every_example_once_but_the_last_partial_batch() 
     assert len(set(seen)) == 9
 
 
+def test_another_order_shuffles_the_same_epoch_otherwise():
+    batches = EpochBatches(numbered(12), batch=4, seed=5)
+    epochs = [[index for update in range(3) for index in batches.indices(update, order)] for order in range(3)]
+    assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert epochs[0] == [index for update in range(3) for index in batches.indices(update)]
+
+
 def test_the_last_partial_batch_may_be_spread_so_that_an_epoch_sees_every_example() -> None:
     batches = EpochBatches(numbered(10), batch=4, last_batch="spread")
     assert batches.updates_per_epoch == 3

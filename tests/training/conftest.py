@@ -32,7 +32,7 @@ def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, 
     run = RunFolder.start(folder, {"name": "test"}, resume=resume) if folder else None
     plan = Plan.of(
         OptimizerSettings(),
-        LoopSettings(log_every=2, checkpoint_every=3, **loop),
+        LoopSettings(**{"log_every": 2, "checkpoint_every": 3, **loop}),
         updates=updates,
         learning_rate=rate,
         schedule=partial(warmup_cosine, warmup=2, total=12),

@@ -85,7 +85,7 @@ def test_a_folder_of_another_run_is_not_touched(tmp_path):
     RunFolder.start(tmp_path / "run", {"seed": 1}, resume=False)
     with pytest.raises(SettingsError, match="add --resume"):
         RunFolder.start(tmp_path / "run", {"seed": 1}, resume=False)
-    with pytest.raises(SettingsError, match="seed was 1, now 2"):
+    with pytest.raises(SettingsError, match="seed: 1 before, 2 now"):
         RunFolder.start(tmp_path / "run", {"seed": 2}, resume=True)
 
 

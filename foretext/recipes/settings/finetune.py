@@ -53,8 +53,9 @@ class FinetuneSettings(FinetuningSettings):
         "Data": ("text", "label", "choices", "valid"),
         "Task": ("kind", "task"),
         "Training": ("epochs", "batch", "learning_rate", "transfer_layers", "seed", "device"),
-        "Output": ("out", "resume"),
+        "Output": ("out", "resume", "extend"),
     }
+    INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("epochs",)}
 
     model: NameOrPath
     """Name of an installed model, or the folder of a pre-training run."""
@@ -63,6 +64,9 @@ class FinetuneSettings(FinetuningSettings):
     labelled: LabelledDataSettings = LabelledDataSettings()
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
+    extend: bool = False
+    """Go on with the run in --out, finished or not, to more epochs than it was begun with; the learning rate follows
+    the schedule of the new length from there on."""
     transfer_layers: int | None = Field(None, ge=-1)
     """How much of the model to start from: -1 nothing (from scratch), 0 the embeddings, k the embeddings and k blocks.
     Not given: all of it."""

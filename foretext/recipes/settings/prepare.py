@@ -35,5 +35,10 @@ class PrepareSettings(Settings):
     """What follows each document: the line-break piece of the tokenizer, or nothing."""
     line_breaks: Literal["keep", "paragraphs"] = "keep"
     """keep every line break, or only those between paragraphs: for books wrapped at a column."""
+    dedup: bool = False
+    """Leave out documents that say the same as an earlier one that stays; they are counted."""
+    clean: bool = False
+    """Repair damaged characters where nothing else can be meant, and leave out lines of passages of 20 words or more
+    that already stood in three documents; all is counted."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,8 +37,9 @@ class PretrainSettings(Settings):
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Training": ("updates", "epochs", "batch", "learning_rate", "start", "seed", "device"),
         "Model": ("layers", "width", "heads", "context"),
-        "Output": ("out", "resume"),
+        "Output": ("out", "resume", "extend"),
     }
+    INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("updates", "epochs")}
 
     corpus: Path
     """Folder that `foretext prepare` made."""
@@ -49,6 +50,11 @@ class PretrainSettings(Settings):
     been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
+    verify: bool = False
+    """Read the whole corpus and compare it with its hashes before the training begins; else this is done beside it."""
+    extend: bool = False
+    """Go on with the run in --out, finished or not, to more updates or epochs than it was begun with; the learning
+    rate follows the schedule of the new length from there on."""
     updates: int = Field(0, ge=0)
     """Length of the run; 0 means as many as --epochs asks for."""
     epochs: float = Field(100.0, gt=0)
@@ -70,6 +76,9 @@ class PretrainSettings(Settings):
     """Decides weights, windows and dropout."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
+    keep: Literal["last", "best"] | None = None
+    """Which weights to keep: the last, or the best by the loss on validation. Not given: the last, and the best where
+    --patience ended the run."""
     model: ModelShape = ModelShape()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()

@@ -16,6 +16,7 @@ from typing import Any
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.evaluation.intervals import Estimate, over_seeds
 from foretext.evaluation.scoring import score_examples
+from foretext.locks import held
 from foretext.progress import Progress, progress
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.study import StudySettings
@@ -129,8 +130,8 @@ class Runner:
 
 @contextmanager
 def running(settings: StudySettings, title: str, trials: int) -> Iterator[Runner]:
-    """A runner for so many trials."""
-    with progress(title, trials, unit="trials") as bar:
+    """A runner for so many trials, alone in the folder of the study."""
+    with held(settings.out), progress(title, trials, unit="trials") as bar:
         yield Runner(settings, bar)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from foretext.checkpoints.history import Departure, Finetuning
+from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe
 from foretext.errors import ForetextError, ModelError
 from foretext.evaluation.scoring import score_examples
@@ -34,8 +35,10 @@ from foretext.tasks.labelled import LabelledData
 
 FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
-    *("model", "out", "labelled", "resume", "seed"),
+    *("model", "out", "labelled", "resume", "extend", "seed"),
     *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
+    "max_hours",
+    "watch",  # a sound run is the same with it
 }
 
 
@@ -96,7 +99,7 @@ def trial(
         SettingsError: a setting is unknown or out of range.
         ForetextError: training failed.
     """
-    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, resume=True, **settings)
+    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, **settings)
     tests = tests or {"valid": data.valid}
     mark = fingerprint(model, data, wanted, tests)
     record, run = folder / f"{mark}.json", folder / mark
@@ -104,7 +107,8 @@ def trial(
     if done is not None and (not keep_run or (run / "model.json").exists()):
         return done
 
-    finetuned = finetune_from(model, data, wanted.model_copy(update={"out": run}))
+    begun = {"out": run, "resume": RunFolder(run).is_begun}
+    finetuned = finetune_from(model, data, wanted.model_copy(update=begun))
     done = Trial(
         fingerprint=mark,
         seed=seed,
@@ -179,6 +183,8 @@ def deciding(settings: Settings) -> dict[str, Any]:
         value: Any = tree
         for part in leaf.path:
             value = value[part]
+        if name == "minutes" and not value:
+            continue  # the length is that of the epochs
         found[name] = value
     return found
 

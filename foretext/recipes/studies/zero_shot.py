@@ -22,6 +22,7 @@ from foretext.evaluation.prompts import EncodedTask, ZeroShotTask, encode_zero_s
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import find_zero_shot_tasks, papers_tasks_at_hand
 from foretext.files import write_json
+from foretext.locks import held
 from foretext.model.devices import find_device
 from foretext.progress import progress
 from foretext.recipes.paper.scores import FIGURES
@@ -65,7 +66,7 @@ def study_zero_shot(settings: StudyZeroShotSettings) -> Studied:
     tasks, missing = _tasks(settings)
     stages, notes = _stages(settings.models)
     rows = []
-    with progress("zero-shot", len(stages) * len(tasks), unit="scores") as bar:
+    with held(settings.out), progress("zero-shot", len(stages) * len(tasks), unit="scores") as bar:
         for stage in stages:
             scorer = _Scorer(stage, settings)
             for name, task in tasks.items():

@@ -38,6 +38,10 @@ class Problems:
         """What to call a row: `a.csv:3`, or `a.json, row 3`."""
         return f"{self.source}:{line}" if self.unit == "line" else f"{self.source}, row {line}"
 
+    def named(self) -> list[tuple[str, str]]:
+        """The problems with the lowest line numbers, as place and message."""
+        return [(self.place(line), message) for line, _, message in self._first]
+
     @property
     def first(self) -> str:
         """The problem with the lowest line number, or nothing."""

@@ -42,7 +42,7 @@ def _target(path: Path | str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with atomic_file(Path(path)) as file:
+    with atomic_file(path) as file:
         yield file
 
 

@@ -26,7 +26,10 @@ from foretext.settings import leaves, resolve, to_json
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings, PointSettings
 
-NO_PART_OF_THE_RECIPE = {"corpus", "out", "resume", "model", "seed", "validation_tokens", "probe", "probe_rows"}
+NO_PART_OF_THE_RECIPE = {
+    *("corpus", "out", "resume", "extend", "verify", "allow_unknown", "keep", "model", "seed"),
+    *("validation_tokens", "probe", "probe_rows"),
+}
 DECIDED_BY_SEVERAL = {"updates", "epochs"}  # together they are the length of pre-training
 
 
@@ -181,6 +184,7 @@ def test_the_table_shows_each_point_with_the_values_of_a_run(run, capsys):
     text = capsys.readouterr().out
     assert "answer losses right (not all)" in text
     assert "settings depart from the paper" in text
+    assert text.splitlines()[-2:] == ["pre-training was sound to its end", "fine-tuning was sound to its end"]
     assert main(["recipe", str(out), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["points"][9]["settings"] == {"finetuning.answer_losses": "right"}

@@ -1,0 +1,64 @@
+"""Which weights a pre-training keeps: the last, or the best by validation."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+import torch
+
+from foretext.checkpoints.run_folder import RunFolder
+from foretext.checkpoints.saved_model import load_model
+from foretext.evaluation.perplexity import Perplexity
+from foretext.model.settings import ModelShape
+from foretext.recipes.pretrain import pretrain
+from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.training.settings import LoopSettings
+
+SHAPE = ModelShape(context=32, layers=1, width=32, heads=2, initial_deviation=0.1)
+LOSSES = {2: 3.0, 4: 1.0, 6: 2.0, 8: 2.5, 10: 1.5}  # by update; the best comes after 4
+
+
+@pytest.fixture
+def run(language_model, tmp_path, monkeypatch):
+    """What pre-trains for 10 updates, with validations that come out as `LOSSES` says."""
+
+    def made(*, patience: int = 0, **values):
+        losses = iter(LOSSES.values())
+        monkeypatch.setattr(
+            import_module("foretext.recipes.pretrain"), "perplexity", lambda *_: Perplexity(next(losses), 1)
+        )
+        loop = LoopSettings(precision="fp32", device="cpu", validate_every=2, patience=patience)
+        given = {"updates": 10, "batch": 4, "learning_rate": 1e-3, "warmup": 1, "model": SHAPE, **values}
+        return pretrain(
+            PretrainSettings(corpus=language_model.parent / "corpus", out=tmp_path / "run", loop=loop, **given)
+        )
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "updates", "kept"),
+    [
+        ({}, 10, 10),
+        ({"keep": "best"}, 10, 4),
+        ({"patience": 2}, 8, 4),
+        ({"patience": 2, "keep": "last"}, 8, 8),
+    ],
+    ids=str,
+)
+def test_the_weights_that_are_kept_are_those_that_were_asked_for(run, tmp_path, given, updates, kept):
+    done = run(**given)
+    assert (done.updates, done.kept_update, done.valid_loss) == (updates, kept, LOSSES[kept])
+    saved = load_model(tmp_path / "run")
+    assert saved.history.pretraining.result.kept_update == kept
+    checkpoint = next(c for c in RunFolder(tmp_path / "run").checkpoints.complete() if c.update == kept)
+    weights = RunFolder(tmp_path / "run").checkpoints.part(checkpoint, "model")
+    assert all(torch.equal(value, weights[f"model.{name}"]) for name, value in saved.gpt.named_parameters())
+    said = f"kept the weights after update {kept}, the best by validation loss"
+    assert (said in done.lines()) == (kept != updates)
+
+
+def test_what_is_kept_may_change_when_a_run_is_concluded_again(run):
+    run()
+    assert run(keep="best", resume=True).kept_update == 4
