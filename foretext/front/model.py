@@ -96,7 +96,7 @@ class Model:
             UnknownName: there is no such setting.
         """
         found = evaluate_from(self.saved, data, self._settings(EvaluateSettings, data, **settings))
-        for line in found.unread.cut_lines():
+        for line in found.unread.lines():
             log.warning("%s: %s", source_of(data), line)
         return found
 

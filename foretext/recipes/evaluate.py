@@ -37,7 +37,7 @@ class Evaluated:
     def lines(self) -> list[str]:
         report = [f"report written to {self.report}"] if self.report else []
         int8 = ["", *self.int8.lines()] if self.int8 else []
-        return [*self.evaluation.lines(), f"computed in {self.precision}", *self.unread.cut_lines(), *int8, *report]
+        return [*self.evaluation.lines(), f"computed in {self.precision}", *self.unread.lines(), *int8, *report]
 
     def to_json(self) -> dict[str, Any]:
         return {

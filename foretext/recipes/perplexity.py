@@ -10,6 +10,7 @@ from foretext.batch import pack
 from foretext.checkpoints.model_at_update import load_at_update
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.corpus import Problems, read_documents
+from foretext.corpus.sources import STANDARD_INPUT
 from foretext.errors import DataError
 from foretext.evaluation.perplexity import perplexity as measure
 from foretext.model.devices import find_device
@@ -76,7 +77,7 @@ def perplexity_from(saved: SavedModel, settings: PerplexitySettings) -> Measured
             loss, tokens = loss + found.loss * found.tokens, tokens + found.tokens
             words, documents = words + len(document.text.split()), documents + 1
             bar.advance(len(ids))
-    source = ", ".join(settings.inputs)
+    source = ", ".join("standard input" if name == STANDARD_INPUT else name for name in settings.inputs)
     if not tokens:
         raise DataError(f"there is nothing to predict in {source}: no text of two tokens")
     if not words:
