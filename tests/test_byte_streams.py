@@ -1,3 +1,5 @@
+"""Bytes become UTF-8: out of any compression, from UTF-16 and UTF-32 by their marks; what is no text is named."""
+
 from __future__ import annotations
 
 import codecs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,10 @@ def test_every_file_and_test_that_a_page_names_is_there(page: str) -> None:
     assert files
     assert sorted(name for name in files if not any(file.endswith(f"/{name}") for file in FILES)) == []
     assert sorted(name for name in tests if f"def {name}" not in TESTS) == []
+
+
+def test_the_oddities_that_the_page_about_data_lists_are_those_that_are_tested() -> None:
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    script = runpy.run_path(str(ROOT / "scripts" / "data_page.py"))
+    assert page.count("- A byte order mark says how a text is encoded.\n") == 1
+    assert script["written"](page) == page, "python scripts/data_page.py writes it anew"

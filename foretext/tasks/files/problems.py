@@ -75,7 +75,8 @@ def text_problem(text: str) -> str | None:
     Bytes that are not UTF-8 are recognised by the marks that `errors="surrogateescape"` leaves.
     """
     if "\0" in text:
-        return f"a NUL byte after {counted(text.index(chr(0)), 'character')}; the file is not plain text"
+        place = counted(text.index("\0"), "character")
+        return f"a NUL byte after {place}; the file is not plain text, or UTF-16 without its mark: save it as UTF-8"
     if text.isascii():
         return None
     try:
