@@ -15,6 +15,7 @@ from foretext.checkpoints.find import find_model
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import DataError, SettingsError
 from foretext.files import atomic_file
+from foretext.leftovers import remove_dead
 from foretext.model.devices import find_device
 from foretext.notebook import shows_itself
 from foretext.progress import Progress, progress
@@ -160,6 +161,7 @@ def _write_table(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> 
 def _write_array(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> int:
     """Writes the vectors as they come; the header, which says how many there are, is written again at the end."""
     count = 0
+    remove_dead(out)
     with atomic_file(out, seeks=True) as file:
         begin = _write_header(file, 0, width)
         for _, vector in rows:
