@@ -46,4 +46,4 @@ def test_what_a_signal_ends_leaves_nothing_half_made(signal, name, foretext, und
     assert stopped.code == SHELL_SHOWS[signal], f"{fault}: {stopped.told()}"
     speaks_plainly(stopped)
     ends_well(foretext(folder, work.arguments(folder)))
-    assert differences(whole.folder, folder, extra_checkpoint=True) == [], f"after {fault}"
+    assert differences(whole.folder, folder) == [], f"after {fault}"
