@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
 from foretext.errors import ModelError, UnknownName
 
 OF_A_MODEL = ("model.json", "tokenizer.json", "run.json")  # what a folder holds that a person may mean by a name
+
+AT_UPDATE = re.compile(r"(.+)@(\d+|best|last)")
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,12 @@ def find_model(name: str | Path) -> Path:
 
         return import_openai_gpt(cache_folder() / OPENAI_GPT)
     raise UnknownName("model", str(name), {*installed, OPENAI_GPT}, "The folder of a run is a model, too.")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The run and the update in `RUN@500`, `RUN@best` or `RUN@last`; any other name, or a folder called so, and ""."""
+    found = AT_UPDATE.fullmatch(name)
+    return (found[1], found[2]) if found and not Path(name).is_dir() else (name, "")
 
 
 def _meant(name: str, folder: Path, installed: Path) -> Path:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.devices import find_device
 from foretext.model.generation import generate as draw
 from foretext.notebook import shows_itself
@@ -35,7 +35,7 @@ def generate(settings: GenerateSettings) -> Generated:
         UnknownName: there is no such model.
         SettingsError: the prompt holds no token.
     """
-    return generate_from(load_model(find_model(settings.model)), settings)
+    return generate_from(load_named(settings.model), settings)
 
 
 def generate_from(saved: SavedModel, settings: GenerateSettings) -> Generated:
