@@ -66,6 +66,7 @@ class Shape:
 SHAPES = {
     "gpt1": Shape(),
     "small": Shape(layers=6, width=384, heads=6, context=256, vocabulary=8_192, initial_deviation=0.028),
+    "mini": Shape(layers=4, width=256, heads=4, context=256, vocabulary=8_192, initial_deviation=0.035),
     "tiny": Shape(
         layers=3, width=128, heads=4, context=128, vocabulary=8_192, initial_deviation=0.05, embedding_deviation=0.15
     ),

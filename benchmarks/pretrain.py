@@ -29,7 +29,7 @@ REHEARSAL = Shape(layers=2, width=32, heads=2, context=32, vocabulary=200)
 
 def main() -> None:
     flags = parser(__doc__)
-    flags.add_argument("--sizes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    flags.add_argument("--sizes", nargs="+", choices=list(MICRO_BATCH), default=list(MICRO_BATCH))
     flags.add_argument("--small", action="store_true", help="rehearse with toy sizes; the figures mean nothing")
     add_precision(flags)
     given = flags.parse_args()

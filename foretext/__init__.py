@@ -27,8 +27,9 @@ _HOMES = {
     "foretext.tasks.labelled": ("FileSettings", "LabelledDataSettings"),
     "foretext.front.model": ("Model", "load", "load_model"),
     "foretext.front.calls": (
-        *("prepare", "pretrain", "finetune", "evaluate", "predict", "embed", "generate", "perplexity"),
+        *("check", "prepare", "pretrain", "finetune", "evaluate", "predict", "embed", "generate", "perplexity"),
     ),
+    "foretext.recipes.settings.check": ("CheckSettings",),
     "foretext.recipes.settings.prepare": ("PrepareSettings",),
     "foretext.recipes.settings.pretrain": ("PretrainSettings",),
     "foretext.recipes.settings.finetune": ("FinetuneSettings",),
@@ -49,12 +50,13 @@ if TYPE_CHECKING:
     from foretext.checkpoints.saved_model import SavedModel, save_model
     from foretext.corpus import Corpus
     from foretext.errors import ForetextError, UsageError
-    from foretext.front.calls import embed, evaluate, finetune, generate, perplexity, predict, prepare, pretrain
+    from foretext.front.calls import check, embed, evaluate, finetune, generate, perplexity, predict, prepare, pretrain
     from foretext.front.model import Model, load, load_model
     from foretext.model.gpt import GPT
     from foretext.model.settings import ModelSettings, ModelShape
     from foretext.recipes.export_model import export_model
     from foretext.recipes.import_model import import_model
+    from foretext.recipes.settings.check import CheckSettings
     from foretext.recipes.settings.embed import EmbedSettings
     from foretext.recipes.settings.evaluate import EvaluateSettings
     from foretext.recipes.settings.export_model import ExportModelSettings

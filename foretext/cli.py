@@ -4,14 +4,14 @@ A command is one recipe, a file of `recipes/`. Its flags come from the recipe's 
 (`lines`, `to_json`). Recipes are found by their names, so that no help, no `--print-settings` and no wrong flag loads
 what the work needs.
 
-Exit codes: 0 done; 1 the work failed; 2 what was given cannot be used; 141 nobody reads the output; 128 and its number
-when a signal ended the work: 129 SIGHUP, 130 SIGINT (Ctrl-C) and the end of --max-hours, 143 SIGTERM.
+Exit codes: 0 done; 1 the work failed, or `check` has doubts; 2 what was given cannot be used; 141 nobody reads the
+output; 128 and its number when a signal ended the work: 129 SIGHUP, 130 SIGINT (Ctrl-C) and the end of --max-hours,
+143 SIGTERM.
 """
 
 from __future__ import annotations
 
 import atexit
-import errno
 import gc
 import logging
 import os
@@ -20,9 +20,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args, runtime_checkable
 
-from foretext.errors import DiskFull, ForetextError, Stopped, UnknownName, UsageError
+from foretext.disk import system_error
+from foretext.errors import ForetextError, Stopped, UnknownName, UsageError
 from foretext.signals import ENDING, WARNING, end_at_once, heard, ignore
 from foretext.started import command_starts
 from foretext.streams import ready_streams, say, writes_any_letter
@@ -88,6 +89,14 @@ class Command:
 
 
 COMMANDS = (
+    Command(
+        "check",
+        "Look at labelled files or raw text before anything learns from them: what is wrong, what may be, what cannot "
+        "be judged. Leaves with 0 if they are sound, 1 if doubtful, 2 if unusable.",
+        "foretext check reviews.csv --valid held-out.csv --report check.html",
+        ("inputs",),
+        purpose="Look at data",
+    ),
     Command(
         "demo",
         "Show on made-up stories what pre-training is worth: every step from text to scores, in a few minutes.",
@@ -266,6 +275,16 @@ class Result(Protocol):
     def to_json(self) -> dict[str, Any]: ...
 
 
+@runtime_checkable
+class Verdict(Result, Protocol):
+    """A result that judges, with the exit code that says how."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the command leaves with."""
+        ...
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
     if arguments is None:
@@ -320,11 +339,7 @@ def _as_ours(error: Exception) -> Exception:
         positionals = [name for command in COMMANDS if command.words == words for name in command.positionals]
         return UsageError(mistyped(error, positionals))
     if isinstance(error, OSError):
-        place = f" {error.filename}" if error.filename else ""
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return DiskFull(f"no space left to write{place}; free some and run the same command again")
-        if error.filename:
-            return UsageError(f"cannot use{place}: {error.strerror}")
+        return system_error(error) or error
     return error
 
 
@@ -431,7 +446,7 @@ def _run(command: Command, settings: type[Settings], given: Given) -> int:
     result = command.function(resolved.value)
     if result is not None:
         _show(result, as_json=given.json)
-    return 0
+    return result.exit_code if isinstance(result, Verdict) else 0
 
 
 def _show(result: Result, *, as_json: bool) -> None:

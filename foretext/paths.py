@@ -33,6 +33,15 @@ def as_text(value: Any, *, home: bool) -> Any:
     return at_home(text) if home and isinstance(text, str) else text
 
 
+def path_at_home(path: str | PurePath) -> Path:
+    """`path` with the folder that `~` or `~user` at its beginning stands for, as a `Path`.
+
+    Raises:
+        SettingsError: there is no such home folder.
+    """
+    return Path(at_home(str(path)))
+
+
 def at_home(path: str) -> str:
     """`path` with the folder that `~` or `~user` at its beginning stands for.
 

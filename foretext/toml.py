@@ -23,6 +23,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read the settings file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not TOML: {error}") from error
+    except RecursionError:
+        raise SettingsError(f"{path} cannot be read: its brackets are nested too deep") from None
 
 
 def write_toml(tree: Mapping[str, Any], comments: Mapping[str, str]) -> str:

@@ -17,6 +17,10 @@ settings.register_profile("patient", deadline=None)  # how long an example takes
 settings.load_profile("patient")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=50, help="how often processes are killed in tests/faults")
+
+
 def planned(**values: Any) -> Plan:
     """A plan with the defaults of the settings but for `values`; unless these say more, of no updates."""
     run = {"updates": 0, "learning_rate": 1e-3, "schedule": lambda update: 1.0, "seed": 0, "validate_every": 0}

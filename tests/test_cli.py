@@ -142,7 +142,14 @@ def test_help_lists_the_commands_by_what_they_are_for(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
     told = foretext("--help", COLUMNS="250").stdout
     purposes = [purpose for purpose in get_args(cli.Purpose) if f" {purpose} ─" in told]
-    assert purposes == ["Get a model", "Teach it a task", "Know what it is worth", "Use it", "Know what it is"]
+    assert purposes == [
+        "Look at data",
+        "Get a model",
+        "Teach it a task",
+        "Know what it is worth",
+        "Use it",
+        "Know what it is",
+    ]
     places = sorted((told.index(f" {purpose} ─"), purpose) for purpose in purposes)
     for command in REAL_COMMANDS:
         line = told.index(f"│ {command.words[0]} ")

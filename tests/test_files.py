@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from foretext.errors import DataError, DiskFull
-from foretext.files import atomic_file, atomic_folder, sha256, write_json, write_text
+from foretext.files import MOST_JSON, atomic_file, atomic_folder, load_json, sha256, write_json, write_text
 
 
 def full_disk(*_: object) -> None:
@@ -112,3 +112,31 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     content = b"x" * ((1 << 20) + 5)
     (tmp_path / "a").write_bytes(content)
     assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_replaced_file_keeps_its_mode_and_its_owner(tmp_path: Path) -> None:
+    write_text(tmp_path / "a", "old")
+    (tmp_path / "a").chmod(0o604)
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "a", 4321, 1234)
+    before = (tmp_path / "a").stat()
+    write_text(tmp_path / "a", "new")
+    after = (tmp_path / "a").stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert after.st_ino != before.st_ino
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, "{", '{"a": "\udcff"}'], ids=["lists", "objects", "torn", "bytes"]
+)
+def test_json_that_cannot_be_read_is_a_value_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(ValueError, match=r".+"):
+        load_json(tmp_path / "a.json")
+
+
+def test_json_of_absurd_size_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(MOST_JSON + 1)
+    with pytest.raises(ValueError, match="268,435,457 bytes"):
+        load_json(tmp_path / "a.json")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
 from foretext.errors import ModelError, UnknownName
+from foretext.paths import path_at_home
 
 OF_A_MODEL = ("model.json", "tokenizer.json", "run.json")  # what a folder holds that a person may mean by a name
 
@@ -28,7 +29,7 @@ def find_model(name: str | Path) -> Path:
         Unreachable: `openai-gpt` cannot be fetched.
     """
     installed = installed_models()
-    folder = Path(name)
+    folder = path_at_home(name)
     if str(name) in installed:
         return _meant(str(name), folder, installed[str(name)])
     if folder.is_dir():
@@ -45,7 +46,7 @@ def find_model(name: str | Path) -> Path:
 def split_name(name: str) -> tuple[str, str]:
     """The run and the update in `RUN@500`, `RUN@best` or `RUN@last`; any other name, or a folder called so, and ""."""
     found = AT_UPDATE.fullmatch(name)
-    return (found[1], found[2]) if found and not Path(name).is_dir() else (name, "")
+    return (found[1], found[2]) if found and not path_at_home(name).is_dir() else (name, "")
 
 
 def _meant(name: str, folder: Path, installed: Path) -> Path:

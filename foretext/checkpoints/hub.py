@@ -11,11 +11,13 @@ from typing import cast
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, installed_models
 from foretext.checkpoints.model_card import model_card
+from foretext.checkpoints.own_files import refuse_foreign_pages, write_page
 from foretext.checkpoints.saved_model import FILES, SavedModel, load_model, save_model
 from foretext.checkpoints.transformers_folder import CONFIG, read_transformers
 from foretext.checkpoints.transformers_weights import PICKLED, SAFETENSORS
 from foretext.errors import ForetextError, ModelError, Unreachable
-from foretext.files import atomic_folder, write_text
+from foretext.files import atomic_folder
+from foretext.paths import path_at_home
 
 OPENAI_GPT_REPOSITORY = "openai-community/openai-gpt"
 
@@ -33,11 +35,16 @@ log = logging.getLogger(__name__)
 def save_pretrained(saved: SavedModel, folder: str | Path, *, name: str = "") -> None:
     """Writes a model folder with a README about the model; `name` is what its examples load it by.
 
+    A README.md that is somebody's own stays; the page of the model then stands beside it, which is said.
+
     Raises:
+        SettingsError: a file of another program would be replaced.
         DiskFull: there is no space left.
     """
-    save_model(Path(folder), saved)
-    write_text(Path(folder) / "README.md", model_card(saved, name=name or str(folder)))
+    path = path_at_home(folder)
+    refuse_foreign_pages(path)
+    save_model(path, saved)
+    write_page(path, model_card(saved, name=name or str(folder)))
 
 
 def from_pretrained(name_or_folder: str | Path, *, revision: str | None = None) -> SavedModel:
@@ -47,7 +54,7 @@ def from_pretrained(name_or_folder: str | Path, *, revision: str | None = None) 
         ModelError: there is no such model, or it is damaged.
         Unreachable: the Hub cannot be reached, and the model was not fetched before.
     """
-    folder = Path(name_or_folder)
+    folder = path_at_home(name_or_folder)
     if folder.is_dir():
         return load_model(folder)
     name = str(name_or_folder)

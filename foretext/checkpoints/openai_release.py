@@ -21,10 +21,11 @@ from torch import Tensor
 
 from foretext.checkpoints.array_chunks import CHUNKS, Chunk, cut, read_chunks, write_chunks
 from foretext.checkpoints.history import History, Imported
+from foretext.checkpoints.planned import planned
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text
 from foretext.checkpoints.saved_model import SavedModel
-from foretext.checkpoints.tensors import copy_into
+from foretext.checkpoints.tensors import copy_into, read_json_value
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder
 from foretext.model.gpt import GPT
@@ -58,10 +59,11 @@ def read_openai_release(folder: Path, *, heads: int | None = None, seed: int = 0
     tokenizer = Tokenizer.openai(folder)
     check_vocabulary(settings, tokenizer, folder)
     chunks = read_chunks(folder)
-    gpt = GPT(settings, seed=seed)
-    views = released_views(gpt)
+    views = released_views(planned(settings, tensors=len(shapes), source=folder / SHAPES))
     _check_shapes(shapes, views, folder / SHAPES)
-    copy_into(views, _arrays(chunks, views, folder), folder)
+    arrays = _arrays(chunks, views, folder)
+    gpt = GPT(settings, seed=seed)
+    copy_into(released_views(gpt), arrays, folder)
     _warn_of_other_bytes(folder, tokenizer, shapes)
     record = Imported(
         format=FORMAT,
@@ -91,12 +93,7 @@ def write_openai_release(folder: Path, saved: SavedModel) -> None:
 
 
 def _read_shapes(path: Path) -> list[Shape]:
-    try:
-        shapes = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path} is missing") from None
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
+    shapes = read_json_value(path)
     fits = isinstance(shapes, list) and all(
         isinstance(shape, list) and shape and all(type(size) is int and size > 0 for size in shape) for shape in shapes
     )

@@ -12,17 +12,23 @@ import torch
 from pydantic import ValidationError
 
 from foretext import __version__
+from foretext.checkpoints.headers import read_header, refuse_no_weights
 from foretext.checkpoints.history import History
-from foretext.checkpoints.tensors import fill, load_tensors, read_json, save_tensors
+from foretext.checkpoints.own_files import refuse_foreign_files
+from foretext.checkpoints.planned import planned
+from foretext.checkpoints.tensors import check_shapes, fill, load_tensors, read_json, save_tensors
 from foretext.errors import FingerprintMismatch, ModelError, SettingsError
-from foretext.files import atomic_folder, disk_errors, write_json
+from foretext.files import atomic_folder, disk_errors, make_folder, write_json
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings, ModelSettings
+from foretext.paths import path_at_home
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
+from foretext.tokenizer.storage import FORMAT as TOKENIZER_FORMAT
 
 FORMAT = 1
 FILES = ("model.json", "model.safetensors", "tokenizer.json")
+FORMATS = {"model.json": FORMAT, "tokenizer.json": TOKENIZER_FORMAT}  # by what files of ours are known
 
 
 @dataclass(frozen=True)
@@ -37,23 +43,25 @@ class SavedModel:
     fingerprint: str = ""  # SHA-256 of the weights file it was loaded from
 
 
-def save_model(folder: Path, saved: SavedModel, *, dtype: torch.dtype = torch.float32) -> None:
+def save_model(folder: str | Path, saved: SavedModel, *, dtype: torch.dtype = torch.float32) -> None:
     """Writes `saved` into `folder`, beside what else is there; each file is replaced whole, `model.json` last.
 
     Raises:
+        SettingsError: a file of another program would be replaced.
         DiskFull: there is no space left.
     """
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = make_folder(path_at_home(folder))
+    refuse_foreign_files(folder, FORMATS, "model.safetensors")
     with atomic_folder(folder / ".model") as made:
         weights = {name: value.to(dtype) for name, value in saved.gpt.named_parameters()}
         checksum = save_tensors(made / "model.safetensors", weights)
         write_description(made, saved, checksum)
     # The old description goes first and the new one comes last: a folder cut off in between is refused, not mixed.
-    (folder / "model.json").unlink(missing_ok=True)
-    for name in reversed(FILES):
-        (folder / ".model" / name).replace(folder / name)
-    shutil.rmtree(folder / ".model")
+    with disk_errors(folder):
+        (folder / "model.json").unlink(missing_ok=True)
+        for name in reversed(FILES):
+            (folder / ".model" / name).replace(folder / name)
+        shutil.rmtree(folder / ".model")
 
 
 def write_description(folder: Path, saved: SavedModel, weights_sha256: str = "") -> None:
@@ -80,7 +88,7 @@ def load_model(folder: str | Path) -> SavedModel:
         ModelError: there is no model in `folder`, or a file of it is missing, truncated or altered.
         FingerprintMismatch: the tokenizer is not the one that the model was trained with.
     """
-    folder = Path(folder)
+    folder = path_at_home(folder)
     about = describe(folder)
     tokenizer = Tokenizer.load(folder)
     if tokenizer.fingerprint != about.tokenizer_fingerprint:
@@ -88,9 +96,11 @@ def load_model(folder: str | Path) -> SavedModel:
             f"{folder}: the model was trained with tokenizer {about.tokenizer_fingerprint[:12]}, "
             f"but tokenizer.json is {tokenizer.fingerprint[:12]}; put the original file back"
         )
-    weights = load_tensors(folder / "model.safetensors", checksum=about.weights_sha256)
+    file = folder / "model.safetensors"
+    _check_weights(about, folder, file)
+    weights = load_tensors(file, checksum=about.weights_sha256)
     gpt = GPT(about.model, about.head, seed=None)  # filled below
-    fill(gpt, weights, folder / "model.safetensors")
+    fill(gpt, weights, file)
     return SavedModel(
         gpt=gpt.eval(),
         tokenizer=tokenizer,
@@ -99,6 +109,18 @@ def load_model(folder: str | Path) -> SavedModel:
         folder=folder,
         fingerprint=about.weights_sha256,
     )
+
+
+def _check_weights(about: Description, folder: Path, file: Path) -> None:
+    """Nothing if the weights in `file` are those of the model that `about` describes, which takes no memory to see.
+
+    Raises:
+        ModelError: the file is missing or damaged, or a tensor in it has another name, type or shape.
+    """
+    held = read_header(file)
+    refuse_no_weights(file, held)
+    model = planned(about.model, about.head, tensors=len(held), source=folder / "model.json")
+    check_shapes(dict(model.named_parameters()), held, file)
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from foretext.checkpoints.headers import read_header
 from foretext.checkpoints.tensor_file import write_tensor_file
 from foretext.errors import ModelError
-from foretext.files import sha256
+from foretext.files import load_json, sha256
+
+
+class HasShape(Protocol):
+    """A tensor, or what is known of one."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Its size in each direction."""
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[str, str] | None = None) -> str:
@@ -23,6 +31,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: dict[st
     Raises:
         NotFinite: a tensor holds NaN or an infinity.
         ForetextError: what is read back differs.
+        OSError: the file cannot be written; the folder's maker says so (`disk_errors`).
     """
     return write_tensor_file(path, tensors, metadata)
 
@@ -35,9 +44,10 @@ def load_tensors(path: Path, *, checksum: str | None = None) -> dict[str, Tensor
     """
     if not path.is_file():
         raise ModelError(f"{path} is missing")
-    if checksum is not None and sha256(path) != checksum:
-        raise ModelError(f"{path} is damaged: it is not the file that was saved (truncated or altered); restore it")
     try:
+        if checksum is not None and sha256(path) != checksum:
+            raise ModelError(f"{path} is damaged: it is not the file that was saved (truncated or altered); restore it")
+        read_header(path)
         return load_file(str(path))
     except (SafetensorError, OSError) as error:
         raise ModelError(f"{path} is damaged: {error}; restore it") from error
@@ -58,16 +68,26 @@ def copy_into(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], sourc
     Raises:
         ModelError: a tensor is missing, not known, of another shape, or holds NaN.
     """
-    missing, unknown = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    if missing or unknown:
-        raise ModelError(f"{source} does not fit the model: missing {missing[:5]}, not known {unknown[:5]}")
+    check_shapes(wanted, tensors, source)
     for name, memory in wanted.items():
         tensor = tensors[name]
-        if tensor.shape != memory.shape:
-            raise ModelError(f"{source}: {name} has shape {tuple(tensor.shape)}, not {tuple(memory.shape)}")
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{source}: {name} holds values that are not finite")
         memory.copy_(tensor)
+
+
+def check_shapes(wanted: Mapping[str, HasShape], found: Mapping[str, HasShape], source: Path) -> None:
+    """Nothing if the tensors of `source` have the names and the shapes of those in `wanted`.
+
+    Raises:
+        ModelError: a tensor is missing, not known or of another shape.
+    """
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    if missing or unknown:
+        raise ModelError(f"{source} does not fit the model: missing {missing[:5]}, not known {unknown[:5]}")
+    for name, tensor in wanted.items():
+        if tuple(found[name].shape) != tuple(tensor.shape):
+            raise ModelError(f"{source}: {name} has shape {tuple(found[name].shape)}, not {tuple(tensor.shape)}")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -76,12 +96,21 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is missing or not a JSON object.
     """
+    value = read_json_value(path)
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} is not a JSON object")
+    return value
+
+
+def read_json_value(path: Path) -> Any:
+    """What the JSON in `path` says.
+
+    Raises:
+        ModelError: the file is missing or no JSON.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return load_json(path)
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing") from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path} is not a JSON object")
-    return value

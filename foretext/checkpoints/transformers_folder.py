@@ -23,10 +23,11 @@ from torch import Tensor
 from foretext.checkpoints.added_tokens import AddedTokens
 from foretext.checkpoints.history import History, Imported
 from foretext.checkpoints.model_card import model_card
+from foretext.checkpoints.planned import planned
 from foretext.checkpoints.released_names import check_vocabulary, drawn_specials, released_views
 from foretext.checkpoints.released_vocabulary import merges_text, pieces_text, read_port_vocabulary
 from foretext.checkpoints.saved_model import SavedModel
-from foretext.checkpoints.tensors import copy_into, read_json, save_tensors
+from foretext.checkpoints.tensors import check_shapes, copy_into, read_json, save_tensors
 from foretext.checkpoints.transformers_weights import SAFETENSORS, read_weights
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder, write_json, write_text
@@ -73,8 +74,9 @@ def read_transformers(folder: Path, *, seed: int = 0, name: str = "") -> SavedMo
     settings = settings.model_copy(update={"vocabulary": tokenizer.size})
     file, loaded = read_weights(folder)
     tensors = _released(loaded, file)
-    gpt = GPT(settings, seed=seed)
     rows = _cut_off_added(tensors, settings.vocabulary, added, file)
+    check_shapes(released_views(planned(settings, tensors=len(tensors), source=folder / CONFIG)), tensors, file)
+    gpt = GPT(settings, seed=seed)
     copy_into(released_views(gpt), tensors, file)
     added.fill(gpt.embedding.detach()[settings.vocabulary : settings.first_position], rows, file)
     drawn = drawn_specials(settings, seed, there=added.specials())

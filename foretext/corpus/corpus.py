@@ -13,9 +13,10 @@ import numpy as np
 from foretext.batch import Ids
 from foretext.corpus.manifest import SPLITS, Manifest, read_manifest
 from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, map_shard
+from foretext.corpus.verification import verify_corpus
 from foretext.errors import DataError, FingerprintMismatch, UnknownName
-from foretext.files import sha256
 from foretext.notebook import shows_itself
+from foretext.paths import path_at_home
 
 _SHOWN = 12  # hex digits of a fingerprint in a message
 
@@ -27,6 +28,7 @@ class Split:
     folder: Path
     shards: tuple[ShardRecord, ...]
     dtype: np.dtype[Any]
+    ids: int = 1 << 32  # all ids are below it
 
     @property
     def token_count(self) -> int:
@@ -39,7 +41,11 @@ class Split:
         return sum(shard.documents for shard in self.shards)
 
     def read(self, start: int, stop: int) -> Ids:
-        """The ids from `start` up to `stop`, `(stop - start,)`; positions count over the whole split."""
+        """The ids from `start` up to `stop`, `(stop - start,)`; positions count over the whole split.
+
+        Raises:
+            DataError: an id is none of the tokenizer's.
+        """
         assert 0 <= start <= stop <= self.token_count, (start, stop, self.token_count)
         found = []
         while start < stop:
@@ -47,6 +53,7 @@ class Split:
             first = int(self._ends[shard]) - self.shards[shard].tokens
             part = self._maps[shard][start - first : stop - first]
             found.append(part.astype(np.int64))
+            self._check_ids(found[-1], shard, start - first)
             start += len(part)
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
@@ -64,12 +71,22 @@ class Split:
 
     def documents(self) -> Iterator[Ids]:
         """The ids of one document after another."""
-        for shard in self.shards:
+        for number, shard in enumerate(self.shards):
             tokens, ends = map_shard(self.folder / shard.file, self.dtype)
             start = 0
             for end in ends.tolist():
-                yield tokens[start:end].astype(np.int64)
+                ids = tokens[start:end].astype(np.int64)
+                self._check_ids(ids, number, start)
+                yield ids
                 start = end
+
+    def _check_ids(self, part: Ids, shard: int, position: int) -> None:
+        if int(part.max(initial=0)) >= self.ids:
+            at = int((part >= self.ids).argmax())
+            raise DataError(
+                f"{self.folder / self.shards[shard].file} is damaged: token {position + at:,} has the id {part[at]:,}, "
+                f"and the tokenizer has {self.ids:,} pieces; prepare the corpus again"
+            )
 
     @cached_property
     def _ends(self) -> Ids:
@@ -90,23 +107,26 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: str | Path, *, verify: bool = False) -> Corpus:
-        """The corpus in `folder`, its files present and of the right size; with `verify` their hashes are checked too.
+        """The corpus in `folder`, its files present and of the right size; with `verify` every byte is checked too.
 
         Raises:
             DataError: there is no corpus, it is not complete, or a file is damaged.
         """
-        folder = Path(folder)
+        folder = path_at_home(folder)
         manifest = read_manifest(folder)
         for name in SPLITS:
             for shard in manifest.splits[name]:
-                _check(folder / shard.file, shard, manifest.plan.token_type.itemsize, verify=verify)
+                _check(folder, shard, manifest.plan.token_type.itemsize)
+        if verify:
+            verify_corpus(folder, manifest)
         return cls(folder, manifest)
 
     def split(self, name: str) -> Split:
         """The `train` or the `valid` split; the latter may be empty."""
         if name not in SPLITS:
             raise UnknownName("split", name, SPLITS)
-        return Split(self.folder, tuple(self.manifest.splits[name]), self.manifest.plan.token_type)
+        plan = self.manifest.plan
+        return Split(self.folder, tuple(self.manifest.splits[name]), plan.token_type, plan.vocabulary)
 
     def check_tokenizer(self, fingerprint: str) -> None:
         """Nothing, if the corpus was made with the tokenizer of this fingerprint.
@@ -121,6 +141,15 @@ class Corpus:
                 f"the tokenizer here is {fingerprint[:_SHOWN]}…; "
                 f"use the one in the corpus folder, or prepare the corpus with this one"
             )
+
+    def say_unknown(self, *, allowed: bool) -> None:
+        """Warns where its tokenizer had no piece for part of the text.
+
+        Raises:
+            DataError: it had none for more than half of it, and that is not `allowed`.
+        """
+        if self.manifest.unknown is not None:
+            self.manifest.unknown.found().say(str(self.folder), allowed=allowed)
 
     @property
     def fingerprint(self) -> str:
@@ -146,17 +175,15 @@ class Corpus:
         return {"folder": str(self.folder), "fingerprint": self.fingerprint, **self.manifest.model_dump(mode="json")}
 
 
-def _check(path: Path, shard: ShardRecord, token_bytes: int, *, verify: bool) -> None:
-    index = index_path(path)
-    for file, size, digest in (
-        (path, shard.tokens * token_bytes, shard.sha256),
-        (index, shard.documents * ENDS_TYPE.itemsize, shard.index_sha256),
-    ):
+def _check(folder: Path, shard: ShardRecord, token_bytes: int) -> None:
+    path = folder / shard.file
+    sizes = {path: shard.tokens * token_bytes, index_path(path): shard.documents * ENDS_TYPE.itemsize}
+    for file, size in sizes.items():
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{file} is a link to {file.resolve()}, out of the corpus; put the file itself there")
         try:
             found = file.stat().st_size
         except OSError as error:
             raise DataError(f"{file} belongs to the corpus but cannot be read: {error.strerror}") from error
         if found != size:
             raise DataError(f"{file} is damaged: {found:,} bytes instead of {size:,}; prepare the corpus again")
-        if verify and sha256(file) != digest:
-            raise DataError(f"{file} is damaged: its SHA-256 is not the manifest's; prepare the corpus again")

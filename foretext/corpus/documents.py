@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from foretext.byte_streams import legacy_reading, nul_problem
 from foretext.corpus.problems import Report
+from foretext.errors import DataError
 
 LONGEST = 1 << 22  # characters; the longest novels have 3.3 million
 
@@ -71,12 +73,27 @@ def cut(text: str, where: str) -> Iterator[Document]:
         yield Document(piece, where, piece=number)
 
 
+def refuse_nul(data: bytes, path: str, line: int) -> None:
+    """Nothing if there is no NUL among the lines of a file, of which `line` is the first.
+
+    Raises:
+        DataError: there is one; it is no text, or one in another encoding.
+    """
+    if problem := nul_problem(data):
+        raise DataError(f"{path}:{line + data.count(10, 0, data.index(0))}: {problem}")
+
+
+def bad_byte(data: bytes, place: int) -> str:
+    """What to say of a byte of a line that is not UTF-8."""
+    return f"byte {place + 1} is 0x{data[place]:02x}, which is not UTF-8 there ({legacy_reading(data[place])})"
+
+
 def decode(data: bytes, where: str, report: Report) -> str:
     """The characters of UTF-8; what is not UTF-8 is reported and becomes U+FFFD."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        report(BAD_BYTES, where, f"byte {error.start + 1} is 0x{data[error.start]:02x}, which is not UTF-8 there")
+        report(BAD_BYTES, where, bad_byte(data, error.start))
         return data.decode(errors="replace")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from foretext.corpus.corpus import Corpus
-from foretext.corpus.manifest import NAME, SPLITS, Plan, unfinished
+from foretext.corpus.manifest import NAME, SPLITS, Plan, read_manifest, unfinished
 from foretext.corpus.sources import STANDARD_INPUT, Source
 from foretext.errors import DataError
 from foretext.files import holds_something, write_json
@@ -33,8 +33,8 @@ def finished_corpus(out: Path, plan: Plan, sources: Sequence[Source]) -> Corpus 
         return None
     if not (out / NAME).is_file():
         raise DataError(f"{out} exists and is no corpus; choose another --out")
-    corpus = Corpus.open(out)
-    _refuse_other_plan(out, corpus.manifest.plan, plan)
+    _refuse_other_plan(out, read_manifest(out).plan, plan)
+    corpus = Corpus.open(out, verify=True)
     if corpus.manifest.sources != [source.record() for source in sources]:
         raise DataError(f"{out} holds a corpus made from other files, or they changed since; choose another --out")
     if any(source.path == STANDARD_INPUT for source in sources):

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 
-from foretext.corpus.documents import BAD_RECORD, Document, cut, decode, without_half_characters
+from foretext.corpus.documents import BAD_RECORD, Document, cut, decode, refuse_nul, without_half_characters
 from foretext.corpus.problems import Report
 
 LONGEST_LINE = 1 << 28  # bytes
@@ -23,6 +23,7 @@ def read(stream: io.BufferedReader, path: str, field: str, report: Report) -> It
             report(BAD_RECORD, where, f"the line is longer than {LONGEST_LINE:,} bytes")
             _skip_line(stream)
         elif line.strip():
+            refuse_nul(line, path, number)
             text = _text(decode(line, where, report), field, where, report)
             if text is not None:
                 yield from cut(without_half_characters(text, where, report), where)

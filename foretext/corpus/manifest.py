@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from foretext.corpus.shards import ShardRecord
+from foretext.corpus.shards import ShardRecord, token_type
 from foretext.errors import DataError
+from foretext.files import load_json
+from foretext.tokenizer.unknown import KEPT, Unknown
 
 NAME = "manifest.json"
 VERSION = 1
@@ -43,6 +53,24 @@ class Plan(_Record):
     shard_tokens: int
     document_characters: int
     """Documents longer than this were cut."""
+    dedup: bool = False
+    """Whether copies of other documents were left out."""
+    clean: bool = False
+    """Whether damage was repaired and repeated passages were left out."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_done(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The plan as it is kept: what is not done is not named, so that corpora of before there was a choice stay."""
+        named: dict[str, Any] = handler(self)
+        return {name: value for name, value in named.items() if value or name not in ("dedup", "clean")}
+
+    @model_validator(mode="after")
+    def _ids_fit(self) -> Plan:
+        if token_type(self.vocabulary) > self.dtype:
+            raise ValueError(f"the ids of {self.vocabulary:,} pieces do not fit into the type {self.dtype}")
+        if self.separator_id is not None and not 0 <= self.separator_id < self.vocabulary:
+            raise ValueError(f"the separator {self.separator_id} is no id of {self.vocabulary:,} pieces")
+        return self
 
     @property
     def token_type(self) -> np.dtype[Any]:
@@ -57,6 +85,28 @@ class SourceRecord(_Record):
     bytes: int | None
     modified: int | None
     """Nanoseconds since 1970."""
+
+
+class UnknownRecord(_Record):
+    """How many of the tokens the vocabulary has no piece for, line breaks left out, and the commonest characters."""
+
+    tokens: int = 0
+    unknown: int = 0
+    characters: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, found: Unknown) -> UnknownRecord:
+        """What is kept of a count."""
+        return cls(tokens=found.tokens, unknown=found.unknown, characters=dict(found.characters))
+
+    def __add__(self, other: UnknownRecord) -> UnknownRecord:
+        characters = Counter(self.characters) + Counter(other.characters)
+        kept = dict(characters.most_common(KEPT))
+        return UnknownRecord(tokens=self.tokens + other.tokens, unknown=self.unknown + other.unknown, characters=kept)
+
+    def found(self) -> Unknown:
+        """The count."""
+        return Unknown(self.tokens, self.unknown, self.characters)
 
 
 class Counts(_Record):
@@ -98,7 +148,28 @@ class Manifest(_Record):
     sources: list[SourceRecord]
     counts: Counts
     problems: ProblemRecord
+    unknown: UnknownRecord | None = None
+    """None where nobody counted: a corpus of an earlier version."""
     splits: dict[SplitName, list[ShardRecord]]
+    removed: dict[str, int] | None = None
+    """What was left out or changed of the documents, by reason, where that was asked for."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_done(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        named: dict[str, Any] = handler(self)
+        return {name: value for name, value in named.items() if value is not None or name != "removed"}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Manifest:
+        shards = [shard for split in self.splits.values() for shard in split]
+        documents, tokens = sum(shard.documents for shard in shards), sum(shard.tokens for shard in shards)
+        if (documents, tokens) != (self.counts.documents - self.counts.empty, self.counts.tokens):
+            raise ValueError("its shards and its counts are of different numbers of documents or tokens")
+        if len({shard.file for shard in shards}) < len(shards):
+            raise ValueError("a shard is in it twice")
+        if self.splits.keys() != set(SPLITS):
+            raise ValueError("it lacks a split")
+        return self
 
     @property
     def fingerprint(self) -> str:
@@ -116,7 +187,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / NAME
     try:
-        content = json.loads(path.read_bytes())
+        content = load_json(path)
         if isinstance(content, dict) and content.get("version", VERSION) != VERSION:
             raise DataError(
                 f"{path} is of version {content['version']}, this program reads version {VERSION}; "

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from foretext.corpus import documents
-from foretext.corpus.documents import BAD_BYTES, Document, pieces
+from foretext.corpus.documents import BAD_BYTES, Document, bad_byte, pieces, refuse_nul
 from foretext.corpus.problems import Report
 
 _BLOCK = 1 << 20
@@ -18,6 +18,8 @@ def read(stream: io.BufferedReader, path: str, report: Report) -> Iterator[Docum
     waiting, number = "", 0
     for block in _decoded(stream, path, report):
         waiting += block
+        if "\r" in waiting:
+            waiting = waiting.replace("\r\n", "\n")
         *complete, waiting = pieces(waiting, documents.LONGEST)
         for piece in complete:
             number += 1
@@ -30,6 +32,7 @@ def _decoded(stream: io.BufferedReader, path: str, report: Report) -> Iterator[s
     line, rest = 1, b""
     while block := stream.read(_BLOCK):
         data = rest + block + stream.readline(_BLOCK)
+        refuse_nul(data, path, line)
         try:
             text, used = codecs.utf_8_decode(data, "strict", False)
         except UnicodeDecodeError:
@@ -43,9 +46,10 @@ def _decoded(stream: io.BufferedReader, path: str, report: Report) -> Iterator[s
 
 
 def _report_lines(data: bytes, path: str, first: int, report: Report) -> None:
-    for number, line in enumerate(data.split(b"\n"), start=first):
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, start=first):
+        is_whole = number - first < len(lines) - 1  # of the last one the rest may be still to be read
         try:
-            codecs.utf_8_decode(line, "strict", False)
+            codecs.utf_8_decode(line, "strict", is_whole)
         except UnicodeDecodeError as error:
-            detail = f"byte {error.start + 1} is 0x{line[error.start]:02x}, which is not UTF-8 there"
-            report(BAD_BYTES, f"{path}:{number}", detail)
+            report(BAD_BYTES, f"{path}:{number}", bad_byte(line, error.start))

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from foretext.corpus import documents
+from foretext.corpus.cleaning import Removed, cleaned
 from foretext.corpus.corpus import Corpus
 from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts, remove_unfinished
-from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, unfinished
+from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, UnknownRecord, unfinished
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources
 from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
@@ -49,6 +50,9 @@ def prepare(
     shard_tokens: int = SHARD_TOKENS,
     separator: Literal["newline", "none"] = "newline",
     line_breaks: Literal["keep", "paragraphs"] = "keep",
+    dedup: bool = False,
+    clean: bool = False,
+    allow_unknown: bool = False,
 ) -> Corpus:
     """The corpus of token ids that `out` now holds, made from files, folders and standard input (`-`).
 
@@ -56,10 +60,11 @@ def prepare(
     is followed by the line-break piece, if the tokenizer has one and `separator` is "newline". `workers` processes
     share the work, 0 means one a core; the result does not depend on their number. `line_breaks` "paragraphs" makes a
     space of each single line break, for text that is wrapped at a column. For `field` and `strict` see
-    `read_documents`. If `out` holds this corpus already, nothing is done.
+    `read_documents`, for `dedup` and `clean` `cleaning.py`. If `out` holds this corpus already, nothing is done.
 
     Raises:
-        DataError: an input is missing or wrong, there is no text in any, or `out` holds something else.
+        DataError: an input is missing or wrong, there is no text in any, more than half of it is unknown to the
+            tokenizer and `allow_unknown` is off, or `out` holds something else.
         InUse: another process prepares it.
         DiskFull: there is no space left; what is finished is kept, and the same call goes on from there.
     """
@@ -77,26 +82,43 @@ def prepare(
         strict=strict,
         shard_tokens=shard_tokens,
         document_characters=documents.LONGEST,
+        dedup=dedup,
+        clean=clean,
     )
-    if (out / NAME).is_file() and (corpus := finished_corpus(out, plan, sources)):
+    parts = unfinished(out)
+    if (out / NAME).is_file() and not parts.exists() and (corpus := finished_corpus(out, plan, sources)):
         return corpus
-    with held(unfinished(out)):
+    with held(parts):
         remove_unfinished(out)
-        return finished_corpus(out, plan, sources) or _prepared(out, plan, sources, problems, tokenizer, workers)
+        done = finished_corpus(out, plan, sources)
+        if done is None:
+            return _prepared(out, plan, sources, problems, tokenizer, workers, allow_unknown=allow_unknown)
+        shutil.rmtree(parts, ignore_errors=True)  # of a process that was killed when all was done
+        return done
 
 
 def _prepared(
-    out: Path, plan: Plan, sources: Sequence[Source], problems: Problems, tokenizer: Tokenizer, workers: int
+    out: Path,
+    plan: Plan,
+    sources: Sequence[Source],
+    problems: Problems,
+    tokenizer: Tokenizer,
+    workers: int,
+    *,
+    allow_unknown: bool,
 ) -> Corpus:
     """The corpus of `plan`; what an earlier call has finished is not done again."""
     report = refuse if plan.strict else problems.add
     parts = open_parts(out, plan)
     try:
-        work = units(read_sources(sources, field=plan.field, report=report))
+        removed = Removed()
+        read = read_sources(sources, field=plan.field, report=report)
+        work = units(cleaned(read, removed, dedup=plan.dedup, clean=plan.clean))
         encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
         records = list(_shown(encoded, sources))
         _refuse_no_text(records, sources, problems)
-        _write(out, parts, records, plan, sources, problems, tokenizer)
+        _unknown(records).found().say(_some(source.path for source in sources), allowed=allow_unknown)
+        _write(out, parts, records, plan, sources, problems, removed, tokenizer)
     except BaseException:
         leave_parts(parts)
         raise
@@ -124,6 +146,7 @@ def _write(
     plan: Plan,
     sources: Sequence[Source],
     problems: Problems,
+    removed: Removed,
     tokenizer: Tokenizer,
 ) -> None:
     """Makes the folder `out` from the finished units, all of it or nothing."""
@@ -133,7 +156,9 @@ def _write(
             sources=[source.record() for source in sources],
             counts=_counts(records),
             problems=problems.record(),
+            unknown=_unknown(records),
             splits={name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS},
+            removed=dict(sorted(removed.counts.items())) if plan.dedup or plan.clean else None,
         )
         tokenizer.save(folder)
         write_json(folder / NAME, manifest.model_dump(mode="json"))
@@ -146,13 +171,17 @@ def _gather(
     found = (
         map_shard(part_path(parts, number, split), plan.token_type)
         for number, record in enumerate(records)
-        if split in record.splits
+        if split in record.parts
     )
     return merge(found, folder / split, shard_tokens=plan.shard_tokens)
 
 
 def _counts(records: Sequence[UnitRecord]) -> Counts:
     return sum((record.counts for record in records), Counts())
+
+
+def _unknown(records: Sequence[UnitRecord]) -> UnknownRecord:
+    return sum((record.unknown for record in records), UnknownRecord())
 
 
 def _refuse_no_text(records: Sequence[UnitRecord], sources: Sequence[Source], problems: Problems) -> None:
@@ -174,6 +203,8 @@ def _checked(corpus: Corpus) -> Corpus:
     """The corpus, after saying what its user should know before training on it."""
     for line in corpus.manifest.problems.lines():
         log.warning(line)
+    for reason, count in (corpus.manifest.removed or {}).items():
+        log.info("%s × %s", f"{count:,}", reason)
     share = corpus.manifest.plan.validation
     for name in SPLITS:
         if not corpus.split(name).token_count and (name == "train" or share > 0):

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from foretext.byte_streams import in_utf8
 from foretext.corpus import json_lines, parquet, plain_text
 from foretext.corpus.documents import Document
 from foretext.corpus.problems import Problems, Report, refuse
 from foretext.corpus.sources import Source, find_sources, open_source
-
-_MARK = b"\xef\xbb\xbf"  # the byte order mark that some programs put before UTF-8
 
 
 def read_documents(
@@ -26,12 +25,14 @@ def read_documents(
 ) -> Iterator[Document]:
     """The documents of files, folders and standard input (`-`), in the order of `paths` and of the names in a folder.
 
-    `field` is the key of the text in JSON lines and its column in Parquet. Bytes that are not UTF-8 become U+FFFD;
+    `field` is the key of the text in JSON lines and its column in Parquet. UTF-16 and UTF-32 are known by their byte
+    order mark; a line break of Windows in a text file is one line break. Bytes that are not UTF-8 become U+FFFD;
     records without a text are left out; both are counted and named in `problems`, and with `strict` the first is an
     error. Blank lines between JSON lines mean nothing.
 
     Raises:
-        DataError: a file is missing, of no known format, damaged or given twice; with `strict`, any problem.
+        DataError: a file is missing, of no known format, damaged or given twice, or has NUL bytes, as UTF-16 without a
+            mark has; with `strict`, any problem.
         UnknownName: a Parquet file has no column `field`.
     """
     report = refuse if strict else (Problems() if problems is None else problems).add
@@ -51,9 +52,8 @@ def read_sources(sources: Iterable[Source], *, field: str, report: Report) -> It
 def _read(source: Source, stream: io.BufferedReader, field: str, report: Report) -> Iterator[Document]:
     if source.format == "parquet":
         return parquet.read(stream, source.path, field, report)
+    stream = in_utf8(stream, source.path)
     is_json = source.format == "jsonl" or (source.format is None and stream.peek(64).lstrip()[:1] == b"{")
-    if stream.peek(len(_MARK)).startswith(_MARK):
-        stream.read(len(_MARK))
     if is_json:
         return json_lines.read(stream, source.path, field, report)
     return plain_text.read(stream, source.path, report)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from foretext.files import atomic_file
 
@@ -28,15 +28,22 @@ LARGEST_16_BIT = 65_535
 
 
 class ShardRecord(BaseModel):
-    """What a manifest says about one shard; `file` is relative to the corpus folder."""
+    """What a manifest says about one shard; `file` is relative to the corpus folder, and lies in it."""
 
     model_config = ConfigDict(frozen=True)
 
     file: str
-    documents: int
-    tokens: int
+    documents: int = Field(ge=1)
+    tokens: int = Field(ge=1)
     sha256: str
     index_sha256: str
+
+    @field_validator("file")
+    @classmethod
+    def _is_inside(cls, file: str) -> str:
+        if "\0" in file or "\\" in file or any(part in ("", ".", "..") for part in file.split("/")):
+            raise ValueError(f"{file!r} is no name of a file in the corpus")
+        return file
 
 
 def token_type(ids: int) -> Literal["<u2", "<u4"]:
@@ -49,17 +56,21 @@ def index_path(shard: Path) -> Path:
     return shard.with_name(shard.name + ".index")
 
 
-def write_shard(path: Path, documents: Sequence[Tokens]) -> None:
-    """Documents as one shard, each of its two files whole or not at all.
+def write_shard(path: Path, documents: Sequence[Tokens]) -> tuple[str, str]:
+    """The SHA-256 of the ids and of the ends of a shard that now holds `documents`, both files whole or not at all.
 
     Raises:
         DiskFull: there is no space left.
     """
+    digest, ends = hashlib.sha256(), np.cumsum([len(tokens) for tokens in documents], dtype=ENDS_TYPE).tobytes()
     with atomic_file(path) as file:
         for tokens in documents:
-            file.write(tokens.tobytes())
+            ids = tokens.tobytes()
+            file.write(ids)
+            digest.update(ids)
     with atomic_file(index_path(path)) as file:
-        file.write(np.cumsum([len(tokens) for tokens in documents], dtype=ENDS_TYPE).tobytes())
+        file.write(ends)
+    return digest.hexdigest(), hashlib.sha256(ends).hexdigest()
 
 
 def map_shard(path: Path, dtype: np.dtype[Any]) -> tuple[Tokens, Ends]:

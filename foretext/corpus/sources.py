@@ -1,34 +1,33 @@
 """The files behind the paths a user gives, and their bytes, decompressed.
 
-What a file is, its name says: `.txt`, `.jsonl`, `.parquet`, the first two also with `.gz`, `.xz` or `.zst` behind.
-How it is compressed, its first bytes say. `-` is standard input: JSON lines if it starts with `{`, else one text.
+What a file is, its name says: `.txt`, `.jsonl`, `.parquet`, the first two also with `.gz`, `.bz2`, `.xz` or `.zst`
+behind. How it is compressed, its first bytes say. `-` is standard input: JSON lines if it starts with `{`, else one
+text.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
-import lzma
 import os
 import re
 import sys
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
+from foretext.byte_streams import COMPRESSED, decompressed
 from foretext.corpus.manifest import SourceRecord
 from foretext.corpus.problems import Report
 from foretext.errors import DataError
 
 STANDARD_INPUT = "-"
-ENDINGS = ".txt, .jsonl (both also .gz, .xz, .zst) and .parquet"
+ENDINGS = f".txt, .jsonl (both also {', '.join(COMPRESSED)}) and .parquet"
 
 Format = Literal["text", "jsonl", "parquet"]
 
-_NAME = re.compile(r"\.(?:(txt|jsonl)(?:\.(?:gz|xz|zst))?|(parquet))$", re.IGNORECASE)
+_NAME = re.compile(r"\.(?:(txt|jsonl)(?:\.(?:gz|bz2|xz|zst))?|(parquet))$", re.IGNORECASE)
 _BUFFER = 1 << 20
 
 
@@ -77,9 +76,7 @@ def open_source(source: Source) -> Iterator[tuple[io.BufferedReader, Callable[[]
     try:
         with _raw(source) as raw:
             position = raw.tell if raw.seekable() else lambda: 0
-            yield _decompressed(raw), position
-    except (EOFError, lzma.LZMAError, zlib.error) as error:
-        raise DataError(f"{source.path}: the compressed data are damaged or cut off: {error}") from error
+            yield decompressed(raw, source.path), position
     except OSError as error:
         raise DataError(f"{source.path} cannot be read: {error.strerror or error}") from error
 
@@ -91,28 +88,6 @@ def _raw(source: Source) -> Iterator[io.BufferedReader]:
     else:
         with Path(source.path).open("rb", buffering=_BUFFER) as file:
             yield cast(io.BufferedReader, file)
-
-
-def _decompressed(file: io.BufferedReader) -> io.BufferedReader:
-    start = file.peek(8)
-    for magic, opener in _OPENERS.items():
-        if start.startswith(magic):
-            return io.BufferedReader(opener(file), _BUFFER)
-    return file
-
-
-def _zstd(file: io.BufferedReader) -> Any:
-    import pyarrow  # unlike zstandard's stream it notices when the file is cut off
-
-    return pyarrow.CompressedInputStream(pyarrow.PythonFile(file, mode="r"), "zstd")
-
-
-# How a compressed stream starts, and what decompresses it.
-_OPENERS: dict[bytes, Callable[[io.BufferedReader], Any]] = {
-    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-    b"\x28\xb5\x2f\xfd": _zstd,
-}
 
 
 def _files(path: str, report: Report) -> Iterator[str]:

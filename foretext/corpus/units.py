@@ -9,6 +9,7 @@ it lies in three files a split and a record, which is written last: a unit with 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +19,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from foretext.corpus.documents import Document, one_line_a_paragraph
-from foretext.corpus.manifest import SPLITS, Counts, Plan, SplitName
-from foretext.corpus.shards import Tokens, write_shard
-from foretext.files import write_text
+from foretext.corpus.manifest import SPLITS, Counts, Plan, SplitName, UnknownRecord
+from foretext.corpus.shards import Tokens, index_path, write_shard
+from foretext.files import sha256, write_text
+from foretext.tokenizer.unknown import UnknownCount
 
 if TYPE_CHECKING:
     from foretext.tokenizer import Tokenizer
 
 UNIT_CHARACTERS = 1 << 22  # seconds of work: enough to be worth sending, little to lose
 _HASH_BITS = 64
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ class UnitRecord(BaseModel):
 
     digest: str
     counts: Counts
-    splits: list[SplitName]
-    """The splits that got a document of it; the others have no file."""
+    unknown: UnknownRecord
+    parts: dict[SplitName, tuple[str, str]]
+    """The SHA-256 of the ids and of the ends that a split got; a split without a document of it has no file."""
 
 
 def units(documents: Iterable[Document], characters: int = UNIT_CHARACTERS) -> Iterator[Unit]:
@@ -87,14 +92,18 @@ def encode_unit(unit: Unit, folder: Path, tokenizer: Tokenizer, plan: Plan) -> U
         DiskFull: there is no space left.
     """
     found: dict[SplitName, list[Tokens]] = {name: [] for name in SPLITS}
+    unknown = UnknownCount(tokenizer)
     separator = [] if plan.separator_id is None else [plan.separator_id]
     for document in unit.documents:
         text = document.text if plan.line_breaks == "keep" else one_line_a_paragraph(document.text)
         if ids := tokenizer.encode(text):
+            unknown.add(ids, text)
             found[split_of(document.text, plan.validation)].append(np.array(ids + separator, plan.token_type))
-    for name, documents in found.items():
-        if documents:
-            write_shard(part_path(folder, unit.number, name), documents)
+    parts = {
+        name: write_shard(part_path(folder, unit.number, name), documents)
+        for name, documents in found.items()
+        if documents
+    }
     kept = [len(tokens) for documents in found.values() for tokens in documents]
     record = UnitRecord(
         digest=unit.digest(),
@@ -105,20 +114,35 @@ def encode_unit(unit: Unit, folder: Path, tokenizer: Tokenizer, plan: Plan) -> U
             characters=sum(len(document.text) for document in unit.documents),
             tokens=sum(kept),
         ),
-        splits=[name for name in SPLITS if found[name]],
+        unknown=UnknownRecord.of(unknown.found()),
+        parts=parts,
     )
     write_text(_record_path(folder, unit.number), record.model_dump_json() + "\n")
     return record
 
 
 def finished(unit: Unit, folder: Path) -> UnitRecord | None:
-    """The record of a unit that an earlier run finished; None if none did, or if the text has changed since."""
+    """The record of a unit that an earlier run finished; None if none did, or if the text has changed since.
+
+    None, too, where the disk has not kept what was written, which is said.
+    """
     path = _record_path(folder, unit.number)
     try:
         record = UnitRecord.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except FileNotFoundError:
         return None
-    return record if record.digest == unit.digest() else None
+    except ValidationError:
+        log.warning("%s is damaged, or of another version; what it is about is done again", path)
+        return None
+    if record.digest != unit.digest():
+        return None
+    for name, (ids, ends) in record.parts.items():
+        part = part_path(folder, unit.number, name)
+        for file, digest in ((part, ids), (index_path(part), ends)):
+            if not file.is_file() or sha256(file) != digest:
+                log.warning("%s is damaged or missing; its documents are done again", file)
+                return None
+    return record
 
 
 def part_path(folder: Path, number: int, split: SplitName) -> Path:

@@ -22,6 +22,8 @@ from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.kinds import KINDS, Heuristic
 from foretext.tasks.pronouns import BLANK, around_pronoun, put_in_place
 from foretext.tasks.schema import TaskSchema
+from foretext.tasks.unread import Unread
+from foretext.tokenizer.unknown import Reads
 
 Prompt = tuple[tuple[str, ...], str]  # the texts that are given, one behind the other, and the one that is scored
 
@@ -97,6 +99,13 @@ def encode_zero_shot(task: ZeroShotTask, tokenizer: Encoder, context: int) -> En
     training = task.training if task.heuristic == "acceptability" else ()
     asked = [_questions(task, examples, tokenizer, context) for examples in (task.examples, training)]
     return EncodedTask(task, *asked)
+
+
+def unread_of(encoded: EncodedTask, tokenizer: Reads) -> Unread:
+    """What the model does not get to see of the scored examples."""
+    unread = Unread(tokenizer, None)
+    unread.add(encoded.task.examples, [question.encoded for question in encoded.questions])
+    return unread
 
 
 def _questions(task: ZeroShotTask, examples: Sequence[Example], tokenizer: Encoder, context: int) -> list[Question]:

@@ -12,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, overload
 
+from foretext.checkup.finding import Checked
 from foretext.corpus import Corpus
 from foretext.errors import SettingsError
 from foretext.front.model import Model, ModelLike, load_model
 from foretext.paths import at_home
+from foretext.recipes import check as checking
 from foretext.recipes import embed as embedding
 from foretext.recipes import evaluate as evaluating
 from foretext.recipes import finetune as finetuning
@@ -24,6 +26,7 @@ from foretext.recipes import perplexity as measuring
 from foretext.recipes import predict as predicting
 from foretext.recipes import prepare as preparing
 from foretext.recipes import pretrain as pretraining
+from foretext.recipes.settings.check import CheckSettings
 from foretext.recipes.settings.embed import EmbedSettings
 from foretext.recipes.settings.evaluate import EvaluateSettings
 from foretext.recipes.settings.finetune import FinetuneSettings
@@ -159,6 +162,29 @@ def finetune(
         labelled = read_labelled_data(found.labelled, seed=found.seed, **in_memory)
         finetuning.finetune_from(source, labelled, found)
         return _made(folder, found.loop.device, keeps=out is not None)
+
+
+def check(data: Any = None, *, valid: Any = None, test: Any = None, **settings: Any) -> Checked:
+    """What is wrong with labelled examples or raw text, and what may be: `check("tickets.csv", label="team")`.
+
+    `data`, `valid` and `test` are files (of `data` several too), tables or lists, as `finetune` takes them; raw text is
+    files and folders, as `prepare` takes them. Nothing is written but the page `report=…`.
+
+    Raises:
+        DataError: a file is missing or empty, or is no text.
+        SettingsError: it is not said, and cannot be seen, what to look at.
+        UnknownName: there is no such setting, column or model.
+    """
+    if isinstance(data, CheckSettings):
+        return checking.check(_alone(data, valid, test, *settings))
+    several = isinstance(data, list | tuple) and bool(data) and all(map(is_path, data))
+    inputs = () if data is None else tuple(data) if several else (data,)
+    files = {"inputs": tuple(map(str, inputs))} if all(map(is_path, inputs)) else {}
+    named = {name: one for name, one in _unless_none(valid=valid, test=test).items() if is_path(one)}
+    found = CheckSettings.named({**files, **named, **settings})
+    given = found.inputs if files else inputs
+    others = {"valid": found.labelled.valid or valid, "test": found.test or test}
+    return checking.check_data(given, found, **others)
 
 
 def evaluate(model: EvaluateSettings | ModelLike, data: Any = None, **settings: Any) -> evaluating.Evaluated:

@@ -11,11 +11,12 @@ from foretext.serving.predictor import Predictor
 from foretext.tasks.schema import TaskSchema
 
 
-def with_answers(predictor: Predictor, schema: TaskSchema, frame: Any) -> Any:
+def with_answers(predictor: Predictor, schema: TaskSchema, frame: Any, settings: PredictSettings) -> Any:
     """`frame` with the columns that `foretext predict` writes; rows, index and other columns are as they were.
 
     Raises:
-        DataError: it is no table, a row cannot be used, or a column of an answer is there already.
+        DataError: it is no table, a row cannot be used, a column of an answer is there already, or too much is
+            unknown to the model.
         UnknownName: a column of training is not there.
     """
     import narwhals
@@ -25,8 +26,7 @@ def with_answers(predictor: Predictor, schema: TaskSchema, frame: Any) -> Any:
         table = table.collect()
     if not isinstance(table, narwhals.DataFrame):
         raise DataError("as_frame is for tables of pandas, polars or pyarrow; a list of answers has no columns")
-    settings = PredictSettings(model="this model", data="-")
-    with open_answers(predictor, schema, table.to_native(), settings) as (_, rows):
+    with open_answers(predictor, schema, table.to_native(), settings, predictor.unread()) as (_, rows):
         answers = [answer for _, answer in rows]
     columns = [
         narwhals.new_series(name, [answer[name] for answer in answers], backend=table.implementation)

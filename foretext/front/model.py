@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ from foretext.tasks.given import examples_to_answer
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
 
+log = logging.getLogger(__name__)
+
 
 @shows_itself
 @dataclass(frozen=True, repr=False)
@@ -61,7 +64,8 @@ class Model:
 
         Raises:
             ModelError: the model has no task.
-            DataError: an example cannot be used; its row is named.
+            DataError: an example cannot be used; its row is named. More than half of all tokens are unknown to the
+                model, and `allow_unknown` is off.
             UnknownName: there is no such setting, or a table lacks a column of training.
         """
         examples = a_file_or_examples(examples)
@@ -72,9 +76,11 @@ class Model:
         columns = {"text": found.text or predictor.schema.text, "choices": found.choices or predictor.schema.choices}
         schema = predictor.schema.model_copy(update=columns)
         if as_frame:
-            return with_answers(predictor, schema, examples)
-        given = examples_to_answer(examples, schema, found.file.options())
-        return list(predictor.stream(given, tokens_per_batch=found.tokens_per_batch))
+            return with_answers(predictor, schema, examples, found)
+        given, unread = examples_to_answer(examples, schema, found.file.options()), predictor.unread()
+        answers = list(predictor.stream(given, tokens_per_batch=found.tokens_per_batch, unread=unread))
+        unread.say(source_of(examples), allowed=found.file.allow_unknown)
+        return answers
 
     def stream(self, examples: Any, *, tokens_per_batch: int = 0) -> Iterator[Prediction]:
         """The predictions one after the other, with bounded memory however many examples come."""
@@ -88,7 +94,10 @@ class Model:
             DataError: the examples cannot be used; all bad rows are named together.
             UnknownName: there is no such setting.
         """
-        return evaluate_from(self.saved, data, self._settings(EvaluateSettings, data, **settings))
+        found = evaluate_from(self.saved, data, self._settings(EvaluateSettings, data, **settings))
+        for line in found.unread.cut_lines():
+            log.warning("%s: %s", source_of(data), line)
+        return found
 
     def embed(self, data: Any, *, out: str | Path | None = None, **settings: Any) -> Vectors | Embedded:
         """A vector for each text of a list, a table or a file, float32 `(rows, width)`; with `out` they are written.

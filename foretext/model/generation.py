@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foretext.errors import SettingsError
 from foretext.model.gpt import GPT
+from foretext.neighbours import share_cores
 
 
 def generate(
@@ -51,6 +52,8 @@ class Reader:
     """A model that reads one sequence, a few tokens at a time, and keeps what its layers need of those before."""
 
     def __init__(self, model: GPT) -> None:
+        if model.embedding.device.type == "cpu":
+            share_cores()
         self.model = model
         self.context = model.settings.context
         self.read = 0

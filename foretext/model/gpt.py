@@ -25,6 +25,7 @@ from foretext.model.lstm import LSTMLayer
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import Block, picked
 from foretext.model.tree import SharePrefixes
+from foretext.neighbours import share_cores
 
 if TYPE_CHECKING:
     from foretext.model.settings import Backbone, HeadSettings, ModelSettings, Reads
@@ -97,6 +98,8 @@ class GPT(nn.Module):
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Without dropout, and afterwards as before; a model that answers already costs no walk through its layers."""
+        if self.embedding.device.type == "cpu":
+            share_cores()
         was_training = self.training
         if was_training:
             self.eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
 from foretext.files import atomic_file
+from foretext.leftovers import remove_dead
 from foretext.model.devices import find_device
 from foretext.notebook import shows_itself
 from foretext.progress import Progress, progress
@@ -31,6 +32,7 @@ from foretext.tasks.given import examples_given
 from foretext.tasks.kinds import KINDS
 from foretext.tasks.reading import unlabelled
 from foretext.tasks.schema import TaskSchema
+from foretext.tasks.unread import Unread
 
 VECTOR = "vector"  # the column of vectors
 
@@ -38,17 +40,18 @@ VECTOR = "vector"  # the column of vectors
 @shows_itself
 @dataclass(frozen=True, repr=False)
 class Embedded:
-    """How many vectors of which width there are, and where."""
+    """How many vectors of which width there are, where, and what of the texts the model did not get to see."""
 
     rows: int
     width: int
     out: str
+    unread: Unread
 
     def lines(self) -> list[str]:
         return [f"{self.rows:,} vectors of {self.width:,} numbers written to {self.out}"]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"rows": self.rows, "width": self.width, "out": self.out, **self.unread.to_json()}
 
 
 def embed(settings: EmbedSettings) -> Embedded:
@@ -58,7 +61,8 @@ def embed(settings: EmbedSettings) -> Embedded:
 
     Raises:
         SettingsError: `out` is neither.
-        DataError: a row cannot be used, or a column of the input is called `vector`; nothing is written then.
+        DataError: a row cannot be used, a column of the input is called `vector`, or more than half of all tokens are
+            unknown to the model and `allow_unknown` is off; nothing is written then.
     """
     return embed_from(load_named(settings.model), settings.data, settings)
 
@@ -72,17 +76,20 @@ def embed_from(saved: SavedModel, data: Any, settings: EmbedSettings) -> Embedde
         if VECTOR in table.columns:
             raise DataError(f"{table.source} has a column {VECTOR!r} already; rename it, or it would be overwritten")
         schema = text_schema(saved, table.columns, settings)
-        rows = _with_vectors(saved, unlabelled(table, schema, problems), settings, bar)
+        unread = Unread(saved.tokenizer, saved.task)
+        rows = _with_vectors(saved, unlabelled(table, schema, problems), settings, bar, unread)
         count = write(Path(settings.out), rows, saved.gpt.settings.width)
-    return Embedded(count, saved.gpt.settings.width, settings.out)
+    return Embedded(count, saved.gpt.settings.width, settings.out, unread)
 
 
 def embed_in_memory(saved: SavedModel, data: Any, settings: EmbedSettings) -> Vectors:
     """The vectors `(rows, width)` of a file, a table or a list of texts; `settings.out` is not looked at.
 
     Raises:
-        DataError: an example cannot be used; its row is named.
+        DataError: an example cannot be used; its row is named. More than half of all tokens are unknown to the model,
+            and `allow_unknown` is off.
     """
+    source, unread = source_of(data), Unread(saved.tokenizer, saved.task)
     saved.gpt.to(find_device(settings.device))
     if is_path(data):
         data = (row.values for row in iterate_rows(data, settings.file.options()))
@@ -91,8 +98,10 @@ def embed_in_memory(saved: SavedModel, data: Any, settings: EmbedSettings) -> Ve
     columns = tuple(first[0]) if first and isinstance(first[0], Mapping) else settings.text or ("text",)
     examples = examples_given(chain(first, values), text_schema(saved, columns, settings))
     with progress("embedding", None, unit="rows") as bar:
-        chunks = vectors_of(saved, examples, pool=settings.pool, tokens_per_batch=settings.tokens_per_batch, bar=bar)
-        return np.concatenate([np.empty((0, saved.gpt.settings.width), np.float32), *chunks])
+        most = settings.tokens_per_batch
+        chunks = [*vectors_of(saved, examples, pool=settings.pool, tokens_per_batch=most, bar=bar, unread=unread)]
+    unread.say(source, allowed=settings.file.allow_unknown)
+    return np.concatenate([np.empty((0, saved.gpt.settings.width), np.float32), *chunks])
 
 
 def text_schema(saved: SavedModel, columns: tuple[str, ...], settings: EmbedSettings) -> TaskSchema:
@@ -112,9 +121,12 @@ def text_schema(saved: SavedModel, columns: tuple[str, ...], settings: EmbedSett
 
 
 def _with_vectors(
-    saved: SavedModel, rows: Iterable[tuple[Row, Example]], settings: EmbedSettings, bar: Progress
+    saved: SavedModel, rows: Iterable[tuple[Row, Example]], settings: EmbedSettings, bar: Progress, unread: Unread
 ) -> Iterator[tuple[Row, Vectors]]:
-    """Each row with its vector `(width,)`; rows wait only until their chunk is done."""
+    """Each row with its vector `(width,)`; rows wait only until their chunk is done.
+
+    Behind the last row it is said what of all of them was not read.
+    """
     waiting: deque[Row] = deque()
 
     def examples() -> Iterator[Example]:
@@ -122,9 +134,12 @@ def _with_vectors(
             waiting.append(row)
             yield example
 
-    chunks = vectors_of(saved, examples(), pool=settings.pool, tokens_per_batch=settings.tokens_per_batch, bar=bar)
+    chunks = vectors_of(
+        saved, examples(), pool=settings.pool, tokens_per_batch=settings.tokens_per_batch, bar=bar, unread=unread
+    )
     for vector in chain.from_iterable(chunks):
         yield waiting.popleft(), vector
+    unread.say(source_of(settings.data), allowed=settings.file.allow_unknown)
 
 
 def _writer(out: str) -> Any:
@@ -146,7 +161,8 @@ def _write_table(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> 
 def _write_array(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> int:
     """Writes the vectors as they come; the header, which says how many there are, is written again at the end."""
     count = 0
-    with atomic_file(out) as file:
+    remove_dead(out)
+    with atomic_file(out, seeks=True) as file:
         begin = _write_header(file, 0, width)
         for _, vector in rows:
             file.write(vector.astype("<f4").tobytes())

@@ -18,6 +18,7 @@ from foretext.serving.int8_report import Int8Report, compare
 from foretext.serving.predictor import Predictor
 from foretext.tasks.encode import encode
 from foretext.tasks.reading import read_labelled
+from foretext.tasks.unread import Unread
 
 
 @shows_itself
@@ -28,23 +29,22 @@ class Evaluated:
     model: str
     data: Path
     evaluation: Evaluation
-    cut: int  # examples that did not fit the context whole
+    unread: Unread  # what of the examples the model did not get to see
     report: Path | None
     precision: str
     int8: Int8Report | None = None
 
     def lines(self) -> list[str]:
-        cut = [f"{self.cut:,} examples were cut to fit the context"] if self.cut else []
         report = [f"report written to {self.report}"] if self.report else []
         int8 = ["", *self.int8.lines()] if self.int8 else []
-        return [*self.evaluation.lines(), f"computed in {self.precision}", *cut, *int8, *report]
+        return [*self.evaluation.lines(), f"computed in {self.precision}", *self.unread.cut_lines(), *int8, *report]
 
     def to_json(self) -> dict[str, Any]:
         return {
             "model": self.model,
             "data": str(self.data),
             **self.evaluation.to_json(),
-            "cut": self.cut,
+            **self.unread.to_json(),
             "precision": self.precision,
             "int8": self.int8 and self.int8.to_json(),
             "report": str(self.report) if self.report else None,
@@ -56,7 +56,8 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
 
     Raises:
         ModelError: the model is missing, damaged, or has no task.
-        DataError: the examples cannot be used; all bad rows are named together.
+        DataError: the examples cannot be used; all bad rows are named together. More than half of their tokens are
+            unknown to the model, and `allow_unknown` is off.
     """
     return evaluate_from(load_named(settings.model), settings.data, settings)
 
@@ -74,6 +75,9 @@ def evaluate_from(saved: SavedModel, data: Any, settings: EvaluateSettings) -> E
         options=settings.file.options(),
     )
     encoded = encode(reading.examples, schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
+    unread = Unread(predictor.saved.tokenizer, schema)
+    unread.add(reading.examples, encoded)
+    unread.unknown.say(reading.table.source, allowed=settings.file.allow_unknown)
     with progress("evaluating", len(encoded), unit="examples") as bar:
         predictions = predictor.answer(encoded, tokens_per_batch=settings.tokens_per_batch, bar=bar)
     evaluation = score_examples(reading.examples, predictions, schema=schema, seed=settings.seed)
@@ -90,5 +94,4 @@ def evaluate_from(saved: SavedModel, data: Any, settings: EvaluateSettings) -> E
             settings=settings.model_dump(mode="json"),
         )
         write_report(settings.report, page)
-    cut = sum(item.cut > 0 for item in encoded)
-    return Evaluated(settings.model, settings.data, evaluation, cut, settings.report, predictor.precision, int8)
+    return Evaluated(settings.model, settings.data, evaluation, unread, settings.report, predictor.precision, int8)

@@ -13,6 +13,7 @@ from foretext.checkpoints.history import Finetuning, FinetuningResult, WatchReco
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel
+from foretext.checkup.labelled import doubts
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
 from foretext.model.gpt import GPT, transfer
@@ -28,6 +29,7 @@ from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.overview import overview
 from foretext.tasks.schema import TaskSchema
+from foretext.tasks.unread import Unread
 from foretext.training.objectives import FineTuning
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
@@ -90,8 +92,10 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
     train, valid = _encode(source, data)
-    for line in (*overview(data.schema.labels, data.train, train, data.valid, valid).lines(), *data.schema.notes()):
-        log.info(line)
+    _say_unknown(source, data, train, valid)
+    seen = overview(data.schema.labels, data.train, train, data.valid, valid)
+    for line in (*seen.lines(), *doubts(data), *data.schema.notes()):
+        log.info("%s", line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
     plan = _plan(settings, model, batches.updates_per_epoch)
@@ -188,6 +192,18 @@ def _encode(source: SavedModel, data: LabelledData) -> tuple[list[Encoded], list
         train = encode(data.train, data.schema, source.tokenizer, context, bar=bar)
         valid = encode(data.valid, data.schema, source.tokenizer, context, bar=bar)
     return train, valid
+
+
+def _say_unknown(source: SavedModel, data: LabelledData, train: Sequence[Encoded], valid: Sequence[Encoded]) -> None:
+    """Warns of tokens that the model has no piece for; cuts are in the overview.
+
+    Raises:
+        DataError: more than half of them are such, and the data do not allow it.
+    """
+    for what, examples, encoded in (("training", data.train, train), ("validation", data.valid, valid)):
+        unread = Unread(source.tokenizer, data.schema)
+        unread.add(examples, encoded)
+        unread.unknown.say(what, allowed=data.allow_unknown)
 
 
 def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> GPT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +12,9 @@ from foretext.model.devices import find_device
 from foretext.model.generation import generate as draw
 from foretext.notebook import shows_itself
 from foretext.recipes.settings.generate import GenerateSettings
+from foretext.tokenizer.unknown import UnknownCount
+
+log = logging.getLogger(__name__)
 
 
 @shows_itself
@@ -34,6 +38,7 @@ def generate(settings: GenerateSettings) -> Generated:
     Raises:
         UnknownName: there is no such model.
         SettingsError: the prompt holds no token.
+        DataError: more than half of it is unknown to the model, and `allow_unknown` is off.
     """
     return generate_from(load_named(settings.model), settings)
 
@@ -41,6 +46,10 @@ def generate(settings: GenerateSettings) -> Generated:
 def generate_from(saved: SavedModel, settings: GenerateSettings) -> Generated:
     """The same from a model in memory."""
     prompt = saved.tokenizer.encode(settings.prompt)
+    unknown = UnknownCount(saved.tokenizer)
+    unknown.add(prompt, settings.prompt)
+    unknown.found().say("the prompt", allowed=settings.allow_unknown)
+    _say_dropped(len(prompt), saved.gpt.settings.context)
     ids = draw(
         saved.gpt.to(find_device(settings.device)),
         prompt,
@@ -53,6 +62,15 @@ def generate_from(saved: SavedModel, settings: GenerateSettings) -> Generated:
     whole = _printable(saved.tokenizer.decode([*prompt, *ids]))
     shown = _printable(saved.tokenizer.decode(prompt))
     return Generated(prompt=shown, text=whole.removeprefix(shown))
+
+
+def _say_dropped(tokens: int, context: int) -> None:
+    """Warns of a prompt that is longer than what the model reads at once."""
+    if tokens > context:
+        log.warning(
+            "the prompt has %s tokens, the model reads %s at once: only the last %s of it are read",
+            *(f"{count:,}" for count in (tokens, context, context // 2 or 1)),
+        )
 
 
 def _printable(text: str) -> str:

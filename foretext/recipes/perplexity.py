@@ -16,6 +16,7 @@ from foretext.model.devices import find_device
 from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.settings.perplexity import PerplexitySettings
+from foretext.tokenizer.unknown import UnknownCount
 
 BATCH = 16  # windows at a time
 
@@ -32,6 +33,7 @@ class Measured:
     words: int
     tokens: int
     problems: dict[str, int]
+    unknown_tokens: int
 
     def lines(self) -> list[str]:
         return [
@@ -51,7 +53,8 @@ def perplexity(settings: PerplexitySettings) -> Measured:
     white space.
 
     Raises:
-        DataError: an input is missing or wrong, or there is no text in any.
+        DataError: an input is missing or wrong, there is no text in any, or more than half of it is unknown to the
+            model and `allow_unknown` is off.
         SettingsError: no checkpoint of `update` was kept.
     """
     return perplexity_from(load_at_update(settings.model, settings.update), settings)
@@ -61,19 +64,24 @@ def perplexity_from(saved: SavedModel, settings: PerplexitySettings) -> Measured
     """The same from a model in memory."""
     problems = Problems()
     model, context = saved.gpt.to(find_device(settings.device)), saved.gpt.settings.context
-    loss, tokens, words, documents = 0.0, 0, 0, 0
+    loss, tokens, words, documents, unknown = 0.0, 0, 0, 0, UnknownCount(saved.tokenizer)
     read = read_documents(settings.inputs, field=settings.field, strict=settings.strict, problems=problems)
     with progress("reading", None, unit="tokens") as bar:
         for document in read:
             ids = saved.tokenizer.encode(document.text)
+            unknown.add(ids, document.text)
             windows = [ids[first : first + context] for first in range(0, len(ids), context)]
             batches = (pack([[window] for window in windows[k : k + BATCH]]) for k in range(0, len(windows), BATCH))
             found = measure(model, batches)
             loss, tokens = loss + found.loss * found.tokens, tokens + found.tokens
             words, documents = words + len(document.text.split()), documents + 1
             bar.advance(len(ids))
+    source = ", ".join(settings.inputs)
     if not tokens:
-        raise DataError(f"there is nothing to predict in {', '.join(settings.inputs)}: no text of two tokens")
+        raise DataError(f"there is nothing to predict in {source}: no text of two tokens")
+    if not words:
+        raise DataError(f"there is nothing to predict in {source}: white space alone, no word")
+    unknown.found().say(source, allowed=settings.allow_unknown)
     return Measured(
         perplexity=math.exp(min(loss / tokens, 700.0)),
         loss=loss / tokens,
@@ -82,4 +90,5 @@ def perplexity_from(saved: SavedModel, settings: PerplexitySettings) -> Measured
         words=words,
         tokens=tokens,
         problems=dict(problems.counts),
+        unknown_tokens=unknown.found().unknown,
     )

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from foretext.checkpoints.model_at_update import load_named
@@ -24,6 +24,7 @@ from foretext.tasks.files.tables import STANDARD, Table, open_table, source_of
 from foretext.tasks.files.writing import write_rows
 from foretext.tasks.reading import read_labelled, unlabelled
 from foretext.tasks.schema import TaskSchema
+from foretext.tasks.unread import Unread
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,17 @@ log = logging.getLogger(__name__)
 @shows_itself
 @dataclass(frozen=True, repr=False)
 class Predicted:
-    """How many rows were answered, and where they are."""
+    """How many rows were answered, where they are, and what of them the model did not get to see."""
 
     rows: int
     out: str
+    unread: Unread
 
     def lines(self) -> list[str]:
         return [] if self.out == "-" else [f"{self.rows:,} rows with predictions written to {self.out}"]
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"rows": self.rows, "out": self.out, **self.unread.to_json()}
 
 
 def predict(settings: PredictSettings) -> Predicted:
@@ -50,7 +52,8 @@ def predict(settings: PredictSettings) -> Predicted:
 
     Raises:
         ModelError: the model is missing, damaged, or has no task.
-        DataError: a row cannot be used, or a column of the input would be overwritten; nothing is written then.
+        DataError: a row cannot be used, a column of the input would be overwritten, or more than half of all tokens
+            are unknown to the model and `allow_unknown` is off; no file is written then.
     """
     return predict_from(load_named(settings.model), settings.data, settings)
 
@@ -60,26 +63,37 @@ def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Pre
     predictor = _predictor(saved, settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
-    with open_answers(predictor, schema.model_copy(update=columns), data, settings) as (table, rows):
+    unread = predictor.unread()
+    with open_answers(predictor, schema.model_copy(update=columns), data, settings, unread) as (table, rows):
         out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
         count = write_rows(settings.out, ({**row.values, **answer} for row, answer in rows), out_format)
-    return Predicted(count, settings.out)
+    return Predicted(count, settings.out, unread)
 
 
 @contextmanager
 def open_answers(
-    predictor: Predictor, schema: TaskSchema, data: Any, settings: PredictSettings
+    predictor: Predictor, schema: TaskSchema, data: Any, settings: PredictSettings, unread: Unread
 ) -> Iterator[tuple[Table, Iterator[tuple[Row, dict[str, Any]]]]]:
     """The open rows of `data`, and each with the columns of its answer, in bounded memory.
 
+    Behind the last row it is said what of all of them was not read, which `unread` counts.
+
     Raises:
-        DataError: a row cannot be used, or a column of an answer is there already.
+        DataError: a row cannot be used, a column of an answer is there already, or too much is unknown to the model.
         UnknownName: a column of the schema is not there.
     """
     problems, options = Problems(source_of(data), stop=True), settings.file.options()
     with open_table(data, options, problems=problems) as table, progress("predicting", None, unit="rows") as bar:
         rows = unlabelled(table, schema, problems)
-        yield table, _answered(predictor, rows, table.source, settings.tokens_per_batch, bar)
+        answered = _answered(predictor, rows, table.source, settings.tokens_per_batch, bar, unread)
+        yield table, _and_said(answered, unread, table.source, allowed=settings.file.allow_unknown)
+
+
+def _and_said(
+    rows: Iterator[tuple[Row, dict[str, Any]]], unread: Unread, source: str, *, allowed: bool
+) -> Iterator[tuple[Row, dict[str, Any]]]:
+    yield from rows
+    unread.say(source, allowed=allowed)
 
 
 def _predictor(saved: SavedModel, settings: PredictSettings) -> Predictor:
@@ -101,7 +115,12 @@ def _predictor(saved: SavedModel, settings: PredictSettings) -> Predictor:
 
 
 def _answered(
-    predictor: Predictor, rows: Iterable[tuple[Row, Example]], source: str, tokens_per_batch: int, bar: Progress
+    predictor: Predictor,
+    rows: Iterable[tuple[Row, Example]],
+    source: str,
+    tokens_per_batch: int,
+    bar: Progress,
+    unread: Unread,
 ) -> Iterator[tuple[Row, dict[str, Any]]]:
     """Each row with the columns of its answer; rows wait only until their chunk is answered."""
     waiting: deque[Row] = deque()
@@ -111,7 +130,7 @@ def _answered(
             waiting.append(row)
             yield example
 
-    for prediction in predictor.stream(examples(), tokens_per_batch=tokens_per_batch):
+    for prediction in predictor.stream(examples(), tokens_per_batch=tokens_per_batch, unread=unread):
         row = waiting.popleft()
         probabilities = list((prediction.probabilities or {}).values())
         answer = predictor.schema.labels.columns(prediction.label, probabilities)

@@ -34,4 +34,7 @@ def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
         shard_tokens=settings.shard_tokens,
         separator=settings.separator,
         line_breaks=settings.line_breaks,
+        dedup=settings.dedup,
+        clean=settings.clean,
+        allow_unknown=settings.allow_unknown,
     )

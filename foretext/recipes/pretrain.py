@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from foretext.batch import Batch
 from foretext.checkpoints.history import Pretraining, PretrainingResult, Start, WatchRecord
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.corpus import Corpus, Windows, sequential_windows
+from foretext.corpus.verification import PATIENCE, SOON, Verification
 from foretext.errors import SettingsError
 from foretext.evaluation.perplexity import perplexity
-from foretext.evaluation.prompts import EncodedTask, encode_zero_shot
+from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
@@ -90,6 +92,8 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         raise SettingsError("--minutes takes the place of --updates: give one of them")
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
+    corpus.say_unknown(allowed=settings.allow_unknown)
+    verification = Verification(corpus)
     if start is not None:
         _check_start(start, settings, corpus)
     train = corpus.split("train")
@@ -104,6 +108,9 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if start is not None:
         model.load_state_dict(start.gpt.state_dict())
+    if settings.verify:
+        log.info("comparing %s with its hashes", corpus.folder)
+    verification.wait(None if settings.verify else SOON)
     objective = LanguageModelling(model)
     run = Run(
         title="pre-training",
@@ -111,12 +118,12 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         record=_record(settings, corpus, start),
         objective=objective,
         plan=plan,
-        batch_at=_in_order(windows, 0),
-        reordered=partial(_in_order, windows),
+        batch_at=_in_order(windows, verification, 0),
+        reordered=partial(_in_order, windows, verification),
         origins=windows.origins,
         of_length=partial(_of_length, settings, corpus, start),
-        validate=partial(_validate, model, corpus, probes, settings) if validates else None,
-        conclude=partial(_conclude, objective, settings),
+        validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
+        conclude=partial(_conclude, objective, settings, verification),
         tokenizer=tokenizer,
     )
     return carry_out(run)
@@ -151,13 +158,22 @@ def _of_length(
     return _plan(settings, corpus.split("train").token_count), _record(settings, corpus, start)
 
 
-def _in_order(windows: Windows, order: int) -> BatchAt:
-    return lambda update, rank, world: windows.batch(update, rank=rank, world=world, order=order)
+def _in_order(windows: Windows, verification: Verification, order: int) -> BatchAt:
+    def batch(update: int, rank: int, world: int) -> Batch:
+        verification.check()
+        return windows.batch(update, rank=rank, world=world, order=order)
+
+    return batch
 
 
 def _validate(
-    model: GPT, corpus: Corpus, probes: Mapping[str, EncodedTask], settings: PretrainSettings
+    model: GPT,
+    corpus: Corpus,
+    probes: Mapping[str, EncodedTask],
+    settings: PretrainSettings,
+    verification: Verification,
 ) -> dict[str, float]:
+    verification.wait(PATIENCE)  # a checkpoint comes next
     windows = sequential_windows(
         corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
     )
@@ -174,7 +190,10 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     tasks = find_zero_shot_tasks(probed(settings.probe), rows)
     for name, task in tasks.items():
         log.info("probing %s by %s on %s examples", name, task.heuristic, f"{len(task.examples):,}")
-    return {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
+    encoded = {name: encode_zero_shot(task, tokenizer, settings.model.context) for name, task in tasks.items()}
+    for name, one in encoded.items():
+        unread_of(one, tokenizer).say(name, allowed=settings.allow_unknown)
+    return encoded
 
 
 def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) -> None:
@@ -195,7 +214,8 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
-    left_out = {"out", "resume", "extend", "corpus", "start", "loop", "probe", "probe_rows", "keep"}
+    left_out = {"out", "resume", "extend", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
+    left_out |= {"allow_unknown", "keep"}
     return Pretraining(
         settings=settings.model_dump(mode="json", exclude=left_out),
         corpus=corpus.fingerprint,
@@ -204,9 +224,14 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
 
 
 def _conclude(
-    objective: LanguageModelling, settings: PretrainSettings, folder: RunFolder, state: State
+    objective: LanguageModelling,
+    settings: PretrainSettings,
+    verification: Verification,
+    folder: RunFolder,
+    state: State,
 ) -> Concluded[Pretrained]:
-    """The run with the weights that are kept, as their validation found it."""
+    """The run with the weights that are kept, as their validation found it, once all of the corpus was seen sound."""
+    verification.wait()
     kept = state.update
     impatient = bool(settings.loop.patience) and state.validations_without_better >= settings.loop.patience
     wanted = settings.keep or ("best" if impatient else "last")

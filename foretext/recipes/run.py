@@ -103,7 +103,7 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         if engine.rank == 0:
             _save(run, record, concluded.task, folder)
     if unsound is not None:
-        where = f"the best model, that after update {state.update:,}, is saved in {folder.path}"
+        where = f"the best model, that after update {state.update:,}, is saved in {run.settings.out}"
         raise UnsoundRun(f"{unsound}; {where}") from unsound
     return concluded.outcome
 

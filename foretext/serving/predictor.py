@@ -27,10 +27,12 @@ from foretext.progress import Progress
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded, Example, Label
+from foretext.tasks.files.memory import GIVEN
 from foretext.tasks.given import examples_given
 from foretext.tasks.labels.form import Outputs
 from foretext.tasks.predictions import Predictions
 from foretext.tasks.schema import TaskSchema
+from foretext.tasks.unread import Unread
 
 CPU_TOKENS_PER_BATCH = 1_024  # more, and a CPU waits for memory: int8 answers a quarter slower with 2,048 (docs/log.md)
 CHUNK = 4_096  # examples sorted by length together while streaming
@@ -103,12 +105,23 @@ class Predictor:
         """
         return list(self.stream(examples))
 
-    def stream(self, examples: Any, *, tokens_per_batch: int = 0) -> Iterator[Prediction]:
-        """The same, with bounded memory however many examples come."""
-        source = examples_given(examples, self.schema)
+    def unread(self) -> Unread:
+        """What counts what this model does not get to see of examples."""
+        return Unread(self.saved.tokenizer, self.schema)
+
+    def stream(self, examples: Any, *, tokens_per_batch: int = 0, unread: Unread | None = None) -> Iterator[Prediction]:
+        """The same, with bounded memory however many examples come.
+
+        What was cut and what is unknown is counted in `unread`, for the caller to say; without it, it is logged here
+        behind the last example.
+        """
+        source, counts = examples_given(examples, self.schema), unread or self.unread()
         while chunk := list(islice(source, CHUNK)):
             encoded = encode(chunk, self.schema, self.saved.tokenizer, self.gpt.settings.context)
+            counts.add(chunk, encoded)
             yield from _one_by_one(self.answer(encoded, tokens_per_batch=tokens_per_batch))
+        if unread is None:
+            counts.say(GIVEN, allowed=True)
 
     def answer_all(self, examples: Sequence[Example]) -> Predictions:
         """Predictions for examples that are in memory; their labels, if any, are not looked at."""

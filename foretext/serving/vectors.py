@@ -25,15 +25,24 @@ from foretext.serving.predictor import CHUNK, CPU_TOKENS_PER_BATCH
 from foretext.tasks.batching import TOKENS_PER_BATCH, length_sorted
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded, Example
+from foretext.tasks.unread import Unread
 
 Pool = Literal["last", "mean"]
 Vectors = npt.NDArray[np.float32]  # (examples, width)
 
 
 def vectors_of(
-    saved: SavedModel, examples: Iterable[Example], *, pool: Pool = "last", tokens_per_batch: int = 0, bar: Progress
+    saved: SavedModel,
+    examples: Iterable[Example],
+    *,
+    pool: Pool = "last",
+    tokens_per_batch: int = 0,
+    bar: Progress,
+    unread: Unread,
 ) -> Iterator[Vectors]:
     """The vectors of examples in their order, some thousand at a time; the model stays on its device.
+
+    What was cut and what is unknown is counted in `unread`.
 
     Raises:
         DataError: a text for a language model holds no token.
@@ -41,6 +50,7 @@ def vectors_of(
     source, row = iter(examples), 0
     while chunk := list(islice(source, CHUNK)):
         encoded = _encoded(saved, chunk, row)
+        unread.add(chunk, encoded)
         yield _vectors(saved.gpt, encoded, pool, tokens_per_batch, bar)
         row += len(chunk)
 
@@ -54,7 +64,7 @@ def _encoded(saved: SavedModel, examples: Sequence[Example], before: int) -> lis
     if empty is not None:
         place = examples[empty].where or f"row {before + empty + 1}"
         raise DataError(f"{place}: the text holds no token, so a language model has no state for it")
-    return [Encoded([found[:context]]) for found in ids]
+    return [Encoded([found[:context]], cut=max(0, len(found) - context)) for found in ids]
 
 
 def _vectors(gpt: GPT, encoded: Sequence[Encoded], pool: Pool, tokens_per_batch: int, bar: Progress) -> Vectors:

@@ -39,12 +39,17 @@ class FileSettings(Settings):
     """csv, tsv, jsonl or parquet. Not given: by the ending of the file's name."""
     quoting: Quoting = "auto"
     """minimal: cells may be in double quotes; none: quotes are text. auto: CSV is quoted, TSV as its content shows."""
+    delimiter: str | None = None
+    """What separates the cells of CSV and TSV, such as ';', or comma, semicolon, tab, bar, space. Not given: a comma in
+    CSV, a tab in TSV; a header that is separated otherwise is refused."""
     header: bool = True
     """Whether the first row of CSV and TSV names the columns; otherwise they are called 1, 2, …"""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
 
     def options(self) -> TableOptions:
         """The same, as `open_table` takes it."""
-        return TableOptions(format=self.format, quoting=self.quoting, header=self.header)
+        return TableOptions(format=self.format, quoting=self.quoting, delimiter=self.delimiter, header=self.header)
 
 
 class LabelledDataSettings(Settings):
@@ -114,6 +119,7 @@ class LabelledData:
     schema: TaskSchema
     train: Sequence[Example]
     valid: Sequence[Example]
+    allow_unknown: bool = False  # whether most of their text may be unknown to a model
 
     @property
     def fingerprint(self) -> str:
@@ -176,7 +182,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
     schema = task.schema(train.examples).model_copy(update=settings.reading())
-    return LabelledData(schema, train.examples, valid)
+    return LabelledData(schema, train.examples, valid, settings.file.allow_unknown)
 
 
 def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:
@@ -193,11 +199,12 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
     )
     _say(reading)
     schema = reading.schema.model_copy(update=settings.reading())
+    found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown)
     if valid is None:
-        return LabelledData(schema, reading.examples, ())
+        return found
     read = read_labelled(valid, schema, options=options)
     _say(read)
-    return LabelledData(schema, reading.examples, read.examples)
+    return replace(found, valid=read.examples)
 
 
 def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
@@ -222,7 +229,7 @@ def _with_validation(data: LabelledData, settings: LabelledDataSettings, seed: i
         f"{len(data.train):,}",
         seed,
     )
-    return LabelledData(data.schema, train, valid)
+    return replace(data, train=train, valid=valid)
 
 
 def limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
@@ -230,7 +237,7 @@ def limited(data: LabelledData, rows: int, seed: int) -> LabelledData:
     if not rows or rows >= len(data.train):
         return data
     log.info("training on %s of %s examples, drawn with seed %d", f"{rows:,}", f"{len(data.train):,}", seed)
-    return LabelledData(data.schema, drawn(data.train, rows, seed), data.valid)
+    return replace(data, train=drawn(data.train, rows, seed))
 
 
 def drawn(examples: Sequence[Example], rows: int, seed: int) -> list[Example]:

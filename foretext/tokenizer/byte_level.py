@@ -49,6 +49,7 @@ class ByteReading:
         check_merges(pieces, merges, where=where)
         ids = {piece: number for number, piece in enumerate(pieces)}
         self._id_of_byte = [ids[character] for character in ALPHABET]
+        self.unknown = None
         self.newline = self._id_of_byte[ord("\n")]
         self._native = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=list(merges), cache_capacity=0))
         self._native.pre_tokenizer = _pre_tokenizer()

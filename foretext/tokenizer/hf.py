@@ -17,7 +17,7 @@ from tokenizers import normalizers, pre_tokenizers
 
 from foretext.tokenizer.kept import Ids, Kept
 from foretext.tokenizer.offsets import Token
-from foretext.tokenizer.pieces import NEWLINE, UNKNOWN, WORD_END, merging, shown
+from foretext.tokenizer.pieces import NEWLINE, UNKNOWN, UNKNOWN_ID, WORD_END, merging, shown
 from foretext.tokenizer.storage import Vocabulary
 
 # White space that stays white space; the rest is either taken off or found between chunks' words all the same.
@@ -30,6 +30,7 @@ class HuggingFaceReading:
     """Text to ids and back in mode `hf`: each different white-space chunk is worked out once."""
 
     def __init__(self, vocabulary: Vocabulary, *, where: str) -> None:
+        self.unknown = UNKNOWN_ID
         self.newline = vocabulary.pieces.index(NEWLINE) if NEWLINE in vocabulary.pieces else None
         self._native = tokenizers.Tokenizer(merging(vocabulary.pieces, vocabulary.merges, where=where))
         self._native.normalizer, self._native.pre_tokenizer = _normalizer(), _pre_tokenizer()

@@ -22,6 +22,10 @@ class Reading(Protocol):
     def newline(self) -> int | None:
         """The piece that stands for a line break; None if there is none."""
 
+    @property
+    def unknown(self) -> int | None:
+        """The piece that stands for every character without one; None if there is nothing such."""
+
     def encode(self, text: str) -> list[int]:
         """The ids of the text's pieces."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foretext.errors import ModelError
-from foretext.files import write_json
+from foretext.files import load_json, write_json
 from foretext.tokenizer.cleaning import CLEANING_VERSION
 from foretext.tokenizer.pieces import Merge
 
@@ -110,8 +110,14 @@ def _read(path: Path) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(_read(path))
-    except json.JSONDecodeError as error:
+        return load_json(path)
+    except FileNotFoundError:
+        raise ModelError(f"there is no {path.name} in {path.parent}") from None
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} is not UTF-8 text: {error}") from error
+    except ValueError as error:
         raise ModelError(f"{path} is damaged or truncated: {error}") from error
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from foretext.byte_streams import in_utf8, nul_problem
 from foretext.errors import DataError
 from foretext.paths import at_home
 
@@ -33,12 +35,12 @@ def read_texts(path: Path) -> Iterator[str]:
             f"{path}: only .txt and .jsonl are read here; `foretext learn-tokenizer` reads packed files and Parquet"
         )
     try:
-        if path.suffix == ".txt":
-            yield path.read_text(encoding="utf-8")
-        else:
-            with path.open(encoding="utf-8") as file:
-                for number, line in enumerate(file, start=1):
-                    yield _text_of(line, f"{path}:{number}")
+        with path.open("rb") as file, io.TextIOWrapper(in_utf8(file, str(path)), encoding="utf-8") as text:
+            if path.suffix == ".txt":
+                yield _without_nul(text.read(), str(path))
+            else:
+                for number, line in enumerate(text, start=1):
+                    yield _text_of(_without_nul(line, f"{path}:{number}"), f"{path}:{number}")
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except OSError as error:
@@ -47,10 +49,16 @@ def read_texts(path: Path) -> Iterator[str]:
         raise DataError(f"{path} is not UTF-8 text: {error}") from error
 
 
+def _without_nul(text: str, where: str) -> str:
+    if "\0" in text:
+        raise DataError(f"{where}: {nul_problem(text.encode())}")
+    return text
+
+
 def _text_of(line: str, where: str) -> str:
     try:
         record = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON: {error}") from None
     if not isinstance(record, dict) or not isinstance(record.get("text"), str):
         raise DataError(f"{where}: no object with a field 'text' that is a string")

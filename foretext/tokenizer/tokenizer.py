@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from foretext.errors import DataError, ModelError
+from foretext.paths import path_at_home
 from foretext.tokenizer.counting import count_words
 from foretext.tokenizer.modes import MODES, mode_named, new_vocabulary
 from foretext.tokenizer.offsets import Span
@@ -25,8 +26,8 @@ class Tokenizer:
     tokenizer.decode([481, 2417])        "the cat"
 
     Ids below `size` are pieces of the vocabulary; the three after it are `start`, `delimiter` and `extract`, which no
-    text is ever encoded to. `newline` is the piece for a line break, None if there is none. A tokenizer may be handed
-    to worker processes.
+    text is ever encoded to. `newline` is the piece for a line break, `unknown` that for what has none; each None
+    if there is nothing such. A tokenizer may be handed to worker processes.
 
     The mode, stored with the vocabulary, says how text is read:
 
@@ -58,6 +59,7 @@ class Tokenizer:
         self.start, self.delimiter, self.extract = range(self.size, self.size + len(SPECIALS))
         self._reading = mode.reading(vocabulary, where=where)
         self.newline = self._reading.newline
+        self.unknown = self._reading.unknown
 
     def __reduce__(self) -> tuple[type[Tokenizer], tuple[Vocabulary]]:
         return Tokenizer, (self.vocabulary,)
@@ -99,7 +101,7 @@ class Tokenizer:
         Raises:
             ModelError: the file is missing, damaged, or not one of ours.
         """
-        return cls(read_vocabulary(Path(folder)), where=str(folder))
+        return cls(read_vocabulary(path_at_home(folder)), where=str(folder))
 
     @classmethod
     def openai(cls, folder: str | Path, *, mode: str = "paper") -> Tokenizer:
@@ -111,12 +113,12 @@ class Tokenizer:
             ModelError: a file is missing or damaged, or `mode` is `bytes`: the released pieces are of characters.
             UnknownName: there is no such mode.
         """
-        vocabulary = replace(read_openai(Path(folder)), mode=mode, cleaning=mode_named(mode).cleaning)
+        vocabulary = replace(read_openai(path_at_home(folder)), mode=mode, cleaning=mode_named(mode).cleaning)
         return cls(vocabulary, where=str(folder))
 
     def save(self, folder: str | Path) -> None:
         """Writes tokenizer.json into `folder`, whole or not at all."""
-        write_vocabulary(self.vocabulary, Path(folder))
+        write_vocabulary(self.vocabulary, path_at_home(folder))
 
     @property
     def mode(self) -> str:

@@ -16,6 +16,7 @@ from foretext.batch import Batch
 from foretext.checkpoints.history import EngineRecord
 from foretext.model.devices import find_device, find_precision
 from foretext.model.sequences import Sequences
+from foretext.neighbours import share_cores
 from foretext.training.freed_memory import ENOUGH_FREE, give_back_freed_memory, prepare_cpu
 from foretext.training.memory import free_memory
 from foretext.training.objectives import Objective
@@ -74,7 +75,9 @@ class Engine:
         )
 
     def arrange(self, objective: Objective, plan: Plan) -> None:
-        """Has the objective's model compute as `plan` says: in how much memory, compiled or not."""
+        """Has the objective's model compute as `plan` says: in how much memory, compiled or not; and beside others."""
+        if self.device.type == "cpu":
+            share_cores()
         objective.model.recompute = plan.recompute
         if plan.compile != "no" and objective.model.compiled is None:
             objective.model.compile_layers(graphs=plan.compile == "graphs")

@@ -68,13 +68,15 @@ class WayBack:
             return WentBack(update=state.update, to=0, why=why)
         return WentBack(update=state.update, to=(calm or updates[-1:])[0], why=why) if updates else None
 
-    def take(self, state: State, went: WentBack, *, writes: bool) -> None:
+    def take(self, state: State, went: WentBack, *, writes: bool) -> bool:
         """Makes the checkpoint at `went.to` the newest and tells it of the alarm; `state` knows of it too.
 
-        Without such a checkpoint, weights and `state` are those that the run began with. Lines of the metrics that are
-        undone go to RUN/undone-N.jsonl, where N counts the alarms. Only the process that `writes` touches the disk.
+        True where weights and `state` are those that the run began with instead, and are to be saved. Lines of the
+        metrics that are undone go to RUN/undone-N.jsonl, where N counts how often the run went back. Only the process
+        that `writes` touches the disk.
         """
-        kept = self.folder.checkpoints.state_of(went.to) if self.folder else {}
+        again = not went.to and self.begun_with is not None
+        kept = {} if again or self.folder is None else self.folder.checkpoints.state_of(went.to)
         then = State()
         then.restore(kept)
         then.watch = after_going_back(state.watch, then.watch, went)
@@ -85,11 +87,12 @@ class WayBack:
             undone = self.folder.path / f"undone-{then.watch.order}.jsonl"
             event = {"went_back": then.watch.order, "at": went.update, "why": went.why}
             self.folder.metrics.undo_after(went.to, undone, {"update": went.to, "watch": event})
-            if kept:
+            if not again:
                 self.folder.checkpoints.restate(went.to, {"watch": then.to_json()["watch"]})
-        if not kept:
+        if again:
             self._begin_again()
         state.restore({**then.to_json(), "grid_cells": state.grid_cells})
+        return again
 
     def _begin_again(self) -> None:
         assert self.begun_with is not None

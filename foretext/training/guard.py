@@ -93,10 +93,10 @@ class Guard:
             )
         return went
 
-    def take(self, state: State, went: WentBack) -> None:
-        """Has the newest checkpoint be the one gone back to, or weights and `state` those of the beginning."""
+    def take(self, state: State, went: WentBack) -> bool:
+        """Has the newest checkpoint be the one gone back to; if true, weights and `state` are those of the start."""
         assert self.way_back is not None
-        self.way_back.take(state, went, writes=self.writes)
+        return self.way_back.take(state, went, writes=self.writes)
 
     def needed(self, state: State) -> set[int]:
         """The checkpoints that are needed to go back, should trouble show."""

@@ -137,10 +137,10 @@ class Trainer:
             self._writer.wait()
         went = self.guard.way_from(self.state, why)
         self.engine.wait_for_all()
-        self.guard.take(self.state, went)
+        begins_again = self.guard.take(self.state, went)
         self.optimizer.state.clear()
         self.window.begin(self.state)
-        if not went.to and self._writer is not None:
+        if begins_again and self._writer is not None:
             self._save()
             self._writer.wait()
         self.engine.wait_for_all()
@@ -341,6 +341,7 @@ class Trainer:
         if self._writer is not None:
             parts = training_parts(self.objective, self.optimizer)
             beside = free_memory() * FREE_SHARE > self._checkpoint_size
+            self._writer.wait()  # which checkpoints are needed follows from those that are whole
             needed = self.guard.needed(self.state) if self.state.update < self.plan.updates else set()
             self._writer.save(parts, self._kept_state(), protect=needed, beside=beside)
 

@@ -114,6 +114,8 @@ class Watch:
 
     def __init__(self, mode: Mode, memory: Memory, device: torch.device) -> None:
         self.mode, self.memory, self.device = mode, memory, device
+        if memory.mode == "warn" and mode == "act":
+            memory.left_out = 0  # they were said to lie outside, and were done
         memory.mode = mode
         self._rows: list[Tensor] = [torch.tensor(row, device=device) for row in memory.recent]
         # Of the updates since the last look those that are known to be left out; an accelerator is not asked.

@@ -403,3 +403,23 @@ class Deadly:
 
     def encode(self, text: str) -> list[int]:
         os._exit(9)
+
+
+@pytest.mark.parametrize("name", ["000001.train.ds", "000001.train.ds.index", "000001.json"])
+def test_a_unit_that_the_disk_has_not_kept_is_done_again_and_said(
+    quick: Callable[..., Corpus],
+    tokenizer: Tokenizer,
+    stories: Stories,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+) -> None:
+    path, out = stories(range(30)), tmp_path / "out"
+    quick([path], tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        quick([path], out, tokenizer=InterruptedTokenizer(tokenizer, 20))
+    part = tmp_path / "out.unfinished" / name
+    part.write_bytes(part.read_bytes()[::-1])
+    quick([path], out)
+    assert content(out) == content(tmp_path / "whole")
+    assert f"{name} is damaged" in caplog.text

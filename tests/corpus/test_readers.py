@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
@@ -16,7 +17,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from foretext.corpus import Problems, documents, json_lines, read_documents
+from foretext.corpus import Problems, documents, json_lines, plain_text, read_documents
 from foretext.errors import DataError, UnknownName
 
 TEXTS = ["One day.\nIt rained.", "Zwei Tage: schön.", "三天"]
@@ -24,6 +25,7 @@ LINES = "".join(json.dumps({"text": text, "id": index}) + "\n" for index, text i
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     ".gz": gzip.compress,
+    ".bz2": bz2.compress,
     ".xz": lzma.compress,
     ".zst": lambda data: pyarrow.Codec("zstd").compress(data, asbytes=True),
 }
@@ -57,14 +59,14 @@ def test_a_text_file_is_one_document_however_it_is_compressed(tmp_path: Path, en
     assert texts(path) == [TEXTS[0]]
 
 
-@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
 def test_several_compressed_streams_end_to_end_are_read_as_one(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.jsonl{ending}"
     path.write_bytes(COMPRESS[ending](LINES) * 2)
     assert texts(path) == TEXTS * 2
 
 
-@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+@pytest.mark.parametrize("ending", [".gz", ".bz2", ".xz", ".zst"])
 def test_a_compressed_file_that_is_cut_off_is_an_error(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"a.jsonl{ending}"
     path.write_bytes(COMPRESS[ending](LINES)[:-9])
@@ -117,6 +119,40 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text", encoding="utf-8-sig")
     (tmp_path / "a.jsonl").write_text('{"text": "json"}', encoding="utf-8-sig")
     assert texts(tmp_path / "a.txt", tmp_path / "a.jsonl") == ["text", "json"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "-"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_says_how_a_text_is_encoded(
+    tmp_path: Path, standard_input: Callable[[bytes], None], name: str, encoding: str
+) -> None:
+    data = (LINES.decode() if name == "a.jsonl" else TEXTS[2]).encode(encoding)
+    (tmp_path / name).write_bytes(data)
+    standard_input(data)
+    assert texts("-" if name == "-" else tmp_path / name) == (TEXTS if name == "a.jsonl" else [TEXTS[2]])
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl", "a.txt.gz"])
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_another_encoding_without_a_mark_is_refused_by_name(tmp_path: Path, name: str, encoding: str) -> None:
+    data = (LINES.decode() if name == "a.jsonl" else TEXTS[0]).encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    called = encoding.upper().replace("-LE", "LE").replace("-BE", "BE")
+    with pytest.raises(DataError, match=rf"{name}:1: byte \d is NUL.*looks like {called} without a byte order mark"):
+        texts(tmp_path / name)
+
+
+def test_a_nul_byte_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\ntwo\nth\0ree" + b"e" * 100)
+    with pytest.raises(DataError, match=r"a\.txt:3: byte 3 is NUL"):
+        texts(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("block", [1 << 20, 7])
+def test_line_breaks_of_windows_are_line_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr(plain_text, "_BLOCK", block)
+    (tmp_path / "a.txt").write_bytes(b"One day.\r\nIt rained.\r\n\r\nAnd rained.\r")
+    assert texts(tmp_path / "a.txt") == ["One day.\nIt rained.\n\nAnd rained.\r"]
 
 
 def test_bytes_that_are_not_utf8_are_replaced_and_named_with_their_line(tmp_path: Path) -> None:
@@ -248,3 +284,11 @@ def test_a_long_text_is_handed_on_in_pieces(tmp_path: Path, monkeypatch: pytest.
     expected = [("first line", 1), ("second line", 2), ("third", 3)]
     for path in (tmp_path / "a.txt", tmp_path / "a.jsonl"):
         assert [(document.text, document.piece) for document in read_documents([path])] == expected
+
+
+def test_a_bad_byte_at_the_end_of_a_line_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9\nand more\n")
+    problems = Problems()
+    (document,) = read_documents([tmp_path / "a.txt"], problems=problems)
+    assert document.text == "caf\ufffd\nand more\n"
+    assert problems.total == 1

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from foretext.errors import DataError, ForetextError, SettingsError, UnknownName
 from foretext.tasks.examples import Example, Span
@@ -27,6 +32,35 @@ def complaint(path: Path, kind: str = "classification", error: type[ForetextErro
     with pytest.raises(error) as caught:
         read_examples(path, kind=kind, **how)
     return str(caught.value).replace(str(path.parent) + "/", "")
+
+
+ARROW = {  # labels as Arrow may hold them, by the kind of task that they are for
+    "decimals": ("regression", [Decimal("0.50"), Decimal("1.25")], None, [0.5, 1.25]),
+    "large whole numbers": ("regression", [2**60, 3], None, [2.0**60, 3.0]),
+    "half floats": ("regression", [np.float16(0.5), np.float16(1)], pyarrow.float16(), [0.5, 1.0]),
+    "a dictionary": ("classification", ["b", "a"], pyarrow.dictionary(pyarrow.int8(), pyarrow.string()), ["b", "a"]),
+    "truth values": ("classification", [True, False], None, ["true", "false"]),
+    "dates": ("classification", [date(2026, 1, 1), date(2026, 1, 2)], None, ["2026-01-01", "2026-01-02"]),
+    "large class numbers": ("classification", [2**53 + 1, 2**53], None, ["9007199254740993", "9007199254740992"]),
+    "decimal class numbers": ("classification", [Decimal(1), Decimal(2)], None, ["1", "2"]),
+}
+
+
+@pytest.mark.parametrize("where", ["file", "memory"])
+@pytest.mark.parametrize("what", ARROW)
+def test_labels_of_any_arrow_type_are_read_for_what_they_are(tmp_path: Path, what: str, where: str) -> None:
+    kind, labels, arrow_type, expected = ARROW[what]
+    table = pyarrow.table({"text": ["one", "two"] * 2, "label": pyarrow.array(labels * 2, arrow_type)})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    reading = read_examples(tmp_path / "a.parquet" if where == "file" else table, kind=kind)
+    assert [example.label for example in reading.examples] == expected * 2
+
+
+def test_parquet_of_programs_that_do_not_say_what_is_text_holds_text_all_the_same(tmp_path: Path) -> None:
+    table = pyarrow.table({"text": ["schön".encode(), b"two"] * 2, "label": [b"x", b"y"] * 2})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    reading = read_examples(tmp_path / "a.parquet", kind="classification")
+    assert [(example.texts, example.label) for example in reading.examples[:2]] == [(("schön",), "x"), (("two",), "y")]
 
 
 def test_an_example_has_its_texts_its_label_and_its_place(write: Write) -> None:
@@ -115,7 +149,8 @@ def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
         "a.csv: 3 problems; mend them and try again.",
         "a.csv:3: column 'label': the label is missing",
         "a.csv:4: 1 cell, but the first row has 2",
-        "a.csv:5: column 'text': not UTF-8: byte 0xFF after 0 characters; save the file as UTF-8",
+        "a.csv:5: column 'text': not UTF-8: byte 0xFF after 0 characters ('ÿ' in Windows-1252 and Latin-1); "
+        "save the file as UTF-8",
     ]
 
 

@@ -192,10 +192,11 @@ def test_a_loss_that_is_not_a_number_costs_its_update_alone(made, tmp_path):
     assert all(math.isfinite(line["loss"]) for line in run.folder.metrics.lines() if "loss" in line)
 
 
-def test_a_run_without_a_checkpoint_from_before_begins_again_with_the_weights_that_it_had(made, tmp_path):
-    run = made(tmp_path, updates=40, checkpoint_every=100)
+@pytest.mark.parametrize("in_a_folder", [True, False])
+def test_a_run_without_a_checkpoint_from_before_begins_again_with_the_weights_that_it_had(made, tmp_path, in_a_folder):
+    run = made(tmp_path if in_a_folder else None, updates=40, checkpoint_every=100)
     begun = weights(run)
-    seen = []
+    seen, times = [], {}
 
     def look(batch_of):
         def batch(update, rank, world):
@@ -205,12 +206,28 @@ def test_a_run_without_a_checkpoint_from_before_begins_again_with_the_weights_th
 
         return batch
 
+    def twice(gradient):
+        times[run.state.update] = times.get(run.state.update, 0) + 1
+        if times[run.state.update] <= 2:
+            gradient.fill_(math.nan)
+
+    clip = run.optimizer.clip
+    parameter = next(iter(run.objective.parameters()))
+
+    def clipped(largest):
+        if 12 <= run.state.update < 18:
+            twice(parameter.grad)
+        return clip(largest)
+
+    run.optimizer.clip = clipped
     run = dataclasses.replace(run, batch_at=look(lesson), reordered=lambda order: look(reordered(order)))
-    state = spoil(run, range(12, 18), lambda gradient: gradient.fill_(math.nan)).run()
-    assert [went.to for went in state.watch.went_back] == [0]
-    assert len(seen) == 2
+    state = run.run()
+    assert [(went.update, went.to) for went in state.watch.went_back] == [(20, 0), (20, 0)]
+    assert len(seen) == 3
     assert same(seen[1], begun)
+    assert same(seen[2], begun)
     assert state.update == 40
+    assert state.watch.rate == 0.5
 
 
 def explodes(update):
@@ -296,6 +313,12 @@ def test_with_warn_all_is_said_and_nothing_is_done(made, tmp_path, caplog):
     assert "watch: at update" in caplog.text
     assert warn.state.watch.record().sound is False
     assert off.state.watch.record().sound is None
+
+
+def test_updates_that_were_only_warned_of_count_as_done_when_the_watch_acts_later():
+    memory = Memory(mode="warn", left_out=7)
+    assert Watch("act", memory, torch.device("cpu")).done(60) == 60
+    assert Watch("act", Memory(mode="act", left_out=7), torch.device("cpu")).done(60) == 53
 
 
 @pytest.mark.parametrize("mode", ["off", "warn"])

@@ -25,5 +25,7 @@ class GenerateSettings(Settings):
     """Draw only from the likeliest tokens that together have this probability."""
     seed: int = Field(0, ge=0)
     """The same seed gives the same text."""
+    allow_unknown: bool = False
+    """Go on though more than half of the prompt is of characters that the vocabulary has no piece for."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""

@@ -17,7 +17,7 @@ class LearnTokenizerSettings(Settings):
     """What to read, and how large a vocabulary to learn from it."""
 
     inputs: tuple[NameOrPath, ...] = Field(min_length=1)
-    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    """Files (.txt, .jsonl, also .gz, .bz2, .xz or .zst; .parquet), folders of them, or - for standard input."""
     out: Path
     """Folder to write tokenizer.json into."""
     size: int = Field(PAPER_SIZE, ge=4)

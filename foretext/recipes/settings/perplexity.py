@@ -14,12 +14,14 @@ class PerplexitySettings(Settings):
     model: NameOrPath
     """Name of an installed model, or the folder of a run."""
     inputs: tuple[NameOrPath, ...] = Field(min_length=1)
-    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    """Files (.txt, .jsonl, also .gz, .bz2, .xz or .zst; .parquet), folders of them, or - for standard input."""
     update: int | None = Field(None, ge=0)
     """The model as it stood after so many updates of pre-training, where the run kept that checkpoint."""
     field: str = "text"
     """Field of JSON lines, or column of Parquet, that holds the text."""
     strict: bool = False
     """Make the first bad byte or bad record an error instead of counting it."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""

@@ -16,7 +16,7 @@ class PrepareSettings(Settings):
     """What to read, with which tokenizer, and how to lay it out."""
 
     inputs: tuple[NameOrPath, ...] = Field(min_length=1)
-    """Files (.txt, .jsonl, also .gz, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    """Files (.txt, .jsonl, also .gz, .bz2, .xz or .zst; .parquet), folders of them, or - for standard input."""
     out: Path
     """Folder to make; an interrupted run goes on when started again."""
     tokenizer: Path
@@ -35,3 +35,10 @@ class PrepareSettings(Settings):
     """What follows each document: the line-break piece of the tokenizer, or nothing."""
     line_breaks: Literal["keep", "paragraphs"] = "keep"
     """keep every line break, or only those between paragraphs: for books wrapped at a column."""
+    dedup: bool = False
+    """Leave out documents that say the same as an earlier one that stays; they are counted."""
+    clean: bool = False
+    """Repair damaged characters where nothing else can be meant, and leave out lines of passages of 20 words or more
+    that already stood in three documents; all is counted."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""

@@ -50,6 +50,8 @@ class PretrainSettings(Settings):
     been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
+    verify: bool = False
+    """Read the whole corpus and compare it with its hashes before the training begins; else this is done beside it."""
     extend: bool = False
     """Go on with the run in --out, finished or not, to more updates or epochs than it was begun with; the learning
     rate follows the schedule of the new length from there on."""
@@ -72,6 +74,8 @@ class PretrainSettings(Settings):
     """Most examples of a task that one probe reads; 0 means all."""
     seed: int = Field(0, ge=0)
     """Decides weights, windows and dropout."""
+    allow_unknown: bool = False
+    """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
     keep: Literal["last", "best"] | None = None
     """Which weights to keep: the last, or the best by the loss on validation. Not given: the last, and the best where
     --patience ended the run."""

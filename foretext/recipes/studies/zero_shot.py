@@ -18,7 +18,7 @@ from foretext.checkpoints.model_at_update import load_checkpoint
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
-from foretext.evaluation.prompts import EncodedTask, ZeroShotTask, encode_zero_shot
+from foretext.evaluation.prompts import EncodedTask, ZeroShotTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import find_zero_shot_tasks, papers_tasks_at_hand
 from foretext.files import write_json
@@ -71,7 +71,7 @@ def study_zero_shot(settings: StudyZeroShotSettings) -> Studied:
             scorer = _Scorer(stage, settings)
             for name, task in tasks.items():
                 bar.advance(0, text=f"{stage.curve} at {stage.updates:,}, {name}")
-                rows.append(_row(stage, name, scorer.score(task), best.get(name)))
+                rows.append(_row(stage, name, scorer.score(name, task), best.get(name)))
                 bar.advance(1)
     notes += [f"{name} is left out: its files are not there." for name in missing]
     unknown = [name for name in tasks if name not in best]
@@ -170,19 +170,21 @@ class _Scorer:
         self.stage, self.settings = stage, settings
         self.saved: SavedModel | None = None
 
-    def score(self, task: ZeroShotTask) -> dict[str, Any]:
+    def score(self, name: str, task: ZeroShotTask) -> dict[str, Any]:
         """Metric, score with interval, chance, counts: the columns of a row."""
         record = self.settings.out / "scores" / f"{self._fingerprint(task)}.json"
         if record.exists():
             return dict(json.loads(record.read_text(encoding="utf-8")))
-        scores = self._computed(task)
+        scores = self._computed(name, task)
         write_json(record, scores)
         return scores
 
-    def _computed(self, task: ZeroShotTask) -> dict[str, Any]:
+    def _computed(self, name: str, task: ZeroShotTask) -> dict[str, Any]:
         saved = self.saved = self.saved or self.stage.load()
         gpt = saved.gpt.to(find_device(self.settings.device))
         encoded: EncodedTask = encode_zero_shot(task, saved.tokenizer, gpt.settings.context)
+        allowed = self.settings.labelled.file.allow_unknown
+        unread_of(encoded, saved.tokenizer).say(name, allowed=allowed)
         evaluation = score_zero_shot(gpt, encoded)
         return {
             "metric": evaluation.main,

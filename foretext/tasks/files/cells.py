@@ -6,6 +6,8 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from foretext.tasks.files.problems import counted, text_problem
@@ -23,25 +25,28 @@ class CellError(ValueError):
 
 def is_missing(cell: Any) -> bool:
     """Whether a cell holds nothing: null, white space, or not-a-number."""
-    return (
-        cell is None or (isinstance(cell, str) and not cell.strip()) or (isinstance(cell, float) and math.isnan(cell))
-    )
+    if isinstance(cell, float | Decimal):
+        return math.isnan(cell)
+    return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def type_in_words(cell: Any) -> str:
     """What a cell is, in words."""
-    names = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    names = {bool: "a truth value", int: "a number", float: "a number", Decimal: "a number"}
+    names |= {list: "a list", dict: "an object", datetime: "a time", date: "a date", bytes: "bytes"}
     return names.get(type(cell), f"of type {type(cell).__name__}")
 
 
 def class_name(cell: Any) -> str | None:
     """The cell as the name of a class, or None for a list or an object.
 
-    "  good " is "good", true is "true", 1 is "1", 1.0 is "1.0".
+    "  good " is "good", true is "true", 1 is "1", 1.0 is "1.0", a decimal 0.50 is "0.50", a date is "2026-01-31".
     """
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    if isinstance(cell, str | int | float):
+    if isinstance(cell, Decimal):
+        return f"{cell:f}"
+    if isinstance(cell, str | int | float | date | time):
         return str(cell).strip()
     return None
 
@@ -50,9 +55,13 @@ def as_score(cell: Any) -> float | None:
     """The cell as a finite number, or None; "1e-3" is one, "1,5", "1_000", "nan" and true are none."""
     if isinstance(cell, str):
         return float(cell) if _NUMBER.fullmatch(cell.strip()) and math.isfinite(float(cell)) else None
-    if isinstance(cell, bool) or not isinstance(cell, int | float):
+    if isinstance(cell, bool) or not isinstance(cell, int | float | Decimal):
         return None
-    return float(cell) if math.isfinite(cell) else None
+    try:
+        score = float(cell)
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
+    return score if math.isfinite(score) else None
 
 
 def texts_of(values: Mapping[str, Any], columns: Sequence[str], *, words: bool = False) -> tuple[str, ...]:
@@ -116,7 +125,7 @@ def _joined(cell: Any, column: str) -> Any:
 
 
 def _text(cell: Any, column: str) -> str:
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+    if cell is None or (isinstance(cell, float | Decimal) and math.isnan(cell)):
         raise CellError(column, "the text is missing")
     if not isinstance(cell, str):
         raise CellError(column, f"{_short(cell)} is {type_in_words(cell)}, not a text")

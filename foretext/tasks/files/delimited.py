@@ -26,7 +26,7 @@ class Row:
 def delimited(
     file: TextIO, *, delimiter: str, quoted: bool, header: bool, problems: Problems
 ) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """The columns of an open file, and its good rows; the bad ones go to `problems`.
+    """The columns of an open file, and its good rows; the bad ones go to `problems`, the header's repetitions too.
 
     Without a header the columns are called "1", "2", … `file` is opened with `newline=""` and
     `errors="surrogateescape"`, so that bytes that are not UTF-8 can be reported with their line.
@@ -123,6 +123,9 @@ def _header(cells: list[str], line: int, source: str) -> tuple[str, ...]:
 
 def _rows(records: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], problems: Problems) -> Iterator[Row]:
     for line, cells in records:
+        if again := _header_again(cells, columns):
+            problems.add(line, again)
+            continue
         if len(cells) != len(columns):
             problems.add(line, f"{counted(len(cells), 'cell')}, but the first row has {len(columns)}")
             continue
@@ -131,6 +134,21 @@ def _rows(records: Iterator[tuple[int, list[str]]], columns: tuple[str, ...], pr
             problems.add(line, wrong[1], column=wrong[0])
             continue
         yield Row(dict(zip(columns, cells, strict=True)), line)
+
+
+def _header_again(cells: list[str], columns: tuple[str, ...]) -> str | None:
+    """Why a row is no row but a header, as stands in the middle of files that were put together; None if it is one.
+
+    Of a single column it is not sure: "text" may be a text.
+    """
+    if len(columns) < 2 or len(cells) != len(columns):
+        return None
+    names, again = ([cell.strip().lstrip("\ufeff").lower() for cell in some] for some in (columns, cells))
+    if names == again:
+        return "the header stands here again, as in a file put together of several; take this line out"
+    if sorted(names) == sorted(again):
+        return "the header stands here again in another order, as do the rows below it; mend this before you join files"
+    return None
 
 
 def _chain(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:

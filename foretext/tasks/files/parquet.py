@@ -41,9 +41,19 @@ def _rows(opened: Any, source: str) -> Iterator[Row]:
         for batch in opened.iter_batches(ROWS_AT_ONCE):
             for values in batch.to_pylist():
                 number += 1
-                yield Row(values, number)
+                yield Row({name: _text_of_bytes(cell) for name, cell in values.items()}, number)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{source} is damaged behind row {number}: {error}") from error
+
+
+def _text_of_bytes(cell: Any) -> Any:
+    """A cell; one of bytes as the text it is in UTF-8, since some programs do not say of a column that it is text."""
+    if not isinstance(cell, bytes):
+        return cell
+    try:
+        return cell.decode()
+    except UnicodeDecodeError:
+        return cell
 
 
 def write_parquet(file: BinaryIO, rows: Iterable[Mapping[str, Any]], target: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from typing import Literal
 
+from foretext.byte_streams import legacy_reading
 from foretext.errors import DataError
 
 SHOWN = 10  # problems that a message names; all are counted
@@ -36,6 +37,10 @@ class Problems:
     def place(self, line: int) -> str:
         """What to call a row: `a.csv:3`, or `a.json, row 3`."""
         return f"{self.source}:{line}" if self.unit == "line" else f"{self.source}, row {line}"
+
+    def named(self) -> list[tuple[str, str]]:
+        """The problems with the lowest line numbers, as place and message."""
+        return [(self.place(line), message) for line, _, message in self._first]
 
     @property
     def first(self) -> str:
@@ -78,6 +83,7 @@ def text_problem(text: str) -> str | None:
     except UnicodeEncodeError as error:
         code, place = ord(text[error.start]), f"after {counted(error.start, 'character')}"
         if 0xDC80 <= code <= 0xDCFF:
-            return f"not UTF-8: byte 0x{code - 0xDC00:02X} {place}; save the file as UTF-8"
+            byte = code - 0xDC00
+            return f"not UTF-8: byte 0x{byte:02X} {place} ({legacy_reading(byte)}); save the file as UTF-8"
         return f"half a surrogate pair (\\u{code:04x}) {place}"
     return None

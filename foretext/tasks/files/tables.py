@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePath
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO, Literal, cast, get_args
 
+from foretext.byte_streams import COMPRESSED, decompressed, in_utf8, with_start
 from foretext.errors import DataError, SettingsError
 from foretext.files import disk_errors
 from foretext.tasks.files.delimited import Quoting, Row, delimited, looks_quoted
@@ -22,6 +23,7 @@ from foretext.tasks.files.json_rows import json_rows
 from foretext.tasks.files.memory import GIVEN, orders_of, read_given
 from foretext.tasks.files.parquet import open_parquet
 from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.separators import IN_WORDS, check_separator, named_separator
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -37,6 +39,7 @@ ENDINGS: dict[str, Format] = {
 READ_ENDINGS: dict[str, Format] = {**ENDINGS, ".json": "jsonl"}  # an array or lines, which its first mark tells
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 STANDARD = "-"
+LONGEST_HEADER = 1 << 20  # bytes
 AHEAD = 1_024  # rows of JSON that are read before its columns are said
 
 
@@ -46,6 +49,7 @@ class TableOptions:
 
     format: Format | None = None  # None: by the ending of the file's name
     quoting: Quoting = "auto"  # auto: CSV is quoted, TSV as its content shows
+    delimiter: str | None = None  # CSV and TSV: what separates cells, or its name; None: as the format says
     header: bool = True  # CSV and TSV: whether the first row names the columns; otherwise they are "1", "2", ...
 
 
@@ -58,6 +62,7 @@ class Table:
     rows: Iterator[Row]
     format: Format  # of rows in memory, that in which their cells would stay what they are
     quoting: Quoting = "none"  # what was found where it was to be found out
+    separator: str = ""  # what separates cells, where that is not what the format says
     in_memory: bool = False
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of names in columns whose type has an order
 
@@ -66,6 +71,8 @@ class Table:
         """How it was read, in words: "TSV, no quoting"."""
         if self.in_memory:
             return "in memory"
+        if self.separator:
+            return f"{self.format.upper()}, separated by {IN_WORDS.get(self.separator, repr(self.separator))}"
         return self.format.upper() + (", no quoting" if self.format == "tsv" and self.quoting == "none" else "")
 
 
@@ -80,7 +87,8 @@ def open_table(
     rows, which are then in memory.
 
     Raises:
-        DataError: the file is missing, empty, no text, or (without `problems`) has a bad row.
+        DataError: the file is missing, empty, no text, its cells are separated by something else than what is said, or
+            (without `problems`) it has a bad row.
         SettingsError: its format cannot be told from its name.
     """
     options = options or TableOptions()
@@ -91,7 +99,7 @@ def open_table(
         return
     kind = format_of(data, options.format, READ_ENDINGS)
     with ExitStack() as stack:
-        file = stack.enter_context(_opened(data))
+        file = decompressed(stack.enter_context(_opened(data)), problems.source)
         if not file.peek(1):
             raise DataError(f"{problems.source} is empty")
         if kind == "parquet":
@@ -99,13 +107,17 @@ def open_table(
             columns, rows = open_parquet(stack.enter_context(_seekable(file)), problems.source)
             yield Table(problems.source, columns, rows, "parquet")
             return
-        _refuse_utf16(file, problems.source)
+        file = in_utf8(file, problems.source)
         if kind == "jsonl":
             yield _json(stack.enter_context(_as_text(file)), problems, ahead)
             return
-        if kind == "tsv" and options.quoting == "auto":
-            file = stack.enter_context(_seekable(file))
-        yield _delimited(stack.enter_context(_as_text(file)), kind, options, problems)
+        separator = DELIMITERS[kind] if options.delimiter is None else named_separator(options.delimiter)
+        if options.header and options.delimiter is None:
+            file = _separated(file, separator, problems.source)
+        whole: BinaryIO = file
+        if separator == "\t" and options.quoting == "auto":
+            whole = stack.enter_context(_seekable(file))
+        yield _delimited(stack.enter_context(_as_text(whole)), kind, separator, options, problems)
 
 
 def iterate_rows(data: Any, options: TableOptions | None = None) -> Iterator[Row]:
@@ -122,14 +134,17 @@ def is_path(data: Any) -> bool:
 def format_of(
     path: Path | str, given: Format | None = None, endings: Mapping[str, Format] = MappingProxyType(ENDINGS)
 ) -> Format:
-    """The format of a file: the one given, else by the ending of its name.
+    """The format of a file: the one given, else by the ending of its name; one that is read may be compressed.
 
     Raises:
         SettingsError: it has an unknown ending, or is standard input.
     """
     if given is not None:
         return given
-    ending = Path(path).suffix.lower()
+    name = Path(path)
+    if endings is READ_ENDINGS and name.suffix.lower() in COMPRESSED:
+        name = name.with_suffix("")
+    ending = name.suffix.lower()
     if ending in endings:
         return endings[ending]
     what = source_of(path) + (" has no file name" if str(path) == STANDARD else f" ends in {ending or 'nothing'!r}")
@@ -144,9 +159,9 @@ def source_of(data: Any) -> str:
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[Any]:
+def _opened(path: Path | str) -> Iterator[io.BufferedReader]:
     if str(path) == STANDARD:
-        yield sys.stdin.buffer
+        yield cast(io.BufferedReader, sys.stdin.buffer)
         return
     with ExitStack() as stack:
         try:
@@ -179,19 +194,28 @@ def _as_text(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
         text.detach()  # whoever opened the file closes it
 
 
-def _refuse_utf16(file: Any, source: str) -> None:
-    if file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError(f"{source} is UTF-16; save it as UTF-8")
+def _separated(file: io.BufferedReader, expected: str, source: str) -> io.BufferedReader:
+    """The file as it was, if what is expected separates the cells of its header."""
+    start = file.tell() if file.seekable() else None
+    lines = [file.readline(LONGEST_HEADER), file.readline(LONGEST_HEADER)]
+    check_separator(source, [line.decode("utf-8", "replace") for line in lines], expected)
+    if start is None:
+        return with_start(b"".join(lines), file)
+    file.seek(start)
+    return file
 
 
-def _delimited(text: io.TextIOWrapper, kind: Format, options: TableOptions, problems: Problems) -> Table:
-    delimiter, quoting = DELIMITERS[kind], options.quoting
+def _delimited(
+    text: io.TextIOWrapper, kind: Format, separator: str, options: TableOptions, problems: Problems
+) -> Table:
+    quoting = options.quoting
     if quoting == "auto":
-        quoting = "minimal" if kind == "csv" or looks_quoted(text, delimiter) else "none"
+        quoting = "minimal" if separator != "\t" or looks_quoted(text, separator) else "none"
     columns, rows = delimited(
-        text, delimiter=delimiter, quoted=quoting == "minimal", header=options.header, problems=problems
+        text, delimiter=separator, quoted=quoting == "minimal", header=options.header, problems=problems
     )
-    return Table(problems.source, columns, rows, kind, quoting)
+    said = "" if separator == DELIMITERS[kind] else separator
+    return Table(problems.source, columns, rows, kind, quoting, said)
 
 
 def _json(text: io.TextIOWrapper, problems: Problems, ahead: int | None) -> Table:

@@ -7,12 +7,15 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, time
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from foretext.errors import DataError
 from foretext.files import atomic_file
+from foretext.leftovers import remove_dead
 from foretext.tasks.files.parquet import write_parquet
 from foretext.tasks.files.tables import DELIMITERS, STANDARD, Format, format_of, source_of
 
@@ -40,7 +43,8 @@ def _target(path: Path | str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with atomic_file(Path(path)) as file:
+    remove_dead(path)
+    with atomic_file(path) as file:
         yield file
 
 
@@ -112,7 +116,9 @@ def _same(columns: tuple[str, ...], row: Mapping[str, Any], number: int, source:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else _json(value)
+    if isinstance(value, str | date | time | Decimal):
+        return str(value)
+    return _json(value)
 
 
 def _json(value: Any) -> str:

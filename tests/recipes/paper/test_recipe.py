@@ -27,16 +27,8 @@ from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings, PointSettings
 
 NO_PART_OF_THE_RECIPE = {
-    "corpus",
-    "out",
-    "resume",
-    "extend",
-    "keep",
-    "model",
-    "seed",
-    "validation_tokens",
-    "probe",
-    "probe_rows",
+    *("corpus", "out", "resume", "extend", "verify", "allow_unknown", "keep", "model", "seed"),
+    *("validation_tokens", "probe", "probe_rows"),
 }
 DECIDED_BY_SEVERAL = {"updates", "epochs"}  # together they are the length of pre-training
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.files.problems import Problems
@@ -56,16 +62,125 @@ def test_all_bad_rows_are_counted_and_the_first_ten_named_in_order_of_lines(writ
 
 def test_a_byte_that_is_not_utf8_is_named_with_line_column_and_value(write: Write) -> None:
     message = problems_of(write("a.csv", b"text,label\nfine,1\ncaf\xe9,0\n"))
-    assert message == "a.csv:3: column 'text': not UTF-8: byte 0xE9 after 3 characters; save the file as UTF-8"
+    assert message.startswith("a.csv:3: column 'text': not UTF-8: byte 0xE9 after 3 characters ('é' in Windows-1252")
+    assert message.endswith("; save the file as UTF-8")
 
 
 def test_a_nul_byte_is_refused(write: Write) -> None:
     assert "a.csv:2: column 'text': a NUL byte after 1 character;" in problems_of(write("a.csv", b"text,n\na\0b,1\n"))
 
 
-def test_utf16_is_named_as_such(write: Write) -> None:
-    with pytest.raises(DataError, match=r"a\.csv is UTF-16; save it as UTF-8"):
-        rows(write("a.csv", "text,label\na,1\n".encode("utf-16")))
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": lambda data: pyarrow.Codec("zstd").compress(data, asbytes=True),
+}
+TABLES = {".csv": "text,label\nä,1\n", ".tsv": "text\tlabel\nä\t1\n", ".jsonl": '{"text": "ä", "label": "1"}\n'}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("ending", TABLES)
+def test_a_byte_order_mark_says_how_a_table_is_encoded(write: Write, ending: str, encoding: str) -> None:
+    assert rows(write("a" + ending, TABLES[ending].encode(encoding))) == [{"text": "ä", "label": "1"}]
+
+
+@pytest.mark.parametrize("compression", COMPRESS)
+@pytest.mark.parametrize("ending", [*TABLES, ".parquet"])
+def test_a_compressed_table_is_read_by_its_name_or_by_what_is_said(
+    write: Write, tmp_path: Path, ending: str, compression: str
+) -> None:
+    if ending == ".parquet":
+        parquet.write_table(pyarrow.table({"text": ["ä"], "label": ["1"]}), tmp_path / "a.parquet")
+        content = (tmp_path / "a.parquet").read_bytes()
+    else:
+        content = TABLES[ending].encode()
+    packed = COMPRESS[compression](content)
+    assert rows(write(f"b{ending}{compression}", packed)) == [{"text": "ä", "label": "1"}]
+    assert rows(write("c.bin", packed), format=ending[1:]) == [{"text": "ä", "label": "1"}]
+
+
+@pytest.mark.parametrize("compression", COMPRESS)
+def test_a_compressed_table_that_is_cut_off_is_refused(write: Write, compression: str) -> None:
+    packed = COMPRESS[compression](random.Random(0).randbytes(50_000).hex().encode())
+    with pytest.raises(DataError, match=r"a\.csv: the compressed data are damaged or cut off"):
+        rows(write("a.csv", packed[: len(packed) // 2]), header=False)
+
+
+@pytest.mark.parametrize(("start", "what"), [(b"PK\x03\x04", "a ZIP archive"), (b"%PDF-1.7", "a PDF")])
+def test_what_is_no_table_at_all_is_called_what_it_is(write: Write, start: bytes, what: str) -> None:
+    with pytest.raises(DataError, match=rf"a\.csv is {what}"):
+        rows(write("a.csv", start + b"and more"))
+
+
+def test_an_ending_of_compression_alone_says_no_format(write: Write) -> None:
+    with pytest.raises(SettingsError, match=r"ends in '\.txt'"):
+        rows(write("a.txt.gz", gzip.compress(b"text\na\n")))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "marks", "said"),
+    [
+        ("a.csv", 'text;label\na, b;1\n"c; d";2\n', "semicolons", "semicolon"),
+        ("a.csv", '"text";"label"\n"a, b";"1"\n"c; d";"2"\n', "semicolons", ";"),
+        ("a.csv", "text\tlabel\na, b\t1\nc; d\t2\n", "tabs", "tab"),
+        ("a.csv", "text|label\na, b|1\nc; d|2\n", "vertical bars", "|"),
+        ("a.tsv", 'text,label\n"a, b",1\nc; d,2\n', "commas", "comma"),
+    ],
+)
+def test_another_separator_is_named_and_read_when_it_is_said(
+    write: Write, name: str, content: str, marks: str, said: str
+) -> None:
+    with pytest.raises(
+        DataError, match=rf"{name}: the cells of the header .* are separated by {marks}, .* --delimiter"
+    ):
+        rows(write(name, content))
+    with open_table(write(name, content), TableOptions(delimiter=said)) as table:
+        assert table.how.endswith(f", separated by {marks}")
+        assert [row.values for row in table.rows] == [{"text": "a, b", "label": "1"}, {"text": "c; d", "label": "2"}]
+
+
+def test_a_separator_that_is_said_is_taken_without_a_doubt(write: Write) -> None:
+    assert rows(write("a.csv", "text;label\na;1\n"), delimiter=",") == [{"text;label": "a;1"}]
+    assert rows(write("a.csv", "a;1\n"), delimiter=";", header=False) == [{"1": "a", "2": "1"}]
+
+
+@pytest.mark.parametrize("said", ["", "a", "::", "\n", '"', "komma"])
+def test_what_cannot_separate_cells_is_refused(write: Write, said: str) -> None:
+    with pytest.raises(SettingsError, match="separates no cells"):
+        rows(write("a.csv", "text;label\na;1\n"), delimiter=said)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["to be; or not\nto be, to be\n", "a;b|c\nd;e|f\n", "text\na; b\n", ";text\n;a\n", "a;a\nb;c\n"],
+)
+def test_where_a_separator_is_in_doubt_nothing_is_guessed(write: Write, content: str) -> None:
+    with open_table(write("a.csv", content)) as table:
+        assert table.columns == (content.splitlines()[0],)
+        assert not table.separator
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+@pytest.mark.parametrize(
+    ("again", "what"),
+    [
+        ("text,label", "stands here again, as in a file put together"),
+        ("\ufefftext,label", "stands here again, as in a file put together"),
+        ("Text , LABEL", "stands here again, as in a file put together"),
+        ("label,text", "stands here again in another order"),
+    ],
+)
+def test_a_header_in_the_middle_is_a_problem_of_its_line(write: Write, name: str, again: str, what: str) -> None:
+    content = f"text,label\na,1\n{again}\nb,2\n"
+    message = problems_of(write(name, content.replace(",", "\t") if name == "a.tsv" else content))
+    assert message.startswith(f"{name}:3: the header ")
+    assert what in message
+
+
+@pytest.mark.parametrize(("content", "options"), [("text\na\ntext\n", {}), ("a,b\na,b\n", {"header": False})])
+def test_a_row_like_a_header_is_a_row_where_that_is_not_sure(write: Write, content: str, options: Any) -> None:
+    assert len(rows(write("a.csv", content), **options)) == 2
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(write: Write) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,12 @@ def read(path: Path) -> list[dict[str, Any]]:
 def test_json_lines_and_parquet_keep_every_type(tmp_path: Path, name: str) -> None:
     assert write_rows(tmp_path / name, [ROW, ROW]) == 2
     assert read(tmp_path / name) == [ROW, ROW]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_decimals_and_dates_stand_in_csv_and_tsv_without_marks(tmp_path: Path, name: str) -> None:
+    write_rows(tmp_path / name, [{"price": Decimal("0.50"), "day": date(2026, 1, 31)}])
+    assert read(tmp_path / name) == [{"price": "0.50", "day": "2026-01-31"}]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,7 +20,11 @@ COLOURS = ("red", "green", "blue", "grey")
 
 @pytest.mark.parametrize(
     ("cell", "name"),
-    [(" good ", "good"), (True, "true"), (False, "false"), (1, "1"), (1.0, "1.0"), ([1], None), ({"a": 1}, None)],
+    [
+        *[(" good ", "good"), (True, "true"), (False, "false"), (1, "1"), (1.0, "1.0"), ([1], None), ({"a": 1}, None)],
+        *[(Decimal("0.50"), "0.50"), (Decimal("1E+2"), "100"), (2**53 + 1, "9007199254740993")],
+        (date(2026, 1, 31), "2026-01-31"),
+    ],
 )
 def test_a_cell_of_any_plain_type_names_a_class(cell: Any, name: str | None) -> None:
     assert class_name(cell) == name
@@ -26,14 +32,15 @@ def test_a_cell_of_any_plain_type_names_a_class(cell: Any, name: str | None) -> 
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [("1", 1.0), (" -2.5 ", -2.5), ("1e-3", 0.001), (3, 3.0), (".5", 0.5)]
+    [("1", 1.0), (" -2.5 ", -2.5), ("1e-3", 0.001), (3, 3.0), (".5", 0.5), (Decimal("0.50"), 0.5), (2**60, 2.0**60)]
+    + [(Decimal("NaN"), None), (Decimal("Infinity"), None), (10**400, None), (date(2026, 1, 31), None)]
     + [(cell, None) for cell in ("1,5", "1_000", "nan", "inf", "1e999", "", "x", True, None, float("inf"))],
 )
 def test_only_finite_numbers_are_scores(cell: Any, value: float | None) -> None:
     assert as_score(cell) == value
 
 
-@pytest.mark.parametrize("cell", [None, "", "  ", float("nan")])
+@pytest.mark.parametrize("cell", [None, "", "  ", float("nan"), Decimal("NaN")])
 def test_null_white_space_and_nan_are_missing(cell: Any) -> None:
     assert is_missing(cell)
 

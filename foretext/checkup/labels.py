@@ -1,0 +1,84 @@
+"""The labels: how many rows each has, and names that are hardly different."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+
+import numpy as np
+
+from foretext.checkup.finding import EXAMPLES, Finding
+from foretext.checkup.rows import Part, name_of
+from foretext.tasks.labels.form import LabelForm
+
+FEWEST = 5  # rows with different texts that a class needs for anything to be known of it
+LISTED = 20  # classes that are listed by name
+
+# Letters of other scripts, and digits, that look like a letter of the Latin one.
+_LOOKS = {
+    "а": "a", "е": "e", "о": "o", "р": "p", "с": "c", "у": "y", "х": "x", "і": "i", "ј": "j", "ѕ": "s", "ԁ": "d",
+    "һ": "h", "ӏ": "l", "в": "b", "м": "m", "н": "h", "к": "k", "т": "t", "α": "a", "ο": "o", "ρ": "p", "ν": "v",
+    "τ": "t", "ι": "i", "κ": "k", "υ": "u", "χ": "x", "β": "b", "ε": "e", "η": "n", "ı": "i",
+}  # fmt: skip
+_LOOKALIKES = str.maketrans(_LOOKS)
+
+
+def check_labels(part: Part, form: LabelForm | None) -> list[Finding]:
+    """What is to be known of the labels of a part."""
+    return [*_balance(part, form), *_rare(part), *_hardly_different(part)]
+
+
+def looks_like(name: str) -> str:
+    """What a name looks like: without regard to case, blanks, hyphens, width, and letters that look alike."""
+    folded = unicodedata.normalize("NFKC", name).casefold().translate(_LOOKALIKES)
+    return "".join(character for character in folded if not (character.isspace() or character in "-_\u200b\u00ad"))
+
+
+def _balance(part: Part, form: LabelForm | None) -> list[Finding]:
+    labels = [part.names[code] for code in part.labels if code >= 0]
+    if not labels or form is None:
+        return []
+    total, counts = len(labels), {name: count for name, count in form.balance(labels).items() if count}
+    says = f"labels of {part.name}"
+    numbers = {"rows": total, "different labels": len(part.names)}
+    if counts:
+        numbers |= {"rows of the most frequent": max(counts.values()), "rows of the rarest": min(counts.values())}
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], str(one[0])))[:LISTED]
+    listed = ", ".join(f"{name_of(name)} {count:,} ({count / total:.0%})" for name, count in ordered)
+    return [Finding("labels", "sound", says, numbers, (), (listed,) if listed else ())]
+
+
+def _rare(part: Part) -> list[Finding]:
+    """Classes of training with so few different texts that nothing can be known of them."""
+    if part.name != "training" or not part.of_classes:
+        return []
+    pairs = np.unique(np.stack([part.plain_keys, part.labels.astype(np.uint64)], axis=1), axis=0)[:, 1]
+    different = np.bincount(pairs[pairs < len(part.names)].astype(np.int64), minlength=len(part.names))
+    rare = [code for code in range(len(part.names)) if different[code] < FEWEST]
+    if not rare:
+        return []
+    rows = np.flatnonzero(np.isin(part.labels, rare))
+    names = ", ".join(f"{name_of(part.classes[code])} ({different[code]})" for code in rare[:LISTED])
+    says = (
+        f"classes with fewer than {FEWEST} different texts: too few to learn, and whether they are right is not judged"
+    )
+    return [Finding("labels", "doubtful", says, {"classes": len(rare), "rows": len(rows)}, part.at(rows), (names,))]
+
+
+def _hardly_different(part: Part) -> list[Finding]:
+    groups: dict[str, list[int]] = defaultdict(list)
+    for code, name in enumerate(part.classes):
+        groups[looks_like(name)].append(code)
+    alike = [codes for codes in groups.values() if len(codes) > 1]
+    if not alike:
+        return []
+    counts = np.bincount(part.labels[part.labels >= 0], minlength=len(part.names))
+    fewer = [code for codes in alike for code in sorted(codes, key=lambda code: (-counts[code], code))[1:]]
+    rows = np.flatnonzero(np.isin(part.labels, fewer))
+    examples = tuple(
+        " / ".join(f"{name_of(part.classes[code])!r} ({counts[code]:,})" for code in codes)
+        for codes in alike[:EXAMPLES]
+    )
+    says = f"labels of {part.name} that differ only by case, blanks, hyphens or letters that look alike"
+    numbers = {"groups": len(alike), "labels": sum(map(len, alike)), "rows of the rarer ones": len(rows)}
+    return [Finding("labels", "doubtful", says, numbers, part.at(rows), examples)]

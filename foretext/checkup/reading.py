@@ -1,0 +1,286 @@
+"""Labelled files to facts, row by row: what stands in them, and what cannot be read, with bounded memory.
+
+The kind of task and the form of its labels are seen in the first rows, as `finetune` sees them in all.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from foretext.checkup.finding import PLACES, Finding
+from foretext.checkup.lines import Lines, lines_of
+from foretext.checkup.rows import Gatherer, Part
+from foretext.errors import DataError, SettingsError, UsageError
+from foretext.tasks.examples import Example
+from foretext.tasks.files.cells import CellError, answers_of, is_missing, texts_of
+from foretext.tasks.files.columns import Columns, find_columns
+from foretext.tasks.files.delimited import Row
+from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.tables import DELIMITERS, Table, TableOptions, open_table, source_of
+from foretext.tasks.guessing import guess_kind
+from foretext.tasks.kinds import TaskKind, find_kind
+from foretext.tasks.labelled import LabelledData, LabelledDataSettings
+from foretext.tasks.labels.form import LabelForm
+from foretext.tasks.schema import TaskSchema, learn_schema
+
+FIRST = 20_000  # rows from which the kind of task and the form of labels are seen
+
+
+@dataclass(frozen=True)
+class Read:
+    """What was read: the parts, how they were understood, and what could not be read."""
+
+    parts: tuple[Part, ...]  # training first
+    schema: TaskSchema | None  # None where the labels teach nothing, which a finding says
+    columns: Columns
+    kind: TaskKind
+    findings: tuple[Finding, ...]
+    counts: Mapping[str, Mapping[str, int]]  # by file: rows read, rows refused
+    sampled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """How rows are read."""
+
+    kind: TaskKind
+    columns: Columns
+    form: LabelForm
+
+
+def read_files(training: Sequence[Any], valid: Any, test: Any, settings: LabelledDataSettings, *, sample: int) -> Read:
+    """The facts of training files, read one behind the other, and of validation and test, where there are any.
+
+    Raises:
+        DataError: a file is missing or empty, or is no text.
+        UnknownName, SettingsError: as in `foretext.tasks.reading.read_examples`.
+    """
+    options, findings = settings.file.options(), list[Finding]()
+    counts: dict[str, Mapping[str, int]] = {}
+    gatherer, places, task, partly = None, list[_Places](), None, False
+    for data in training:
+        with ExitStack() as stack:
+            problems = Problems(source_of(data))
+            table = stack.enter_context(open_table(data, options, problems=problems, ahead=FIRST))
+            if task is None:
+                task, rows, partly = _understood(table, settings)
+            else:
+                rows = table.rows
+                _refuse_other_columns(table, task)
+            if gatherer is None:
+                gatherer = _gatherer("training", task, sample)
+            before = gatherer.rows
+            gathered = _gather(gatherer, rows, table, task, problems)
+        places.append(_Places(before, gathered.lines, problems))
+        findings += _refused(problems, data, gathered, options, counts)
+    assert task is not None
+    assert gatherer is not None
+    part = gatherer.part(partial(_place, places))
+    schema = _learned(part, task, settings, findings, counts)
+    parts = [part]
+    known = replace(task, form=schema.labels) if schema else task
+    for name, data in (("validation", valid), ("test", test)):
+        if data is not None:
+            parts.append(_read_other(name, data, known, options, sample, findings, counts))
+    noted = ("kind and labels were seen in the first 20,000 rows",) if partly else ()
+    return Read(tuple(parts), schema, task.columns, task.kind, tuple(findings), counts, noted)
+
+
+def read_given(data: LabelledData, *, sample: int) -> Read:
+    """The same of examples that were read already."""
+    schema, parts = data.schema, list[Part]()
+    for name, examples in (("training", data.train), ("validation", data.valid)):
+        if examples:
+            gatherer = Gatherer(name, schema.labels, (*schema.text, schema.label or ""), sample)
+            for example in examples:
+                gatherer.add(example, {})
+            parts.append(gatherer.part(partial(_where, examples)))
+    columns = Columns(schema.text, schema.choices, schema.label)
+    counts = {part.name: {"rows read": part.rows} for part in parts}
+    return Read(tuple(parts), schema, columns, schema.task_kind, (), counts)
+
+
+def _where(examples: Sequence[Example], row: int) -> str:
+    return examples[row].where or f"row {row + 1}"
+
+
+@dataclass(frozen=True)
+class _Places:
+    """The rows of one file: the number of its first one in the part, the line of each."""
+
+    first: int
+    lines: Sequence[int]
+    problems: Problems
+
+
+def _place(places: Sequence[_Places], row: int) -> str:
+    found = next(one for one in reversed(places) if one.first <= row)
+    return found.problems.place(found.lines[row - found.first])
+
+
+def _understood(table: Table, settings: LabelledDataSettings) -> tuple[_Task, Iterator[Row], bool]:
+    """How the rows of the first file are to be read, all its rows, and whether not all of them were looked at."""
+    first = list(islice(table.rows, FIRST))
+    text, choices, label = settings.text, settings.choices, settings.label
+    if settings.kind is not None:
+        kind = find_kind(settings.kind)
+    else:
+        kind = guess_kind(table.columns, first, text=text, choices=choices, label=label).kind
+    columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
+    if columns.label is None:
+        raise SettingsError(
+            f"which column of {table.source} holds the label? Say --label NAME; there are: {', '.join(table.columns)}"
+        )
+    said = settings.label_options()
+    if not said.order:
+        said = replace(said, order=table.orders.get(columns.label, ()))
+    cells = [(row.values.get(columns.label), Example((), _answers(row, columns))) for row in first]
+    form = kind.form([cell for cell in cells if not is_missing(cell[0])], said)
+    return _Task(kind, columns, form), chain(first, table.rows), len(first) == FIRST
+
+
+def _answers(row: Row, columns: Columns) -> tuple[str, ...]:
+    try:
+        return answers_of(row.values, columns.choices)
+    except CellError:
+        return ()
+
+
+def _refuse_other_columns(table: Table, task: _Task) -> None:
+    needed = [*task.columns.text, *task.columns.choices, task.columns.label]
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{table.source} has no column {missing[0]!r}, which the first file has; "
+            f"there are: {', '.join(table.columns)}"
+        )
+
+
+def _gatherer(name: str, task: _Task, sample: int) -> Gatherer:
+    columns = task.columns
+    return Gatherer(name, task.form, (*columns.text, columns.label or ""), sample)
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """The line of each good row of a file, and the line breaks inside of all of them."""
+
+    lines: Sequence[int]
+    line_breaks: int
+    has_header: bool
+
+
+def _gather(gatherer: Gatherer, rows: Iterator[Row], table: Table, task: _Task, problems: Problems) -> _Gathered:
+    """Gathers the good rows; bad ones go to `problems`."""
+    columns, lines, line_breaks = task.columns, array("q"), 0
+    delimited = table.format in DELIMITERS
+    has_label = columns.label in table.columns
+    for row in rows:
+        try:
+            texts = texts_of(row.values, columns.text, words=task.kind.takes_words)
+            example = Example(texts, answers_of(row.values, columns.choices))
+            if has_label:
+                cell = row.values.get(columns.label or "")
+                example = Example(texts, example.choices, task.form.label(cell, example))
+        except CellError as problem:
+            problems.add(row.line, str(problem), column=problem.column)
+            continue
+        except ValueError as problem:
+            problems.add(row.line, str(problem), column=columns.label)
+            continue
+        gatherer.add(example, row.values)
+        lines.append(row.line)
+        if delimited:
+            line_breaks += sum(cell.count("\n") for cell in row.values.values())
+    return _Gathered(lines, line_breaks, delimited)
+
+
+def _read_other(
+    name: str,
+    data: Any,
+    task: _Task,
+    options: TableOptions,
+    sample: int,
+    findings: list[Finding],
+    counts: dict[str, Mapping[str, int]],
+) -> Part:
+    """A validation or test file, its labels read as those of training; without any column of labels too."""
+    problems = Problems(source_of(data))
+    with open_table(data, options, problems=problems, ahead=FIRST) as table:
+        label = None if task.columns.label not in table.columns else task.columns.label
+        find_columns(table.columns, task.kind, text=task.columns.text, choices=task.columns.choices, label=label)
+        gatherer = _gatherer(name, task, sample)
+        gathered = _gather(gatherer, table.rows, table, task, problems)
+    findings += _refused(problems, data, gathered, options, counts)
+    return gatherer.part(partial(_place, [_Places(0, gathered.lines, problems)]))
+
+
+def _learned(
+    part: Part,
+    task: _Task,
+    settings: LabelledDataSettings,
+    findings: list[Finding],
+    counts: Mapping[str, Mapping[str, int]],
+) -> TaskSchema | None:
+    """The schema that the labels teach; what they cannot teach is a finding."""
+    labels = [part.names[code] for code in part.labels if code >= 0]
+    examples = [Example(("",) * len(task.columns.text), label=label) for label in labels]
+    try:
+        schema = learn_schema(
+            examples,
+            kind=task.kind,
+            columns=task.columns,
+            form=task.form,
+            options=settings.label_options(),
+            metric=settings.metric,
+            source=" and ".join(counts),
+        )
+    except UsageError as error:
+        says = "the labels teach nothing: there are fewer than two different ones, or one for each row"
+        findings.append(Finding("labels", "unusable", says, {"rows": part.rows}, (), (str(error),)))
+        return None
+    return schema.model_copy(update=settings.reading())
+
+
+def _refused(
+    problems: Problems,
+    data: Any,
+    gathered: _Gathered,
+    options: TableOptions,
+    counts: dict[str, Mapping[str, int]],
+) -> list[Finding]:
+    """What could not be read of a file. Behind a quotation mark that never closes each line counts as a row."""
+    read, lines = len(gathered.lines), lines_of(data) if problems.count else None
+    refused = problems.count
+    if lines:
+        header = options.header and problems.unit == "line" and gathered.has_header
+        refused = max(refused, lines.count - header - gathered.line_breaks - read)
+    counts[problems.source] = {"rows read": read, "rows refused": refused}
+    if not refused:
+        return []
+    says = "rows cannot be read; `finetune` refuses the file until they are mended"
+    if refused > problems.count:
+        says += ". A quotation mark that is not closed takes the rows behind it along"
+    count = {"rows refused": refused, "problems": problems.count}
+    places, messages = zip(*problems.named(), strict=True)
+    found = [Finding("rows", "unusable", says, count, places, messages)]
+    if lines and lines.not_utf8:
+        found.append(_not_utf8(lines, problems))
+    return found
+
+
+def _not_utf8(lines: Lines, problems: Problems) -> Finding:
+    """What is not UTF-8 of a file, and how much of it is; in which encoding it is instead is not guessed."""
+    bad = len(lines.not_utf8)
+    says = (
+        f"lines that are not UTF-8; the first such byte is 0x{lines.byte:02X} behind {lines.offset:,} bytes. "
+        f"{1 - bad / max(lines.count, 1):.1%} of the lines are UTF-8; save the file as UTF-8"
+    )
+    counts = {"lines that are not UTF-8": bad, "lines": lines.count}
+    return Finding("encoding", "unusable", says, counts, tuple(map(problems.place, lines.not_utf8[:PLACES])))
