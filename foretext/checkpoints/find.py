@@ -49,6 +49,19 @@ def split_name(name: str) -> tuple[str, str]:
     return (found[1], found[2]) if found and not path_at_home(name).is_dir() else (name, "")
 
 
+def find_description(name: str | Path) -> Path:
+    """The folder with the tokenizer, and model.json, of the model called `name`, be it a checkpoint: `RUN@500`.
+
+    Raises:
+        UnknownName: there is no such model.
+        ModelError: it is a file.
+    """
+    run, at = split_name(str(name))
+    folder = find_model(run)
+    of_checkpoints = folder / "checkpoints"
+    return of_checkpoints if at and (of_checkpoints / "tokenizer.json").is_file() else folder
+
+
 def _meant(name: str, folder: Path, installed: Path) -> Path:
     """The one of an installed model and a folder here that `name` stands for; where there are both, it is said."""
     if not folder.is_dir():

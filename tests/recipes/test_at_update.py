@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import foretext
+from foretext.checkpoints.find import find_description
 from foretext.checkpoints.model_at_update import load_at_update, load_named
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import load_model
@@ -23,6 +24,7 @@ from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.generate import GenerateSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tasks.labelled import LabelledDataSettings
+from foretext.tokenizer import Tokenizer
 from foretext.training.settings import LoopSettings
 
 from .test_keep import SHAPE
@@ -108,6 +110,11 @@ def test_two_updates_contradict_each_other(language_model):
 def test_a_folder_whose_own_name_looks_so_is_that_folder(language_model, tmp_path):
     shutil.copytree(language_model, tmp_path / "run@5")
     assert load_named(str(tmp_path / "run@5")).fingerprint == load_model(language_model).fingerprint
+
+
+def test_the_tokenizer_of_a_checkpoint_is_known_before_its_run_has_ended(unfinished):
+    tokenizer = Tokenizer.load(find_description(f"{unfinished}@last"))
+    assert tokenizer.fingerprint == load_named(f"{unfinished}@last").tokenizer.fingerprint
 
 
 def test_a_run_that_is_not_there_is_named(tmp_path):
