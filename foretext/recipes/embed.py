@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
 from foretext.files import atomic_file
 from foretext.leftovers import remove_dead
@@ -64,7 +64,7 @@ def embed(settings: EmbedSettings) -> Embedded:
         DataError: a row cannot be used, a column of the input is called `vector`, or more than half of all tokens are
             unknown to the model and `allow_unknown` is off; nothing is written then.
     """
-    return embed_from(load_model(find_model(settings.model)), settings.data, settings)
+    return embed_from(load_named(settings.model), settings.data, settings)
 
 
 def embed_from(saved: SavedModel, data: Any, settings: EmbedSettings) -> Embedded:
