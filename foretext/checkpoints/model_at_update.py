@@ -44,16 +44,14 @@ def load_at_update(name: str, update: int | None) -> SavedModel:
     run, at = split_name(name)
     if at:
         raise SettingsError(f"{name} names an update already; leave out --update, or @{at}")
-    found = load_named(f"{run}@{update}")
-    if found.gpt.head is not None:
+    if describe(_described(find_model(run))).head is not None:
         raise SettingsError(f"{name} was fine-tuned; --update is for runs of `foretext pretrain`")
-    return found
+    return load_named(f"{run}@{update}")
 
 
 def load_checkpoint(folder: Path, checkpoint: Checkpoint) -> SavedModel:
     """The model of the run in `folder` with the weights of one of its checkpoints."""
-    run = RunFolder(folder)
-    place = run.checkpoints.path if (run.checkpoints.path / "model.json").exists() else folder
+    run, place = RunFolder(folder), _described(folder)
     about = describe(place)
     gpt = GPT(about.model, about.head, seed=None)  # filled below
     run.checkpoints.restore(checkpoint, nn.ModuleDict({"model": gpt}))  # as in the objective
@@ -65,6 +63,12 @@ def load_checkpoint(folder: Path, checkpoint: Checkpoint) -> SavedModel:
         folder=folder,
         fingerprint=checkpoint.state["sha256"]["model"],
     )
+
+
+def _described(folder: Path) -> Path:
+    """The folder that says what the checkpoints of a run are checkpoints of; in runs of earlier versions, its own."""
+    beside = RunFolder(folder).checkpoints.path
+    return beside if (beside / "model.json").exists() else folder
 
 
 def _kept(folder: Path, run: str, at: str) -> Checkpoint:
