@@ -81,7 +81,7 @@ def nul_problem(data: bytes) -> str | None:
 def _encoding_by_zeros(data: bytes) -> str | None:
     """What data most likely are by where their NUL bytes stand: half of each character of ASCII, or more."""
     zeros = data.count(0)
-    if zeros * 50 < len(data):
+    if zeros < 2 or zeros * 50 < len(data):  # a single one may be anything
         return None
     if data[2::4].count(0) + data[3::4].count(0) >= len(data) // 2 - 1:
         return "UTF-32LE"

@@ -22,9 +22,14 @@ from foretext.disk import disk_errors as disk_errors  # who writes by other mean
 from foretext.errors import DataError, SettingsError
 from foretext.targets import file_behind, folder_behind
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 LOCK = ".lock"  # the file in a folder that says who is at work there (locks.py)
 _BLOCK = 1 << 20
-_REPEATED = 40  # characters of a name that a temporary one repeats: with more it may be longer than 255 bytes
+REPEATED = 40  # characters of a name that a temporary one repeats: with more it may be longer than 255 bytes
 MOST_JSON = 1 << 28  # bytes; the largest vocabularies that people use take a tenth of it
 
 
@@ -60,19 +65,36 @@ def atomic_file(path: Path | str, *, seeks: bool = False) -> Iterator[BinaryIO]:
 def _replacing(path: Path) -> Iterator[BinaryIO]:
     before = path.stat() if path.exists() else None
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path, lambda name: os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)))
+    temporary, opened = _new_beside(path)
     try:
-        with temporary.open("wb") as file:
+        with opened as file:
             if before is not None:
                 _as_before(file.fileno(), before)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if fcntl is not None:
+                temporary.replace(path)  # while it is locked
+        if fcntl is None:
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def _new_beside(path: Path) -> tuple[Path, BinaryIO]:
+    """A new hidden file beside `path`, locked: who finds one that nobody holds knows that its process was killed."""
+    while True:
+        name = _beside(path, lambda name: os.close(os.open(name, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)))
+        file = name.open("wb")
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(name.stat(), os.fstat(file.fileno())):
+                return name, file
+        file.close()  # it was taken for a dead one before it was locked
 
 
 def _as_before(descriptor: int, before: os.stat_result) -> None:
@@ -120,7 +142,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 def _beside(path: Path, make: Callable[[str], None], word: str = "") -> Path:
     """A new hidden file or folder beside `path`; `make` leaves it to the system to give it the mode of any new one."""
     while True:
-        name = path.parent / f".{path.name[:_REPEATED]}.{word}{secrets.token_hex(4)}"
+        name = path.parent / f".{path.name[:REPEATED]}.{word}{secrets.token_hex(4)}"
         with suppress(FileExistsError):
             make(str(name))
             return name

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
+
+from foretext.files import REPEATED
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 # As files.py makes them: .NAME.k3j2h1g0 while NAME is made, .NAME.old.k3j2h1g0 while it is replaced.
 TEMPORARY = re.compile(r"\.(?P<name>.+?)(?P<old>\.old)?\.[a-z0-9_]{8}")
@@ -37,6 +46,24 @@ def remove_leftovers(folder: Path, names: Iterable[str], *, holding: Iterable[st
             _remove(path)
         named = ", ".join(path.name for path in found)
         log.info("removed from %s what a killed run left half-written, %s: %s", folder, _readable(size), named)
+
+
+def remove_dead(target: Path | str) -> None:
+    """Removes what killed processes were writing to the file `target`, and says how much.
+
+    A file that is being written is locked (files.py), so others may be at work there.
+    """
+    path = Path(os.path.realpath(target))
+    if fcntl is None or not path.parent.is_dir():
+        return
+    for each in path.parent.glob(f".{escape(path.name[:REPEATED])}.????????"):
+        if not TEMPORARY.fullmatch(each.name) or not each.is_file():
+            continue
+        with suppress(OSError), each.open("rb") as file:  # it is being written, or has just gone
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            size = os.fstat(file.fileno()).st_size
+            each.unlink()
+            log.info("removed %s, which a killed run left half-written, %s", each, _readable(size))
 
 
 def _is_ours(path: Path, known: set[str] | None) -> bool:

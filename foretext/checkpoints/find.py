@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
@@ -10,6 +11,8 @@ from foretext.errors import ModelError, UnknownName
 from foretext.paths import path_at_home
 
 OF_A_MODEL = ("model.json", "tokenizer.json", "run.json")  # what a folder holds that a person may mean by a name
+
+AT_UPDATE = re.compile(r"(.+)@(\d+|best|last)")
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,25 @@ def find_model(name: str | Path) -> Path:
 
         return import_openai_gpt(cache_folder() / OPENAI_GPT)
     raise UnknownName("model", str(name), {*installed, OPENAI_GPT}, "The folder of a run is a model, too.")
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """The run and the update in `RUN@500`, `RUN@best` or `RUN@last`; any other name, or a folder called so, and ""."""
+    found = AT_UPDATE.fullmatch(name)
+    return (found[1], found[2]) if found and not path_at_home(name).is_dir() else (name, "")
+
+
+def find_description(name: str | Path) -> Path:
+    """The folder with the tokenizer, and model.json, of the model called `name`, be it a checkpoint: `RUN@500`.
+
+    Raises:
+        UnknownName: there is no such model.
+        ModelError: it is a file.
+    """
+    run, at = split_name(str(name))
+    folder = find_model(run)
+    of_checkpoints = folder / "checkpoints"
+    return of_checkpoints if at and (of_checkpoints / "tokenizer.json").is_file() else folder
 
 
 def _meant(name: str, folder: Path, installed: Path) -> Path:

@@ -1,16 +1,35 @@
-"""A language model at some update of its pre-training: at the last, or at one whose checkpoint its run kept."""
+"""A model by the name that a person gives, or at some update of its run: `RUN@500`, `RUN@best`, `RUN@last`.
+
+RUN/checkpoints/{model.json, tokenizer.json} say what its checkpoints are checkpoints of, finished or not.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.find import find_model, split_name
+from foretext.checkpoints.history import FinetuningResult, History, PretrainingResult
 from foretext.checkpoints.run_checkpoints import Checkpoint
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
+from foretext.model.gpt import GPT
+from foretext.tokenizer import Tokenizer
+
+
+def load_named(name: str | Path) -> SavedModel:
+    """The model called `name`: an installed one, a folder, or a checkpoint of a run, finished or not.
+
+    Raises:
+        UnknownName: there is no such model.
+        ModelError: a file of it is missing, truncated or altered.
+        SettingsError: the run kept no such checkpoint.
+    """
+    run, at = split_name(str(name))
+    return load_checkpoint(folder := find_model(run), _kept(folder, run, at)) if at else load_model(find_model(name))
 
 
 def load_at_update(name: str, update: int | None) -> SavedModel:
@@ -20,21 +39,70 @@ def load_at_update(name: str, update: int | None) -> SavedModel:
         ModelError: there is no such model, or it is damaged.
         SettingsError: no checkpoint of that update was kept, or the model was fine-tuned.
     """
-    folder = find_model(name)
     if update is None:
-        return load_model(folder)
-    if describe(folder).head:
+        return load_named(name)
+    run, at = split_name(name)
+    if at:
+        raise SettingsError(f"{name} names an update already; leave out --update, or @{at}")
+    if describe(_described(find_model(run))).head is not None:
         raise SettingsError(f"{name} was fine-tuned; --update is for runs of `foretext pretrain`")
-    kept = {checkpoint.update: checkpoint for checkpoint in RunFolder(folder).checkpoints.complete()}
-    if update not in kept:
-        known = ", ".join(str(other) for other in sorted(kept)) or "none at all"
-        raise SettingsError(f"{name} has no checkpoint of update {update}; kept are {known}")
-    return load_checkpoint(folder, kept[update])
+    return load_named(f"{run}@{update}")
 
 
 def load_checkpoint(folder: Path, checkpoint: Checkpoint) -> SavedModel:
-    """The language model in `folder` with the weights of one of its checkpoints."""
-    saved = load_model(folder)
-    named = nn.ModuleDict({"model": saved.gpt})  # as in the objective
-    RunFolder(folder).checkpoints.restore(checkpoint, named)
-    return saved
+    """The model of the run in `folder` with the weights of one of its checkpoints."""
+    run, place = RunFolder(folder), _described(folder)
+    about = describe(place)
+    gpt = GPT(about.model, about.head, seed=None)  # filled below
+    run.checkpoints.restore(checkpoint, nn.ModuleDict({"model": gpt}))  # as in the objective
+    return SavedModel(
+        gpt=gpt.eval(),
+        tokenizer=Tokenizer.load(place),
+        task=about.task,
+        history=_until(about.history, checkpoint.update),
+        folder=folder,
+        fingerprint=checkpoint.state["sha256"]["model"],
+    )
+
+
+def _described(folder: Path) -> Path:
+    """The folder that says what the checkpoints of a run are checkpoints of; in runs of earlier versions, its own."""
+    beside = RunFolder(folder).checkpoints.path
+    return beside if (beside / "model.json").exists() else folder
+
+
+def _kept(folder: Path, run: str, at: str) -> Checkpoint:
+    """The checkpoint of the run that `at` names: a number of updates, best or last.
+
+    Raises:
+        SettingsError: it was not kept.
+        ModelError: it is damaged.
+    """
+    checkpoints = RunFolder(folder).checkpoints
+    updates = checkpoints.updates()
+    if at in ("best", "last"):
+        newest = checkpoints.latest()
+        if newest is None:
+            raise SettingsError(f"{run} has no checkpoint yet")
+        update = newest.state.get("best_update") if at == "best" else newest.update
+        if update is None:
+            raise SettingsError(f"{run} was not validated yet, so that no checkpoint is the best; {run}@last is there")
+    else:
+        update = int(at)
+    if update not in updates:
+        raise SettingsError(f"{run} has no checkpoint of update {update}; kept are {_listed(updates)}")
+    return checkpoints.at(update)
+
+
+def _listed(updates: list[int]) -> str:
+    return ", ".join(map(str, updates)) or "none at all"
+
+
+def _until(history: History, update: int) -> History:
+    """The history of a model whose last training is at `update`."""
+    if history.finetuning is not None:
+        return replace(history, finetuning=replace(history.finetuning, result=FinetuningResult(updates=update)))
+    if history.pretraining is not None:
+        result = PretrainingResult(updates=update, kept_update=update)
+        return replace(history, pretraining=replace(history.pretraining, result=result))
+    return history

@@ -2,6 +2,7 @@
 
 RUN/checkpoints/update-00000500/{model.safetensors, optimizer.safetensors, state.json}
 RUN/checkpoints/latest       the name of the newest complete checkpoint
+RUN/checkpoints/{model.json, tokenizer.json}     what they are checkpoints of
 """
 
 from __future__ import annotations
@@ -101,6 +102,14 @@ class RunCheckpoints:
             except ModelError as error:
                 log.warning("checkpoint %s is passed over: %s", folder.name, error)
 
+    def at(self, update: int) -> Checkpoint:
+        """The checkpoint after so many updates.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
+        return self._whole(self._folder(update))
+
     def names(self) -> list[str]:
         """The names of all checkpoints, oldest first."""
         return [folder.name for folder in self._folders()]
@@ -125,11 +134,11 @@ class RunCheckpoints:
         Raises:
             ModelError: it is missing or damaged.
         """
-        self.restore(self._whole(self._folder(update)), model)
+        self.restore(self.at(update), model)
 
     def remove_leftovers(self) -> None:
         """Removes the checkpoints that were being written when their process was killed; only for who holds the run."""
-        remove_leftovers(self.path, ("latest", "update-*"))
+        remove_leftovers(self.path, ("latest", "update-*", "model.json", "tokenizer.json"))
 
     def _whole(self, folder: Path) -> Checkpoint:
         """The checkpoint in `folder`, every file of which is as it was saved.

@@ -130,8 +130,8 @@ class RunFolder:
                     file.unlink(missing_ok=True)
                 elif file.read_bytes() != content:
                     write_text(file, content.decode("utf-8"))
-        with suppress(OSError):
-            self.checkpoints.path.rmdir()
+        if not self.checkpoints.names():
+            shutil.rmtree(self.checkpoints.path, ignore_errors=True)
         if not self._progress()[0]:
             with suppress(OSError):
                 self.metrics.path.unlink(missing_ok=True)

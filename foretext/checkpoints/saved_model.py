@@ -55,25 +55,30 @@ def save_model(folder: str | Path, saved: SavedModel, *, dtype: torch.dtype = to
     with atomic_folder(folder / ".model") as made:
         weights = {name: value.to(dtype) for name, value in saved.gpt.named_parameters()}
         checksum = save_tensors(made / "model.safetensors", weights)
-        saved.tokenizer.save(made)
-        head = saved.gpt.head
-        description = {
-            "format": FORMAT,
-            "foretext": __version__,
-            "model": saved.gpt.settings.model_dump(),
-            "head": head.settings.model_dump() if head else None,
-            "task": saved.task.to_dict() if saved.task else None,
-            "tokenizer_fingerprint": saved.tokenizer.fingerprint,
-            "weights_sha256": checksum,
-            "history": saved.history.to_json(),
-        }
-        write_json(made / "model.json", description)
+        write_description(made, saved, checksum)
     # The old description goes first and the new one comes last: a folder cut off in between is refused, not mixed.
     with disk_errors(folder):
         (folder / "model.json").unlink(missing_ok=True)
         for name in reversed(FILES):
             (folder / ".model" / name).replace(folder / name)
         shutil.rmtree(folder / ".model")
+
+
+def write_description(folder: Path, saved: SavedModel, weights_sha256: str = "") -> None:
+    """Writes all of `saved` but its weights into `folder`: of a run it is known before these are."""
+    saved.tokenizer.save(folder)
+    head = saved.gpt.head
+    description = {
+        "format": FORMAT,
+        "foretext": __version__,
+        "model": saved.gpt.settings.model_dump(),
+        "head": head.settings.model_dump() if head else None,
+        "task": saved.task.to_dict() if saved.task else None,
+        "tokenizer_fingerprint": saved.tokenizer.fingerprint,
+        "weights_sha256": weights_sha256,
+        "history": saved.history.to_json(),
+    }
+    write_json(folder / "model.json", description)
 
 
 def load_model(folder: str | Path) -> SavedModel:

@@ -1,4 +1,4 @@
-"""What stands in single rows: damaged characters, empty texts, repeated headers, words that others read as nothing."""
+"""What stands in single rows: damaged characters, empty texts, words that others read as nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ READ_AS_NOTHING = frozenset(
 
 def check_cells(part: Part) -> list[Finding]:
     """What stands in single rows of a part."""
-    return [*_damage(part), *_lost(part), *_control(part), *_empty(part), *_headers(part), *_nothing(part)]
+    return [*_damage(part), *_lost(part), *_control(part), *_empty(part), *_nothing(part)]
 
 
 def _damage(part: Part) -> list[Finding]:
@@ -53,13 +53,6 @@ def _empty(part: Part) -> list[Finding]:
     says = f"rows of {part.name} with an empty text"
     counts = {"rows": len(part.empty)}
     return [Finding("empty texts", "doubtful", says, counts, part.at(part.empty), part.examples(part.empty))]
-
-
-def _headers(part: Part) -> list[Finding]:
-    if not part.headers:
-        return []
-    says = f"rows of {part.name} that repeat the header: files were put together with a header each"
-    return [Finding("header", "doubtful", says, {"rows": len(part.headers)}, part.at(part.headers))]
 
 
 def _nothing(part: Part) -> list[Finding]:

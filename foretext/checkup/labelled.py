@@ -24,7 +24,7 @@ OVERVIEW = {"repeats", "conflicts", "empty texts"}  # checks whose counts stand 
 
 
 def quick_checks(read: Read) -> Iterator[Finding]:
-    """What every row shows: damage, headers, labels, repeats, conflicts, overlap, columns."""
+    """What every row shows: damage, labels, repeats, conflicts, overlap, columns."""
     either_order = read.kind.transform is in_both_orders
     for part in read.parts:
         yield from check_cells(part)

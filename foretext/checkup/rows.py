@@ -59,7 +59,6 @@ class Part:
     damaged: Mapping[int, tuple[str, str]]  # row: what looks damaged, and what it was or ""
     lost: Mapping[int, int]  # row: characters U+FFFD in it
     control: tuple[int, ...]  # rows with control characters
-    headers: tuple[int, ...]  # rows that repeat the names of their columns
 
     @cached_property
     def keys(self) -> Keys:
@@ -122,7 +121,6 @@ class Gatherer:
     _damaged: dict[int, tuple[str, str]] = field(default_factory=dict)
     _lost: dict[int, int] = field(default_factory=dict)
     _control: list[int] = field(default_factory=list)
-    _headers: list[int] = field(default_factory=list)
 
     def add(self, example: Example, values: Mapping[str, Any]) -> None:
         """Takes one row: its example, and all its cells if they are known."""
@@ -139,8 +137,6 @@ class Gatherer:
         self._characters.append(sum(map(len, example.texts)) + sum(map(len, example.choices)))
         label = example.label
         self._labels.append(-1 if label is None else self._codes.setdefault(label, len(self._codes)))
-        if (*example.texts, label) == tuple(self.columns):
-            self._headers.append(self.rows)
         self._keep(first, example, values)
         self.rows += 1
 
@@ -164,7 +160,6 @@ class Gatherer:
             damaged=self._damaged,
             lost=self._lost,
             control=tuple(dict.fromkeys(self._control)),
-            headers=tuple(self._headers),
         )
 
     def _sampled(self, place: int, example: Example, values: Mapping[str, Any]) -> Sampled:

@@ -85,12 +85,16 @@ def prepare(
         dedup=dedup,
         clean=clean,
     )
-    if (out / NAME).is_file() and (corpus := finished_corpus(out, plan, sources)):
+    parts = unfinished(out)
+    if (out / NAME).is_file() and not parts.exists() and (corpus := finished_corpus(out, plan, sources)):
         return corpus
-    with held(unfinished(out)):
+    with held(parts):
         remove_unfinished(out)
         done = finished_corpus(out, plan, sources)
-        return done or _prepared(out, plan, sources, problems, tokenizer, workers, allow_unknown=allow_unknown)
+        if done is None:
+            return _prepared(out, plan, sources, problems, tokenizer, workers, allow_unknown=allow_unknown)
+        shutil.rmtree(parts, ignore_errors=True)  # of a process that was killed when all was done
+        return done
 
 
 def _prepared(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from foretext.evaluation.intervals import Estimate
 from foretext.files import write_text
+from foretext.leftovers import remove_dead
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -169,6 +170,7 @@ def write_report(path: Path, report: Report) -> None:
     Raises:
         DiskFull: there is no space left.
     """
+    remove_dead(path)
     write_text(path, report.html())
 
 

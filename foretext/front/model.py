@@ -10,9 +10,8 @@ from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, TypeAlias
 
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import SavedModel, save_model
-from foretext.checkpoints.saved_model import load_model as load_from_folder
 from foretext.errors import DataError
 from foretext.files import refuse_used_folder
 from foretext.front.frames import with_answers
@@ -233,7 +232,7 @@ def load_model(model: ModelLike) -> SavedModel:
     """
     if isinstance(model, Model | Predictor):
         return model.saved
-    return model if isinstance(model, SavedModel) else load_from_folder(find_model(at_home(str(model))))
+    return model if isinstance(model, SavedModel) else load_named(at_home(str(model)))
 
 
 def a_file_or_examples(data: Any) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.find import find_description
 from foretext.checkup.corpora import check_corpus
 from foretext.checkup.finding import EXIT_CODES, Checked, Finding
 from foretext.checkup.labelled import quick_checks, slow_checks
@@ -143,7 +143,7 @@ def _reader(settings: CheckSettings) -> Reader | None:
     """The tokenizer that will read the rows, and its model's context, where one is given."""
     if settings.model is None:
         return None
-    folder = find_model(settings.model)
+    folder = find_description(settings.model)
     return Reader(Tokenizer.load(folder), settings.context or _context_of(folder))
 
 

@@ -11,10 +11,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
 from foretext.files import atomic_file
+from foretext.leftovers import remove_dead
 from foretext.model.devices import find_device
 from foretext.notebook import shows_itself
 from foretext.progress import Progress, progress
@@ -63,7 +64,7 @@ def embed(settings: EmbedSettings) -> Embedded:
         DataError: a row cannot be used, a column of the input is called `vector`, or more than half of all tokens are
             unknown to the model and `allow_unknown` is off; nothing is written then.
     """
-    return embed_from(load_model(find_model(settings.model)), settings.data, settings)
+    return embed_from(load_named(settings.model), settings.data, settings)
 
 
 def embed_from(saved: SavedModel, data: Any, settings: EmbedSettings) -> Embedded:
@@ -160,6 +161,7 @@ def _write_table(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> 
 def _write_array(out: Path, rows: Iterable[tuple[Row, Vectors]], width: int) -> int:
     """Writes the vectors as they come; the header, which says how many there are, is written again at the end."""
     count = 0
+    remove_dead(out)
     with atomic_file(out, seeks=True) as file:
         begin = _write_header(file, 0, width)
         for _, vector in rows:

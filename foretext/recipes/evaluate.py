@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.evaluation.pages import evaluation_report
 from foretext.evaluation.report import write_report
 from foretext.evaluation.scoring import Evaluation, score_examples
@@ -59,7 +59,7 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         DataError: the examples cannot be used; all bad rows are named together. More than half of their tokens are
             unknown to the model, and `allow_unknown` is off.
     """
-    return evaluate_from(load_model(find_model(settings.model)), settings.data, settings)
+    return evaluate_from(load_named(settings.model), settings.data, settings)
 
 
 def evaluate_from(saved: SavedModel, data: Any, settings: EvaluateSettings) -> Evaluated:

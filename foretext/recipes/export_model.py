@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.openai_release import write_openai_release
 from foretext.checkpoints.released_names import left_out
-from foretext.checkpoints.saved_model import load_model
 from foretext.checkpoints.transformers_folder import write_transformers
 from foretext.files import refuse_used_folder
 from foretext.recipes.settings.export_model import ExportModelSettings
@@ -50,7 +49,7 @@ def export_model(settings: ExportModelSettings) -> Exported:
         SettingsError: the folder is in use.
     """
     refuse_used_folder(settings.folder)
-    saved = load_model(find_model(settings.model))
+    saved = load_named(settings.model)
     write = write_openai_release if settings.format == "openai" else write_transformers
     write(settings.folder, saved)
     files = tuple(sorted(path.name for path in settings.folder.iterdir()))

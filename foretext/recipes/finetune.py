@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Finetuning, FinetuningResult, WatchRecord, to_json
+from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkup.labelled import doubts
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
@@ -86,7 +86,7 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
         DataError: the examples cannot be used; all bad rows are named before anything trains.
         SettingsError: settings contradict each other, or `out` holds another run.
     """
-    source = load_model(find_model(settings.model))
+    source = load_named(settings.model)
     return finetune_from(source, read_labelled_data(settings.labelled, seed=settings.seed), settings)
 
 

@@ -6,8 +6,8 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.devices import find_device
 from foretext.model.generation import generate as draw
 from foretext.notebook import shows_itself
@@ -40,7 +40,7 @@ def generate(settings: GenerateSettings) -> Generated:
         SettingsError: the prompt holds no token.
         DataError: more than half of it is unknown to the model, and `allow_unknown` is off.
     """
-    return generate_from(load_model(find_model(settings.model)), settings)
+    return generate_from(load_named(settings.model), settings)
 
 
 def generate_from(saved: SavedModel, settings: GenerateSettings) -> Generated:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
 from foretext.notebook import shows_itself
 from foretext.progress import Progress, progress
@@ -55,7 +55,7 @@ def predict(settings: PredictSettings) -> Predicted:
         DataError: a row cannot be used, a column of the input would be overwritten, or more than half of all tokens
             are unknown to the model and `allow_unknown` is off; no file is written then.
     """
-    return predict_from(load_model(find_model(settings.model)), settings.data, settings)
+    return predict_from(load_named(settings.model), settings.data, settings)
 
 
 def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Predicted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from foretext import corpus
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.find import find_description
 from foretext.corpus import Corpus
 from foretext.recipes.settings.prepare import PrepareSettings
 from foretext.tokenizer import Tokenizer
@@ -18,7 +18,7 @@ def prepare(settings: PrepareSettings) -> Corpus:
         ModelError: there is no tokenizer in it, or it is damaged.
         DiskFull: there is no space left; what is finished is kept.
     """
-    return prepare_with(Tokenizer.load(find_model(settings.tokenizer)), settings)
+    return prepare_with(Tokenizer.load(find_description(settings.tokenizer)), settings)
 
 
 def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:

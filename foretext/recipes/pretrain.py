@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from foretext.batch import Batch
-from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Pretraining, PretrainingResult, Start, WatchRecord
+from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.corpus import Corpus, Windows, sequential_windows
 from foretext.corpus.verification import PATIENCE, SOON, Verification
 from foretext.errors import SettingsError
@@ -82,7 +82,7 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
         SettingsError: settings contradict each other, the model to start from does not fit them, or `out` holds
             another run.
     """
-    start = None if settings.start is None else load_model(find_model(settings.start))
+    start = None if settings.start is None else load_named(settings.start)
     return pretrain_from(Corpus.open(settings.corpus), start, settings)
 
 

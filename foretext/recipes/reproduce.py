@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import Departure
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
 from foretext.files import write_json
 from foretext.locks import held
@@ -76,7 +76,7 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
     """
     title, names = _asked_for(settings)
     prepared, missing = _prepare(names, settings)
-    model = load_model(find_model(settings.model))
+    model = load_named(settings.model)
     trials: dict[str, list[Trial]] = {}
     with held(settings.out), progress(f"reproducing {title}", len(prepared) * settings.seeds, unit="runs") as bar:
         for name, at_hand in prepared.items():

@@ -13,11 +13,11 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from foretext.checkpoints.history import Finetuning, History, Pretraining
 from foretext.checkpoints.run_folder import SETTINGS, RunFolder
-from foretext.checkpoints.saved_model import SavedModel, save_model
+from foretext.checkpoints.saved_model import SavedModel, save_model, write_description
 from foretext.errors import SettingsError, UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
-from foretext.files import write_text
+from foretext.files import disk_errors, write_text
 from foretext.recipes.extension import check_extension
 from foretext.recipes.length import planned_updates
 from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
@@ -95,6 +95,8 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         if run.settings.extend:
             check_extension(folder, run.plan, lambda updates: run.of_length(updates)[0])
         record = _with_departures(run, engine)
+        if engine.rank == 0:
+            _describe(run, record, folder)
         state, unsound = _train(_trainer(run, engine, folder, began))
         concluded = run.conclude(folder, state)
         record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
@@ -142,6 +144,15 @@ def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetun
     for line in departure_lines(found):
         log.info(line)
     return replace(record, departures=tuple(found))
+
+
+def _describe(run: Run[Outcome], record: Pretraining | Finetuning, folder: RunFolder) -> None:
+    """Writes what the checkpoints are checkpoints of, so that each is a model before the run has ended."""
+    task = record.task if isinstance(record, Finetuning) else None
+    with disk_errors(folder.checkpoints.path):
+        folder.checkpoints.path.mkdir(exist_ok=True)
+    saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
+    write_description(folder.checkpoints.path, saved)
 
 
 def _of_its_length(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float) -> Run[Outcome]:

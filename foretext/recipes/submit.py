@@ -10,6 +10,7 @@ from typing import Any
 
 from foretext.errors import DataError, SettingsError
 from foretext.files import atomic_file, write_text
+from foretext.leftovers import remove_dead
 from foretext.progress import progress
 from foretext.recipes.settings.submit import SubmitSettings
 from foretext.serving.predictor import Predictor
@@ -165,6 +166,7 @@ def _archive(folder: Path, *, glue: bool) -> tuple[Path, list[str]]:
     names = list(GLUE) if glue else [STORY_CLOZE]
     path = folder / ("glue.zip" if glue else "story_cloze.zip")
     there = [name for name in names if (folder / name).exists()]
+    remove_dead(path)
     with atomic_file(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name in there:
             entry = zipfile.ZipInfo(name, _EPOCH)

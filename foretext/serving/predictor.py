@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import ModelError
 from foretext.model.answering import for_answering
 from foretext.model.devices import find_device, find_precision
@@ -76,7 +76,7 @@ class Predictor:
             ModelError: there is no such model, it is damaged, or was never fine-tuned.
             SettingsError: the model or the device cannot compute in that precision.
         """
-        return cls.of(load_model(find_model(name)), device=device, precision=precision, remembered=remembered)
+        return cls.of(load_named(name), device=device, precision=precision, remembered=remembered)
 
     @classmethod
     def of(

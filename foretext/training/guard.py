@@ -41,9 +41,19 @@ class Guard:
     way_back: WayBack | None = None
     watch: Watch = field(default_factory=lambda: Watch("off", Memory(), torch.device("cpu")))
 
-    def begin(self, model: nn.Module, state: State) -> None:
-        """Remembers the weights that a run begins with, in case that it goes back before its first checkpoint."""
-        if self.mode == "act":
+    def begin(
+        self,
+        mode: Mode,
+        model: nn.Module,
+        state: State,
+        folder: RunFolder | None,
+        origins: Origins | None,
+        *,
+        writes: bool,
+    ) -> None:
+        """Knows its run from now on, and the weights that it begins with, should it go back before any checkpoint."""
+        self.mode, self.folder, self.origins, self.writes = mode, folder, origins, writes
+        if mode == "act":
             self.way_back = WayBack.from_here(model, self.folder) if not state.update else WayBack(model, self.folder)
 
     def take_up(self, state: State, device: torch.device) -> None:

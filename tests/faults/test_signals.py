@@ -23,7 +23,7 @@ def test_a_run_that_a_signal_ends_goes_on_to_the_same_bits(signal, name, number,
     assert stopped.code == SHELL_SHOWS[signal] or differences(whole.folder, folder) == [], f"{fault}: {stopped.told()}"
     speaks_plainly(stopped)
     ends_well(foretext(folder, work.arguments(folder)))
-    assert differences(whole.folder, folder) == [], f"after {fault}"
+    assert differences(whole.folder, folder, extra_checkpoint=True) == [], f"after {fault}"
 
 
 @pytest.mark.parametrize("number", range(2))

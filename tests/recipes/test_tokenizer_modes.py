@@ -74,7 +74,7 @@ def test_from_text_to_answers_in_every_mode(mode: str, labelled: Path, tmp_path:
 
 def test_a_corpus_of_bytes_is_the_documents_with_a_line_break_behind_each(tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("Ann  saw\n\n a Café.", encoding="utf-8")
-    (tmp_path / "two.txt").write_text("\tБоб\0!", encoding="utf-8")
+    (tmp_path / "two.txt").write_text("\tБоб\x01!", encoding="utf-8")
     tokenizer = Tokenizer.learn([tmp_path / "one.txt"], 260, mode="bytes")
     tokenizer.save(tmp_path / "tokenizer")
     inputs = (str(tmp_path / "one.txt"), str(tmp_path / "two.txt"))
@@ -84,7 +84,7 @@ def test_a_corpus_of_bytes_is_the_documents_with_a_line_break_behind_each(tmp_pa
     prepare(settings)
     shard = next((tmp_path / "corpus" / "train").glob("*.ds"))
     ids = np.fromfile(shard, Corpus.open(tmp_path / "corpus").manifest.plan.token_type)
-    assert tokenizer.decode(ids.tolist()) == "Ann  saw\n\n a Café.\n\tБоб\0!\n"
+    assert tokenizer.decode(ids.tolist()) == "Ann  saw\n\n a Café.\n\tБоб\x01!\n"
 
 
 def test_a_model_of_bytes_that_draws_half_a_character_is_shown_all_the_same(

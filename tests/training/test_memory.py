@@ -14,12 +14,13 @@ from foretext.errors import ForetextError
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import ModelSettings
-from foretext.training import engine, loop, memory
+from foretext.training import engine, memory
 from foretext.training.freed_memory import ENOUGH_FREE
 from foretext.training.objectives import Counts, LanguageModelling
 
 SHAPE = ModelSettings(vocabulary=30, context=32, layers=3, width=16, heads=2)  # dropout is on
 UNEVEN = pack([[[1, 2, 3]], [[4] * 8], [[5, 6]], [[7] * 4]])
+GRADIENTS = "foretext.training.gradients"  # which asks for memory
 
 
 def test_a_part_has_no_more_cells_than_it_may():
@@ -97,7 +98,8 @@ def full_after(monkeypatch, examples: int) -> list[int]:
         return forward(self, sequences, counts)
 
     monkeypatch.setattr(LanguageModelling, "forward", limited)
-    monkeypatch.setattr(loop, "cells_that_fit", lambda *_, **__: 0)  # as on an accelerator: nothing is known before
+    # As on an accelerator: nothing is known before.
+    monkeypatch.setattr(f"{GRADIENTS}.cells_that_fit", lambda *_, **__: 0)
     return tried
 
 
@@ -125,16 +127,16 @@ def test_where_one_example_does_not_fit_advice_is_given(monkeypatch, trainer):
 
 def test_on_a_cpu_auto_follows_from_free_memory_and_a_resumed_run_keeps_what_was_found(monkeypatch, tmp_path, trainer):
     def cells_with(free: int) -> int:
-        monkeypatch.setattr(loop, "free_memory", lambda: free)
+        monkeypatch.setattr(f"{GRADIENTS}.free_memory", lambda: free)
         made = trainer(None, updates=1, micro_batch="auto")
         made.run()
         return made.state.grid_cells
 
     assert cells_with(1) == 1
     assert 8 <= cells_with(1_000_000) < cells_with(2_000_000)
-    monkeypatch.setattr(loop, "free_memory", lambda: 1)
+    monkeypatch.setattr(f"{GRADIENTS}.free_memory", lambda: 1)
     trainer(tmp_path, updates=3, micro_batch="auto").run()
-    monkeypatch.setattr(loop, "free_memory", lambda: 1 << 40)
+    monkeypatch.setattr(f"{GRADIENTS}.free_memory", lambda: 1 << 40)
     resumed = trainer(tmp_path, updates=6, micro_batch="auto", resume=True)
     resumed.run()
     assert resumed.state.grid_cells == 1

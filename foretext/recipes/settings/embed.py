@@ -24,7 +24,8 @@ class EmbedSettings(Settings):
     }
 
     model: NameOrPath
-    """Name of an installed model, or the folder of a run, fine-tuned or not."""
+    """Name of an installed model, or the folder of a run, fine-tuned or not; RUN@500, RUN@best or RUN@last is a
+    checkpoint of it."""
     data: NameOrPath
     """File with the texts (CSV, TSV, JSON or Parquet), or - for standard input."""
     out: NameOrPath

@@ -24,7 +24,7 @@ class EvaluateSettings(Settings):
     }
 
     model: NameOrPath
-    """Folder of a fine-tuned run."""
+    """Folder of a fine-tuned run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     data: Path
     """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""
     text: tuple[str, ...] = ()

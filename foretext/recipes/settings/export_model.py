@@ -15,6 +15,6 @@ class ExportModelSettings(Settings):
     format: Format
     """openai: as the paper's authors released theirs. hf: a folder that transformers loads."""
     model: NameOrPath
-    """Name of an installed model, or the folder of a run."""
+    """Name of an installed model, or the folder of a run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     folder: Path
     """Folder to write; it must be new or empty."""

@@ -58,7 +58,8 @@ class FinetuneSettings(FinetuningSettings):
     INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("epochs",)}
 
     model: NameOrPath
-    """Name of an installed model, or the folder of a pre-training run."""
+    """Name of an installed model, or the folder of a pre-training run; RUN@500, RUN@best or RUN@last is a
+    checkpoint of it."""
     out: Path
     """Folder of the run; the best model is saved there."""
     labelled: LabelledDataSettings = LabelledDataSettings()

@@ -12,7 +12,7 @@ class GenerateSettings(Settings):
     """How to draw text from a model."""
 
     model: NameOrPath
-    """Name of an installed model, or the folder of a run."""
+    """Name of an installed model, or the folder of a run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     prompt: str
     """Text to go on from."""
     tokens: int = Field(80, ge=1)

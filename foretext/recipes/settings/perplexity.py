@@ -12,7 +12,7 @@ class PerplexitySettings(Settings):
     """Which model, on which text."""
 
     model: NameOrPath
-    """Name of an installed model, or the folder of a run."""
+    """Name of an installed model, or the folder of a run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     inputs: tuple[NameOrPath, ...] = Field(min_length=1)
     """Files (.txt, .jsonl, also .gz, .bz2, .xz or .zst; .parquet), folders of them, or - for standard input."""
     update: int | None = Field(None, ge=0)

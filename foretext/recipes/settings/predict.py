@@ -25,7 +25,7 @@ class PredictSettings(Settings):
     }
 
     model: NameOrPath
-    """Folder of a fine-tuned run."""
+    """Folder of a fine-tuned run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     data: NameOrPath
     """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
     out: NameOrPath = "-"

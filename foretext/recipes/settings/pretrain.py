@@ -46,8 +46,8 @@ class PretrainSettings(Settings):
     out: Path
     """Folder of the run; the finished model is saved there."""
     start: NameOrPath | None = None
-    """A model to go on from, by name or folder, instead of new weights: on your own text, say. The corpus must have
-    been prepared with its tokenizer, and --preset or the sizes must be its own."""
+    """A model to go on from, by name, folder or RUN@update, instead of new weights: on your own text, say. The
+    corpus must have been prepared with its tokenizer, and --preset or the sizes must be its own."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
     verify: bool = False

@@ -28,7 +28,7 @@ class ReproduceSettings(Settings):
     """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
     similarity."""
     model: NameOrPath = "openai-gpt"
-    """Name of a model, or the folder of a pre-training run."""
+    """Name of a model, or the folder of a pre-training run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     seeds: int = Field(5, ge=1)
     """How often each task is fine-tuned, under the seeds 0, 1, …; the paper's figures are of one run each."""
     out: Path = Path("reproduction")

@@ -27,7 +27,8 @@ class StudySettings(Settings):
     }
 
     model: NameOrPath
-    """Name of an installed model, or the folder of a pre-training run."""
+    """Name of an installed model, or the folder of a pre-training run; RUN@500, RUN@best or RUN@last is a
+    checkpoint of it."""
     tasks: tuple[NameOrPath, ...] = ()
     """Published tasks, or TOML files with the settings of a labelled file (data, kind, text, label, …). Without any:
     the file in --data."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import mean
 from typing import Any
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import SavedModel, load_model
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import SettingsError
 from foretext.evaluation.intervals import Difference, Statistic, paired_over_runs
 from foretext.evaluation.statistics import statistic
@@ -54,14 +54,14 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         raise SettingsError(
             "--language-model-weight is 0, so there is no auxiliary loss to leave out; the paper has 0.5"
         )
-    model = load_model(find_model(settings.model))
+    model = load_named(settings.model)
     variants: dict[str, tuple[SavedModel, dict[str, Any]]] = {
         FULL: (model, {}),
         NO_PRETRAINING: (model, {"transfer_layers": -1}),
         NO_AUXILIARY: (model, {"language_model_weight": 0.0}),
     }
     if settings.lstm is not None:
-        variants[LSTM] = (load_model(find_model(settings.lstm)), {})
+        variants[LSTM] = (load_named(settings.lstm), {})
     tasks = read_studied_tasks(settings)
     rows: list[dict[str, Any]] = []
     with running(settings, "ablations", len(tasks) * len(variants) * settings.seeds) as runner:

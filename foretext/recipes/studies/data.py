@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.model_at_update import load_named
 from foretext.errors import SettingsError
 from foretext.recipes.settings.study import StudyDataSettings
 from foretext.recipes.studies.runner import (
@@ -38,7 +37,7 @@ def study_data(settings: StudyDataSettings) -> Studied:
         SettingsError: there are fewer examples than asked for, or no task is given.
         DataError: a task's files are missing or wrong.
     """
-    model = load_model(find_model(settings.model))
+    model = load_named(settings.model)
     tasks = read_studied_tasks(settings)
     sizes = {task.name: _sizes(settings, task) for task in tasks}
     rows: list[dict[str, Any]] = []

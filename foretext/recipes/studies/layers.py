@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from foretext.checkpoints.find import find_model
-from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.model_at_update import load_named
 from foretext.errors import SettingsError
 from foretext.recipes.settings.study import StudyLayersSettings
 from foretext.recipes.studies.runner import Studied, about, common, error_bars, read_studied_tasks, running, warnings
@@ -25,7 +24,7 @@ def study_layers(settings: StudyLayersSettings) -> Studied:
         SettingsError: the model does not have so many layers, or no task is given.
         DataError: a task's files are missing or wrong.
     """
-    model = load_model(find_model(settings.model))
+    model = load_named(settings.model)
     depth = model.gpt.settings.layers
     counts = _counts(settings, depth)
     tasks = read_studied_tasks(settings)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from foretext.errors import DataError
 from foretext.files import atomic_file
+from foretext.leftovers import remove_dead
 from foretext.tasks.files.parquet import write_parquet
 from foretext.tasks.files.tables import DELIMITERS, STANDARD, Format, format_of, source_of
 
@@ -42,6 +43,7 @@ def _target(path: Path | str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    remove_dead(path)
     with atomic_file(path) as file:
         yield file
 
