@@ -108,13 +108,15 @@ class WatchRecord:
     alarms: int | None = None
     went_back: tuple[WentBack, ...] | None = None
     stopped: str | None = None  # why, where the watch ended the run
+    outside: int | None = None  # updates that lay as far outside the band as those left out, and were done
 
     def lines(self) -> list[str]:
         """What to tell a person: nothing where all was well."""
         said = []
         if self.left_out:
-            done = "lay" if self.mode == "warn" else "were left out, as they lay"
-            said.append(f"{self.left_out:,} updates {done} far outside the band")
+            said.append(f"{self.left_out:,} updates were left out, as they lay far outside the band")
+        if self.outside:
+            said.append(f"{self.outside:,} updates lay far outside the band, and were done")
         said += [f"at update {at.update:,} {at.why}; went back to update {at.to:,}" for at in self.went_back or ()]
         if self.sound is False:
             said.append("the run is not sound: " + (self.stopped or "it was out of its band and was not mended"))

@@ -104,7 +104,8 @@ def _marks(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     marks: dict[str, list[float]] = {}
     for line in lines:
         event = line.get("watch", {})
-        marks.setdefault("left out", []).extend(found["update"] for found in event.get("left_out", ()))
+        for name, became in (("left_out", "left out"), ("outside", "outside the band")):
+            marks.setdefault(became, []).extend(found["update"] for found in event.get(name, ()))
         marks.setdefault("gone back to", []).extend([line["update"]] if "went_back" in event else [])
         marks.setdefault("alarm", []).extend([line["update"]] if "alarm" in event else [])
     return {name: updates for name, updates in marks.items() if updates}

@@ -62,8 +62,9 @@ def recipe(settings: RecipeSettings) -> Recipe:
 def _watched(history: History) -> Iterator[str]:
     """Whether the runs that made a model were sound, where a watch was kept."""
     for name, run in (("pre-training", history.pretraining), ("fine-tuning", history.finetuning)):
-        if run is not None and run.watch.sound is not None:
-            yield f"{name} was {'sound' if run.watch.sound else 'not sound'} to its end"
+        if run is not None:
+            if run.watch.sound is not None:
+                yield f"{name} was {'sound' if run.watch.sound else 'not sound'} to its end"
             yield from (f"{name}, {line}" for line in run.watch.lines())
 
 

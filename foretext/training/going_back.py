@@ -17,7 +17,7 @@ from foretext.checkpoints.history import WentBack
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.training.alarm import EVERY
 from foretext.training.state import State
-from foretext.training.watch import ALARMS, Memory
+from foretext.training.watch_memory import ALARMS, Memory
 
 MARGIN = 50  # updates: the norm of both recorded collapses rose for 30 before it left its band
 

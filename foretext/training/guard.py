@@ -19,7 +19,8 @@ from foretext.errors import UnsoundRun
 from foretext.training.alarm import EVERY
 from foretext.training.going_back import WayBack
 from foretext.training.state import State
-from foretext.training.watch import LeftOut, Memory, Mode, Watch
+from foretext.training.watch import Outlier, Watch
+from foretext.training.watch_memory import Memory, Mode
 
 Origins = Callable[[int, int], list[str]]  # (update, order) to where the text of the update stands, one a window
 
@@ -79,8 +80,9 @@ class Guard:
         if self.mode == "off" or (state.update % EVERY and not last):
             return ""
         seen = self.watch.look(state.update)
-        if seen.left_out and self.writes:
-            self._tell(seen.left_out, state)
+        if self.writes:
+            self._tell(seen.left_out, state, "left_out", "is left out")
+            self._tell(seen.outside, state, "outside", "is far outside its band")
         if not seen.alarm or self.mode == "act":
             return seen.alarm
         if self.writes:
@@ -112,15 +114,15 @@ class Guard:
         """The checkpoints that are needed to go back, should trouble show."""
         return self.way_back.needed(state) if self.way_back else set()
 
-    def _tell(self, left_out: list[LeftOut], state: State) -> None:
-        """Says which updates were left out, and where their text stands."""
+    def _tell(self, outliers: list[Outlier], state: State, event: str, became: str) -> None:
+        """Says which updates were outside, what became of them, and where their text stands."""
         entries = []
-        for found in left_out:
+        for found in outliers:
             origins = self.origins(found.update - 1, state.watch.order) if self.origins else []
-            done = "left out" if self.mode == "act" else "far outside its band"
-            log.warning("watch: update %s is %s: %s%s", f"{found.update:,}", done, found.why(), _some(origins))
+            log.warning("watch: update %s %s: %s%s", f"{found.update:,}", became, found.why(), _some(origins))
             entries.append({**found.to_json(), "windows": len(origins), "from": origins[:KEPT]})
-        self._log(state, {"left_out": entries})
+        if entries:
+            self._log(state, {event: entries})
 
     def _log(self, state: State, event: dict[str, Any]) -> None:
         if self.folder:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foretext.training.plan import Plan
-from foretext.training.watch import Memory
+from foretext.training.watch_memory import Memory
 
 EARLIER_NAMES = {"places": "grid_cells"}  # in checkpoints of earlier versions
 

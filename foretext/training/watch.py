@@ -9,78 +9,20 @@ In a sound run nothing is left out, and all numbers are those of a run that nobo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from foretext.checkpoints.history import WatchRecord, WentBack
 from foretext.training.alarm import LEFT_OUT_IN_A_ROW, Alarm
-from foretext.training.band import LARGEST, REMEMBERED, Pair, limits
-
-Mode = Literal["off", "warn", "act"]
-
-LOWER = 0.5  # share of the rate from the second time on that a run goes back
-ALARMS = 3  # the third stops the run
-
-
-@dataclass
-class Memory:
-    """What decisions depend on; kept with each checkpoint, so that a resumed run decides the same."""
-
-    mode: Mode = "off"  # of the process that wrote it
-    kept: list[Pair] = field(default_factory=list)  # loss and norm of the last updates that were not left out
-    recent: list[list[float]] = field(default_factory=list)  # loss, norm, left out: since the last look
-    alarm: Alarm = field(default_factory=Alarm)
-    left_out: int = 0  # updates up to the last look, of those that the weights follow from
-    left_out_in_a_row: int = 0
-    alarms: int = 0
-    went_back: list[WentBack] = field(default_factory=list)
-    stopped: str = ""  # why, if the watch has stopped the run
-
-    @property
-    def order(self) -> int:
-        """Which order of the data is drawn: another one each time that the run goes back."""
-        return len(self.went_back)
-
-    @property
-    def rate(self) -> float:
-        """The share of the planned learning rate to use."""
-        return LOWER if len(self.went_back) > 1 else 1.0
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Memory:
-        """The memory that a checkpoint kept."""
-        alarm = values["alarm"]
-        return cls(
-            **{
-                **values,
-                "kept": [(loss, norm) for loss, norm in values["kept"]],
-                "alarm": Alarm(**{**alarm, "usual": [(loss, norm) for loss, norm in alarm["usual"]]}),
-                "went_back": [WentBack(**went) for went in values["went_back"]],
-            }
-        )
-
-    def record(self) -> WatchRecord:
-        """What the model remembers of it."""
-        if self.mode == "off":
-            return WatchRecord(mode=self.mode)
-        not_mended = self.stopped or self.alarm.high > 1 or self.left_out_in_a_row or self.alarms > len(self.went_back)
-        return WatchRecord(
-            mode=self.mode,
-            sound=not not_mended,
-            left_out=self.left_out + sum(bool(out) for _, _, out in self.recent),
-            alarms=self.alarms,
-            went_back=tuple(self.went_back),
-            stopped=self.stopped or None,
-        )
+from foretext.training.band import LARGEST, REMEMBERED, limits
+from foretext.training.watch_memory import LEFT_OUT, OUTSIDE, Memory, Mode
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Outlier:
     """An update that lay outside the band: its loss and norm, and the most that each was allowed."""
 
     update: int  # counted from 1, as in metrics.jsonl
@@ -103,9 +45,10 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look found: updates that were left out, and why there is an alarm, if there is one."""
+    """What a look found: updates outside the band, left out or done, and why there is an alarm, if there is one."""
 
-    left_out: list[LeftOut]
+    left_out: list[Outlier]
+    outside: list[Outlier]
     alarm: str
 
 
@@ -114,12 +57,10 @@ class Watch:
 
     def __init__(self, mode: Mode, memory: Memory, device: torch.device) -> None:
         self.mode, self.memory, self.device = mode, memory, device
-        if memory.mode == "warn" and mode == "act":
-            memory.left_out = 0  # they were said to lie outside, and were done
-        memory.mode = mode
+        memory.take_up(mode)
         self._rows: list[Tensor] = [torch.tensor(row, device=device) for row in memory.recent]
         # Of the updates since the last look those that are known to be left out; an accelerator is not asked.
-        self._known = sum(bool(out) for _, _, out in memory.recent) if device.type == "cpu" else 0
+        self._known = memory.lately(LEFT_OUT) if device.type == "cpu" else 0
         self._set_limits()
 
     def judge(self, loss: Tensor, norm: Tensor) -> Tensor | None:
@@ -130,18 +71,19 @@ class Watch:
         if self.mode == "off":
             return None
         values = torch.stack((loss.detach().float(), norm.detach().float()))
-        left_out = (values <= self._limits).all().logical_not().to(values.dtype)  # what is not a number is never <=
-        self._rows.append(torch.cat((values, left_out.unsqueeze(0))))
+        outside = (values <= self._limits).all().logical_not().to(values.dtype)  # what is not a number is never <=
+        acts = self.mode == "act"
+        self._rows.append(torch.cat((values, (outside if acts else outside * OUTSIDE).unsqueeze(0))))
+        if not acts:
+            return None
         if self.device.type == "cpu":
-            out = bool(left_out)
-            self._known += out
-            return left_out if out and self.mode == "act" else None
-        return left_out if self.mode == "act" else None
+            if not bool(outside):
+                return None
+            self._known += 1
+        return outside
 
     def done(self, update: int) -> int:
         """How many of the first `update` updates were not left out, as far as is known without waiting."""
-        if self.mode != "act":
-            return update
         return update - self.memory.left_out - self._known
 
     def note(self) -> None:
@@ -154,20 +96,25 @@ class Watch:
         self.note()
         memory, rows = self.memory, self.memory.recent
         if not rows:
-            return Seen([], "")
+            return Seen([], [], "")
         first = update - len(rows) + 1
-        found = [LeftOut(first + k, loss, norm, *self._pair) for k, (loss, norm, out) in enumerate(rows) if out]
-        in_a_row = self._left_out_in_a_row([bool(out) for _, _, out in rows])
-        memory.left_out += len(found)
-        memory.kept = [*memory.kept, *((loss, norm) for loss, norm, out in rows if not out)][-REMEMBERED:]
+        found = [
+            (became, Outlier(first + k, loss, norm, *self._pair))
+            for k, (loss, norm, became) in enumerate(rows)
+            if became
+        ]
+        left_out, outside = ([each for became, each in found if became == what] for what in (LEFT_OUT, OUTSIDE))
+        in_a_row = self._left_out_in_a_row([bool(became) for _, _, became in rows])
+        memory.left_out, memory.outside = memory.left_out + len(left_out), memory.outside + len(outside)
+        memory.kept = [*memory.kept, *((loss, norm) for loss, norm, became in rows if not became)][-REMEMBERED:]
         why = memory.alarm.observe(update, [(loss, norm) for loss, norm, _ in rows])
         if in_a_row >= LEFT_OUT_IN_A_ROW:
             why = f"{in_a_row} updates in a row are far outside the band"
-            memory.alarm.since = min(memory.alarm.since or update, found[0].update - LEFT_OUT_IN_A_ROW)
+            memory.alarm.since = min(memory.alarm.since or update, found[0][1].update - LEFT_OUT_IN_A_ROW)
         memory.recent, self._rows, self._known = [], [], 0
         memory.alarms += bool(why)
         self._set_limits()
-        return Seen(found, why)
+        return Seen(left_out, outside, why)
 
     def begin_anew(self) -> None:
         """Takes what is usual from here on; for a run that goes on after an alarm."""

@@ -138,6 +138,9 @@ def test_a_watch_says_what_it_did_and_nothing_of_a_sound_run():
     assert WatchRecord("act", False, 0, 3, (), "stopped at update 7").lines() == [
         "watch: the run is not sound: stopped at update 7"
     ]
+    assert WatchRecord("warn", True, 0, 0, (), outside=2).lines() == [
+        "watch: 2 updates lay far outside the band, and were done"
+    ]
     assert "was not mended" in WatchRecord("warn", False, 0, 1, ()).lines()[0]
 
 

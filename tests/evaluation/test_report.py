@@ -8,7 +8,7 @@ import pytest
 from foretext.evaluation.comparison import TaskRow, comparison_lines
 from foretext.evaluation.figures import loss_curves, on_dark, scratch_against_pretrained, svg
 from foretext.evaluation.intervals import Estimate
-from foretext.evaluation.pages import evaluation_report, training_report
+from foretext.evaluation.pages import _marks, evaluation_report, training_report
 from foretext.evaluation.report import Report, ShownExample, write_report
 from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown, worst
@@ -200,8 +200,12 @@ def test_the_page_of_a_run_marks_what_the_watch_did_and_draws_the_largest_norm_b
         "Loss over updates.",
         "Gradient norm over updates.",
     ]
-    html = page.html()
-    assert "watch: 2 updates were left out" in html
+    assert "watch: 2 updates were left out" in page.html()
+    assert _marks([*lines, {"update": 30, "watch": {"outside": [{"update": 28}]}}]) == {
+        "left out": [14, 17],
+        "gone back to": [10],
+        "outside the band": [28],
+    }
     figure = loss_curves({"training": ([10, 20], [2.0, 1.0])}, marks={"left out": [14, 17], "gone back to": [10]})
     axes = figure.axes[0]
     assert sorted(line.get_xdata()[0] for line in axes.lines[1:]) == [10, 14, 17]

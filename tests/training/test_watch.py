@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from foretext.batch import Batch
-from foretext.errors import ForetextError, UnsoundRun
+from foretext.errors import ForetextError, Stopped, UnsoundRun
 from foretext.training.alarm import LEFT_OUT_IN_A_ROW
 from foretext.training.band import LARGEST
 from foretext.training.guard import Guard
 from foretext.training.objectives import Counts
 from foretext.training.schedules import warmup_cosine
 from foretext.training.state import State
-from foretext.training.watch import Memory, Watch
+from foretext.training.watch import Watch
+from foretext.training.watch_memory import Memory
 
 
 def lesson(update: int, rank: int = 0, world: int = 1) -> Batch:
@@ -73,10 +74,11 @@ def events(made):
     return [line["watch"] for line in made.folder.metrics.lines() if "watch" in line]
 
 
-def test_a_sound_run_has_the_same_bits_with_every_watch(made):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_sound_run_has_the_same_bits_with_every_watch(made, precision):
     found = {}
     for mode in ("off", "warn", "act"):
-        run = made(None, watch=mode)
+        run = made(None, watch=mode, precision=precision, updates=100 if precision == "bf16" else 200)
         state = run.run()
         found[mode] = weights(run)
         assert (state.watch.left_out, state.watch.alarms, state.watch.order) == (0, 0, 0)
@@ -309,16 +311,113 @@ def test_with_warn_all_is_said_and_nothing_is_done(made, tmp_path, caplog):
     assert same(weights(off), weights(warn))
     assert events(off) == []
     assert any("alarm" in event for event in events(warn))
-    assert any("left_out" in event for event in events(warn))
+    assert any("outside" in event for event in events(warn))
+    assert not any("left_out" in event for event in events(warn))
+    assert warn.state.watch.left_out == 0
     assert "watch: at update" in caplog.text
     assert warn.state.watch.record().sound is False
     assert off.state.watch.record().sound is None
 
 
-def test_updates_that_were_only_warned_of_count_as_done_when_the_watch_acts_later():
-    memory = Memory(mode="warn", left_out=7)
-    assert Watch("act", memory, torch.device("cpu")).done(60) == 60
-    assert Watch("act", Memory(mode="act", left_out=7), torch.device("cpu")).done(60) == 53
+def outlying(mode):
+    """A watch to which one of fifteen updates is not finite, five of them after its last look."""
+    watch = Watch(mode, Memory(), torch.device("cpu"))
+    for update in range(15):
+        watch.judge(torch.tensor(math.nan if update in (4, 12) else 3.0), torch.tensor(1.0))
+        if update == 9:
+            watch.look(10)
+    watch.note()
+    return watch
+
+
+@pytest.mark.parametrize(("before", "done"), [("act", 13), ("warn", 15), ("off", 15)])
+@pytest.mark.parametrize("after", ["act", "warn", "off"])
+def test_in_a_run_that_goes_on_with_another_watch_what_was_done_counts_as_done(before, done, after):
+    memory = outlying(before).memory
+    watch = Watch(after, memory, torch.device("cpu"))
+    assert watch.done(15) == done
+    record = memory.record()
+    assert (record.left_out or 0, record.outside or 0) == (15 - done, 2 * (before == "warn"))
+    if after != "off":
+        seen = watch.look(15)
+        assert [each.update for each in seen.left_out] == [13] * (before == "act")
+        assert [each.update for each in seen.outside] == [13] * (before == "warn")
+        assert watch.done(15) == done
+
+
+def test_a_run_that_was_stopped_goes_on_where_the_watch_does_not_act():
+    memory = Memory(mode="act", left_out=1, alarms=3, stopped="stopped at update 7")
+    Watch("off", memory, torch.device("cpu"))
+    assert (memory.record().stopped, memory.record().sound, memory.record().left_out) == (None, None, 1)
+
+
+def test_after_updates_that_nobody_watched_the_band_begins_anew():
+    watch = Watch("act", Memory(), torch.device("cpu"))
+    for update in range(150):
+        watch.judge(torch.tensor(3.0), torch.tensor(1.0))
+        if update % 10 == 9:
+            watch.look(update + 1)
+    Watch("off", watch.memory, torch.device("cpu"))
+    again = Watch("act", watch.memory, torch.device("cpu"))
+    assert again.judge(torch.tensor(9.0), torch.tensor(90.0)) is None
+    assert watch.memory.alarm.usual == []
+
+
+@pytest.mark.parametrize("mode", ["off", "warn"])
+def test_a_run_that_left_an_update_out_has_the_same_bits_when_it_goes_on_with_another_watch(made, tmp_path, mode):
+    ends = {}
+    for after in ("act", mode):
+        folder = tmp_path / after
+        spoil(made(folder, updates=80), [64], lambda gradient: gradient.fill_(math.nan)).run()
+        went_on = made(folder, updates=120, resume=True, watch=after)
+        went_on.run()
+        ends[after] = weights(went_on)
+        assert went_on.state.watch.record().left_out == 1
+    assert same(ends["act"], ends[mode])
+
+
+def test_a_part_of_a_batch_that_is_not_finite_costs_the_whole_update(made, tmp_path):
+    run = made(tmp_path, updates=80, micro_batch=1)
+    forward, calls, before = run.objective.forward, [], {}
+
+    def broken(sequences, counts):
+        calls.append(None)
+        if len(calls) == 60 * 4 + 1:
+            before.update(weights(run))
+        if len(calls) == 61 * 4 + 1:
+            assert same(before, weights(run))
+        losses = forward(sequences, counts)
+        return {name: value * math.nan for name, value in losses.items()} if len(calls) == 60 * 4 + 3 else losses
+
+    run.objective.forward = broken
+    assert run.run().watch.left_out == 1
+    assert len(calls) == 80 * 4
+    lines = [line for line in run.folder.metrics.lines() if "tokens" in line]
+    assert all(math.isfinite(line["loss"]) for line in lines)
+
+
+def test_a_run_that_is_to_stop_when_an_alarm_comes_goes_back_and_stops_there(made, tmp_path):
+    def in_trouble(name, **values):
+        row = range(131, 131 + LEFT_OUT_IN_A_ROW)
+        return spoil(made(tmp_path / name, **values), row, lambda gradient: gradient.fill_(math.nan))
+
+    whole, stopped = in_trouble("whole"), in_trouble("stopped")
+    whole.run()
+    clip = stopped.optimizer.clip
+
+    def signalled(largest):
+        if stopped.state.update == 139:
+            stopped.requests.signal = 15
+        return clip(largest)
+
+    stopped.optimizer.clip = signalled
+    with pytest.raises(Stopped, match="after update 60; a checkpoint is written: go on with --resume"):
+        stopped.run()
+    resumed = made(tmp_path / "stopped", resume=True)
+    resumed.run()
+    assert same(weights(resumed), weights(whole))
+    assert resumed.state.watch == whole.state.watch
+    assert without_times(resumed) == without_times(whole)
 
 
 @pytest.mark.parametrize("mode", ["off", "warn"])
