@@ -78,7 +78,7 @@ class RunCheckpoints:
                 "--learning-rate or a longer --warmup helps most often"
             ) from error
         write_text(self.path / "latest", folder.name + "\n")
-        self._prune(keep, {*protect, state.get("best_update")})
+        self.prune(keep, {*protect, state.get("best_update")})
 
     def latest(self) -> Checkpoint | None:
         """The newest complete checkpoint; None if there is none at all. A damaged newer one is passed over, and said.
@@ -178,6 +178,14 @@ class RunCheckpoints:
         write_json(file, {**read_json(file), **changed})
         write_text(self.path / "latest", self._folder(update).name + "\n")
 
+    def prune(self, keep: int, protected: Collection[int | None]) -> None:
+        """Takes away all but the newest `keep` and those of the updates that are `protected`."""
+        newest = self._folders()[-keep:]
+        staying = {*newest, *(self._folder(update) for update in protected if update is not None)}
+        for folder in self._folders():
+            if folder not in staying:
+                shutil.rmtree(folder)
+
     def _folder(self, update: int) -> Path:
         return self.path / f"update-{update:08d}"
 
@@ -185,13 +193,6 @@ class RunCheckpoints:
         """The folders of all checkpoints, oldest first."""
         found = [folder for folder in self.path.glob("update-*") if NAME.fullmatch(folder.name) and folder.is_dir()]
         return sorted(found, key=lambda folder: int(folder.name.partition("-")[2]))
-
-    def _prune(self, keep: int, protected: Collection[int | None]) -> None:
-        newest = self._folders()[-keep:]
-        staying = {*newest, *(self._folder(update) for update in protected if update is not None)}
-        for folder in self._folders():
-            if folder not in staying:
-                shutil.rmtree(folder)
 
 
 def training_parts(model: torch.nn.Module, optimizer: HoldsState) -> dict[str, Mapping[str, torch.Tensor]]:

@@ -45,7 +45,8 @@ class WayBack:
         """
         if self.folder is None:
             return set()
-        updates, last = self.folder.checkpoints.updates(), _last_calm(state)
+        updates = [each for each in self.folder.checkpoints.updates() if each < state.update]
+        last = _last_calm(state)
         before, after = [each for each in updates if each <= last], [each for each in updates if each > last]
         if before:
             self.begun_with = None

@@ -39,6 +39,8 @@ class Keeping:
     def take_up(self) -> None:
         """Goes on from the newest checkpoint, if there is one: weights, optimizer, state, window, watch and metrics.
 
+        Older ones go as they would have gone when it was saved: which are needed later follows from those there are.
+
         Raises:
             ModelError: there are checkpoints, and every one is damaged.
             UnsoundRun: the watch had stopped the run.
@@ -52,6 +54,7 @@ class Keeping:
         if self.folder is not None and self.writer is not None:
             self.folder.metrics.forget_after(self.state.update)
             self.writer.newest = self._kept()
+            self.folder.checkpoints.prune(self.plan.keep_checkpoints, {*self._needed(), self.state.best_update})
         self.guard.take_up(self.state, self.engine.device)
 
     def save(self) -> None:
@@ -65,8 +68,7 @@ class Keeping:
         parts = training_parts(self.objective, self.optimizer)
         beside = free_memory() * FREE_SHARE > self._size
         self.writer.wait()  # which checkpoints are needed follows from those that are whole
-        needed = self.guard.needed(self.state) if self.state.update < self.plan.updates else set()
-        self.writer.save(parts, self._kept(), protect=needed, beside=beside)
+        self.writer.save(parts, self._kept(), protect=self._needed(), beside=beside)
 
     def save_what_is_new(self) -> None:
         """A checkpoint of where the run stands is whole on return; it is not written twice."""
@@ -119,6 +121,10 @@ class Keeping:
     def _size(self) -> int:
         """Bytes of a checkpoint: weights and two moments."""
         return 3 * sum(parameter.nbytes for parameter in self.objective.parameters())
+
+    def _needed(self) -> set[int]:
+        """The older checkpoints that stay beside the newest ones; the same after a resume as when this was saved."""
+        return self.guard.needed(self.state) if self.state.update < self.plan.updates else set()
 
     def _kept(self) -> dict[str, Any]:
         """What a checkpoint keeps beside tensors."""

@@ -110,7 +110,7 @@ def test_an_evaluation_becomes_json_and_lines():
     assert read["metrics"]["accuracy"]["value"] == 0.5
     assert read["confusion"]["counts"] == [[2, 0], [2, 0]]
     assert read["calibration"]["error"] == pytest.approx(0.1)
-    assert any(line.startswith("accuracy   50.0") for line in evaluation.lines())
+    assert any(line.split()[:2] == ["accuracy", "50.0"] for line in evaluation.lines())
 
 
 @pytest.mark.parametrize(
