@@ -28,7 +28,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 WRITES_ITS_NAME_SECONDS = 1.0  # between claiming a lock and naming oneself a holder needs less by far
-STARTED = 19  # the field of /proc/PID/stat, counted behind the command's name; proc(5) calls it 22
+STATE, STARTED = 0, 19  # fields of /proc/PID/stat, counted behind the command's name; proc(5) calls them 3 and 22
 NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}  # of a file system that has none
 
 log = logging.getLogger(__name__)
@@ -233,9 +233,12 @@ def _unseen(lock: Path, there: Holder, here: Holder) -> str:
 
 
 def _started(pid: int) -> str:
-    """When that process was started, in ticks since the machine was; nothing if there is none or it is not told."""
+    """When that process was started, in ticks since the machine was; nothing if there is none or it is not told.
+
+    One that has ended is none, though it is listed (a zombie) for as long as its parent does not ask how it ended.
+    """
     fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return fields[STARTED] if len(fields) > STARTED else ""
+    return fields[STARTED] if len(fields) > STARTED and fields[STATE] not in "ZX" else ""
 
 
 def _text(path: str) -> str:

@@ -47,6 +47,18 @@ def heard(numbers: Iterable[int], handler: Handler, *, unless_ignored: Iterable[
             signal.signal(number, signal.SIG_DFL if action is None else action)
 
 
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Has signals that ask the work to end wait until the block is over, which must not be left half done."""
+    came: list[int] = []
+    try:
+        with heard(ENDING, lambda number, frame: came.append(number), unless_ignored=ENDING):
+            yield
+    finally:
+        for number in came[:1]:
+            signal.raise_signal(number)
+
+
 def end_at_once(number: int, frame: Any) -> None:
     """Ends the work where it stands, by an exception, so that half-written files go.
 

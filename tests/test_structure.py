@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -152,3 +153,78 @@ def test_every_public_function_method_and_class_has_a_docstring():
     root = Path(foretext.__file__).parent
     files = {str(file.relative_to(root)): file for file in sorted(root.rglob("*.py"))}
     assert undocumented({name: ast.parse(file.read_text(encoding="utf-8")) for name, file in files.items()}) == []
+
+
+# Who opens files to write beside `files.py`, and why not by its means, which replace a file whole or not at all.
+OWN_WRITERS = {
+    "checkpoints/array_chunks.py": "fills a folder that is being made",
+    "checkpoints/openai_release.py": "fills a folder that is being made",
+    "checkpoints/run_metrics.py": "adds lines to a file, of which a torn last one is left out",
+    "checkpoints/tensor_file.py": "fills a folder that is being made, and reads back what it wrote",
+    "checkpoints/hub.py": "a temporary folder to send from",
+    "cli.py": "nowhere, where nobody reads the output any more",
+    "corpus/cleaning.py": "a temporary file without a name",
+    "corpus/shards.py": "fills a folder that is being made",
+    "files.py": "replaces a file whole or not at all",
+    "front/calls.py": "a temporary folder for data from memory",
+    "locks.py": "the lock says who holds it from the moment that it is held",
+    "storyworld/files.py": "fills a folder that is being made",
+    "streams.py": "nowhere, in the place of a stream that is closed",
+    "targets.py": "a pipe or a device is written to as it is",
+    "tasks/files/tables.py": "a temporary file without a name",
+}
+WRITING_MODE = re.compile(r"(?=.*[wax+])[rwaxbtU+]{1,4}")
+WRITING_FLAG = re.compile(r"\bO_(WRONLY|RDWR|CREAT|APPEND|TRUNC)\b")
+WRITING_METHODS = {"write_text", "write_bytes", "touch", "tofile", "symlink_to", "hardlink_to"}
+WRITING_CALLS = re.compile(r"tempfile\.\w+|shutil\.(copy\w*|move)(?<!fileobj)|(np|numpy)\.save\w*|os\.(fdopen|symlink)")
+
+
+def opens_to_write(call: ast.Call) -> bool:
+    """Whether a call opens, makes or copies a file, by its name and by the mode that it is given."""
+    name = ast.unparse(call.func)
+    given = [*call.args, *(each.value for each in call.keywords if each.arg in ("mode", "flags"))]
+    if name == "os.open":
+        return any(WRITING_FLAG.search(ast.unparse(value)) for value in given)
+    if name == "open" or name.endswith(".open"):
+        modes = [value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+        unknown = name == "open" and len(given) > 1 and not isinstance(given[1], ast.Constant)
+        return unknown or any(WRITING_MODE.fullmatch(mode) for mode in modes)
+    own = isinstance(call.func, ast.Attribute) and call.func.attr in WRITING_METHODS
+    return own or WRITING_CALLS.fullmatch(name) is not None
+
+
+def writing(tree: ast.Module) -> list[int]:
+    """The lines of the calls that open a file to write."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return sorted(call.lineno for call in calls if opens_to_write(call))
+
+
+def test_what_opens_a_file_to_write_is_found():
+    lines = {
+        "open(path)": False,
+        "open(path, 'rb')": False,
+        "open(path, 'w')": True,
+        "open(path, mode=wanted)": True,
+        "path.open('ab')": True,
+        "path.open(mode='r+')": True,
+        "gzip.open(path, 'xt')": True,
+        "Corpus.open(folder, verify=True)": False,
+        "os.open(path, os.O_RDONLY)": False,
+        "os.open(path, os.O_RDWR | os.O_CREAT, 0o666)": True,
+        "path.write_text(text)": True,
+        "write_text(path, text)": False,
+        "shutil.copyfileobj(one, other)": False,
+        "shutil.copytree(one, other)": True,
+        "tempfile.TemporaryFile()": True,
+        "np.save(path, values)": True,
+        "model.save(path)": False,
+    }
+    assert writing(ast.parse("\n".join(lines))) == [number for number, found in enumerate(lines.values(), 1) if found]
+
+
+def test_nobody_opens_files_to_write_but_those_who_say_why():
+    root = Path(foretext.__file__).parent
+    files = {str(file.relative_to(root)): file for file in sorted(root.rglob("*.py"))}
+    found = {name: writing(ast.parse(file.read_text(encoding="utf-8"))) for name, file in files.items()}
+    assert {name: lines for name, lines in found.items() if lines and name not in OWN_WRITERS} == {}
+    assert [name for name in OWN_WRITERS if not found.get(name)] == []

@@ -44,9 +44,9 @@ def _in_processes(
     units: Iterable[Unit], folder: Path, tokenizer: Tokenizer, plan: Plan, workers: int
 ) -> Iterator[tuple[Unit, UnitRecord]]:
     waiting: deque[tuple[Unit, UnitRecord | Future[UnitRecord]]] = deque()
-    with pool(workers, verb="prepare", start=_start, given=(folder, tokenizer, plan)) as executor:
+    with pool(workers, verb="prepare", start=_start, given=(folder, tokenizer, plan)) as processes:
         for unit in units:
-            waiting.append((unit, finished(unit, folder) or executor.submit(_encode, unit)))
+            waiting.append((unit, finished(unit, folder) or processes.submit(_encode, unit)))
             if len(waiting) >= _AHEAD * workers:
                 yield _result(*waiting.popleft())
         while waiting:

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,7 +24,7 @@ from foretext.evaluation.scoring import score_examples
 from foretext.evaluation.showing import sample, shown
 from foretext.files import write_json
 from foretext.leftovers import remove_leftovers
-from foretext.processes import cores, pool
+from foretext.processes import Workers, cores, pool
 from foretext.progress import Progress, progress
 from foretext.recipes.finetune import finetune
 from foretext.recipes.learn_tokenizer import learn_tokenizer
@@ -131,13 +131,13 @@ def demo(settings: DemoSettings) -> Demonstrated:
 
 def _made(settings: DemoSettings) -> tuple[Pretrained, list[_Compared]]:
     """The pre-trained model, and each task with and without it."""
-    with progress("demo", 2 + len(TASKS) * len(ARMS), unit="steps") as bar, _processes() as executor:
+    with progress("demo", 2 + len(TASKS) * len(ARMS), unit="steps") as bar, _processes() as workers:
         data = _write_data(settings)
         bar.advance(1, text="pre-training")
         pretrained = _pretrain(settings, data)
         bar.advance(1, text="fine-tuning")
         runs = {
-            f"{task.name}-{arm}": executor.submit(_finetune, settings, task, data, arm)
+            f"{task.name}-{arm}": workers.submit(_finetune, settings, task, data, arm)
             for task in TASKS.values()
             for arm in ARMS
         }
@@ -180,13 +180,13 @@ def _pretrain(settings: DemoSettings, data: Path) -> Pretrained:
 
 
 @contextmanager
-def _processes() -> Iterator[ProcessPoolExecutor]:
+def _processes() -> Iterator[Workers]:
     """Processes that fine-tune; they load what they need while this one, on one core at first, writes stories."""
     count = min(cores(), PROCESSES)
-    with pool(count, verb="demo", start=_ready) as executor:
+    with pool(count, verb="demo", start=_ready) as workers:
         for _ in range(count):
-            executor.submit(_nothing)  # each makes a process start
-        yield executor
+            workers.submit(_nothing)  # each makes a process start
+        yield workers
 
 
 def _ready() -> None:
