@@ -29,7 +29,7 @@ def quick_checks(read: Read) -> Iterator[Finding]:
     for part in read.parts:
         yield from check_cells(part)
         yield from check_labels(part, read.schema.labels if read.schema else None)
-        yield from check_repeats(part)
+        yield from check_repeats(part, either_order=either_order)
     for earlier, later in combinations(read.parts, 2):
         yield from check_overlap(earlier, later, either_order=either_order)
     yield from check_columns(read.parts[0], read.columns)

@@ -73,9 +73,16 @@ def csv_of(rows: Sequence[Sequence[str]], header: str = "text,label") -> str:
 
 
 def found(checked: Checked, check: str, says: str = "") -> Finding:
-    """The one finding of a check whose words hold `says`."""
+    """The one finding of a check whose words hold `says`, or are no more than it."""
+    if exact := [one for one in checked.findings if (one.check, one.says) == (check, says)]:
+        return exact[0]
     (one,) = [finding for finding in checked.findings if finding.check == check and says in finding.says]
     return one
+
+
+def lines_of(finding: Finding) -> list[str]:
+    """The lines that it names."""
+    return [place.rpartition(":")[2] for place in finding.places]
 
 
 def names(checked: Checked) -> set[str]:
@@ -120,6 +127,73 @@ def test_every_planted_defect_is_found_in_one_file(look: Look) -> None:
     assert found(checked, "encoding", "U+FFFD").counts == {"rows": 1, "characters": 1}
     assert found(checked, "encoding", "control").counts == {"rows": 1}
     assert found(checked, "words", "texts").counts == {"rows": 1}
+
+
+def jsonl_of(rows: Sequence[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def questions(count: int = 30) -> list[dict[str, Any]]:
+    """Made-up questions, each with three answers of its own."""
+    texts = [text for text, _ in reviews(4 * count, seed=3)]
+    return [
+        {"question": texts[4 * k], "answers": texts[4 * k + 1 : 4 * k + 4], "label": "ABC"[k % 3]} for k in range(count)
+    ]
+
+
+def test_damage_in_answers_is_found(look: Look) -> None:
+    rows = questions()
+    rows[0]["answers"][1], rows[1]["answers"][0], rows[2]["answers"][2] = "the cafÃ©", "caf\ufffd", "\x1b[31mred"
+    checked = look(jsonl_of(rows), "quiz.jsonl", quick=True)
+    assert lines_of(found(checked, "encoding", "damaged")) == ["1"]
+    assert lines_of(found(checked, "encoding", "U+FFFD")) == ["2"]
+    assert lines_of(found(checked, "encoding", "control")) == ["3"]
+
+
+def test_the_order_of_answers_hides_no_repeat_and_no_conflict(look: Look) -> None:
+    rows = questions()
+    text, answers = rows[0]["question"], rows[0]["answers"]
+    turned = {"question": text.upper(), "answers": answers[::-1]}
+    same, other = {**turned, "label": "C"}, {**turned, "label": "A"}  # A of the first row, the same, another answer
+    checked = look(jsonl_of([*rows, same]), "quiz.jsonl", valid=jsonl_of([other]), quick=True)
+    assert found(checked, "repeats").counts["surplus rows"] == 1
+    assert "conflicts" not in names(checked)
+    assert found(checked, "overlap", "score").counts["rows with another label there"] == 1
+    assert "conflicts" in names(look(jsonl_of([*rows, other]), "quiz.jsonl", quick=True))
+
+
+def test_a_question_that_stands_in_training_with_other_answers_is_counted(look: Look) -> None:
+    rows = questions()
+    asked = {**rows[1], "question": rows[0]["question"]}
+    checked = look(jsonl_of(rows), "quiz.jsonl", valid=jsonl_of([asked]), quick=True)
+    assert found(checked, "overlap").counts == {"rows": 1, "rows by text 1": 1, "different texts": 1}
+    assert found(checked, "overlap").severity == "sound"
+
+
+def test_a_swapped_pair_repeats_where_order_means_nothing(look: Look) -> None:
+    texts = [text for text, _ in reviews(60)]
+    rows = [(texts[k], texts[k + 30], str(k % 5 + 0.5)) for k in range(30)]
+    rows += [(rows[0][1], rows[0][0], "0.5"), (rows[1][1], rows[1][0], "4.5"), (texts[0], texts[0], "5")]
+    checked = look(csv_of(rows, "sentence1,sentence2,score"), quick=True)
+    assert found(checked, "repeats").counts == {"surplus rows": 2, "rows with another label there": 1}
+    assert names(look(csv_of(rows, "premise,hypothesis,label"), kind="entailment", quick=True)).isdisjoint({"repeats"})
+
+
+@pytest.mark.parametrize("kind", ["multi-label", "tagging"])
+def test_classes_of_sets_and_spans_are_looked_at_by_their_names(look: Look, kind: str) -> None:
+    classes = [["law", "sea"][k % 2] for k in range(30)] + ["Law", "se\u0430", "null", "cafÃ©"]
+    rows = [
+        {"text": text, "labels": [name, "war"]}
+        if kind == "multi-label"
+        else {"text": text, "spans": [{"start": 0, "end": 3, "label": name}, {"start": 4, "end": 9, "label": "war"}]}
+        for (text, _), name in zip(reviews(34), classes, strict=True)
+    ]
+    checked = look(jsonl_of(rows), "train.jsonl", kind=kind, quick=True)
+    assert found(checked, "labels", "look alike").counts == {"groups": 2, "labels": 4, "rows of the rarer ones": 2}
+    assert found(checked, "labels", "fewer than").counts == {"classes": 4, "rows": 4}
+    assert found(checked, "words").counts == {"labels": 1}
+    assert lines_of(found(checked, "encoding", "labels")) == ["34"]
+    assert found(checked, "labels", "labels of training").counts["different labels"] == 7
 
 
 def test_short_texts_repeat_only_their_equals_and_empty_ones_nothing(look: Look) -> None:
