@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -275,6 +276,30 @@ def test_rows_read_and_refused_are_all_rows_of_the_file(look: Look) -> None:
     assert found(checked, "rows").places[0].endswith(":4")
 
 
+@pytest.mark.parametrize("name", ["train.csv.gz", "train.csv"])
+def test_rows_behind_an_open_quotation_mark_are_counted_in_every_file(look: Look, name: str) -> None:
+    text = 'text,label\na,x\nb,y\n"open,x\nd,y\ne,x\n'
+    data = gzip.compress(text.encode()) if name.endswith("gz") else text.encode("utf-16")
+    checked = look(data, name, quick=True)
+    assert list(checked.read.values()) == [{"rows read": 2, "rows refused": 3}]
+    assert not [finding for finding in checked.findings if finding.check == "encoding"]
+
+
+def test_a_refused_row_of_several_lines_is_one_row(look: Look) -> None:
+    checked = look('text,label\n"one\ntwo\nthree",\na,x\nb,y\n', quick=True)
+    assert found(checked, "rows").counts == {"rows refused": 1, "problems": 1}
+    assert "quotation" not in found(checked, "rows").says
+
+
+def test_mixed_encodings_are_said_to_be_mixed(look: Look) -> None:
+    lines = [b"text,label", b"caf\xe9,x", "gr\u00fc\u00dfe,y".encode(), b"plain,x", b"sound,y"]
+    mixed = found(look(b"\n".join(lines), quick=True), "encoding")
+    assert mixed.counts == {"lines that are not UTF-8": 1, "UTF-8 beyond ASCII": 1, "lines": 5}
+    assert "mixed" in mixed.says
+    lines[2] = b"plain as well,y"
+    assert "mixed" not in found(look(b"\n".join(lines), quick=True), "encoding").says
+
+
 def test_a_header_in_the_middle_is_named_and_a_text_that_says_label_is_not(look: Look) -> None:
     checked = look("text,label\na,x\nlabel,y\nb,x\ntext,label\nc,y\n")
     refused = found(checked, "rows")
@@ -402,7 +427,7 @@ def test_valid_utf8_is_never_doubted_and_a_bad_byte_is_named_with_its_place(look
     bad = good[:50_000] + b"\xc4" + good[50_000:]
     checked = look(bad)
     encoding = found(checked, "encoding")
-    assert encoding.counts == {"lines that are not UTF-8": 1, "lines": 601}
+    assert encoding.counts == {"lines that are not UTF-8": 1, "UTF-8 beyond ASCII": 0, "lines": 601}
     assert "0xC4 behind 50,000 bytes" in encoding.says
     assert encoding.places[0].endswith(f":{good[:50_000].count(10) + 1}")
     assert "99.8% of the lines are UTF-8" in encoding.says
