@@ -22,7 +22,7 @@ from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
 from foretext.tasks.kinds import Kind
 from foretext.tasks.labels.form import LabelOptions, LabelType
-from foretext.tasks.reading import Reading, read_examples, read_labelled
+from foretext.tasks.reading import Beside, Reading, read_examples, read_labelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
@@ -120,6 +120,7 @@ class LabelledData:
     train: Sequence[Example]
     valid: Sequence[Example]
     allow_unknown: bool = False  # whether most of their text may be unknown to a model
+    beside: Sequence[Beside] = ()  # some examples of the training file, where it has columns that are not read
 
     @property
     def fingerprint(self) -> str:
@@ -199,7 +200,7 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
     )
     _say(reading)
     schema = reading.schema.model_copy(update=settings.reading())
-    found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown)
+    found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown, reading.beside)
     if valid is None:
         return found
     read = read_labelled(valid, schema, options=options)

@@ -22,7 +22,7 @@ from foretext.recipes.settings.check import CheckSettings
 from foretext.tasks.examples import Example
 from foretext.tasks.files.columns import Columns
 from foretext.tasks.kinds import KINDS
-from foretext.tasks.labelled import LabelledData
+from foretext.tasks.labelled import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.tasks.schema import learn_schema
 from foretext.tokenizer import Tokenizer
 
@@ -474,6 +474,23 @@ def test_a_column_that_gives_the_label_away_is_named(look: Look) -> None:
     assert "rating" in finding.examples[0]
 
 
+def test_a_column_that_gives_scores_away_is_named_and_one_that_does_not_is_not(look: Look) -> None:
+    draw = random.Random(1)
+    scores = [draw.random() ** 3 * 1_000 for _ in range(300)]
+    rows = [
+        (text, f"{score:.3f}", f"{2 * score + 1:.2f}", str(draw.randrange(5)), f"{score + draw.gauss(0, 400):.2f}")
+        for (text, _), score in zip(reviews(300), scores, strict=True)
+    ]
+    checked = look(csv_of(rows, "text,score,twice,chance,hint"), quick=True)
+    assert found(checked, "columns").examples[0] == "column 'twice'"
+    assert "99." in found(checked, "columns").says
+
+
+def test_a_column_that_holds_the_right_answer_is_named(look: Look) -> None:
+    rows = [{**row, "key": row["answers"]["ABC".index(row["label"])], "id": k} for k, row in enumerate(questions())]
+    assert found(look(jsonl_of(rows), "quiz.jsonl", quick=True), "columns").examples[0] == "column 'key'"
+
+
 def test_python_checks_examples_in_memory() -> None:
     rows = [*reviews(30), reviews(1)[0]]
     checked = foretext.check(rows, test=[rows[3]], quick=True)
@@ -487,9 +504,21 @@ def test_sampled_rows_are_said(look: Look) -> None:
     assert [part.split(" rows")[0] for part in checked.sampled] == ["40 of 100"]
 
 
-def test_fine_tuning_says_what_is_doubtful_before_it_starts(look: Look) -> None:
-    examples = [Example((text,), label=label) for text, label in [*reviews(40), ("A fine story.", "Good")]]
+def test_fine_tuning_says_before_it_starts_what_the_quick_checks_say(look: Look, tmp_path: Path) -> None:
+    rows = [(text, label, label[0]) for text, label in reviews(100)]
+    rows += [(rows[0][0], "good", "g"), (rows[1][0].upper(), "good", "g"), (" ", "bad", "b"), ("Fine.", "Good", "G")]
+    checked = look(csv_of(rows, "text,label,code"), valid=csv_of([rows[2]], "text,label,code"), quick=True)
+    files = LabelledDataSettings.named({"data": tmp_path / "train.csv", "valid": tmp_path / "valid.csv"})
+    said = doubts(read_labelled_data(files, seed=0))
+    doubtful = [finding for finding in checked.findings if finding.severity != "sound"]
+    assert {finding.check for finding in doubtful} == {
+        "empty texts", "labels", "repeats", "conflicts", "overlap", "columns",
+    }  # fmt: skip
+    assert len(said) == len(doubtful)
+    assert all(any(line.startswith(finding.lines()[0]) for line in said) for finding in doubtful)
+
+
+def test_fine_tuning_says_that_there_are_no_doubts() -> None:
+    examples = [Example((text,), label=label) for text, label in reviews(40)]
     schema = learn_schema(examples, kind=KINDS["classification"], columns=Columns(("text",), label="label"))
-    said = doubts(LabelledData(schema, examples, ()))
-    assert [line.split(":")[0] for line in said] == ["labels", "labels"]
-    assert any("look alike" in line for line in said)
+    assert doubts(LabelledData(schema, examples, ())) == ["the quick checks of the data have no doubts"]
