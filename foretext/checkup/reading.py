@@ -92,18 +92,23 @@ def read_files(training: Sequence[Any], valid: Any, test: Any, settings: Labelle
     return Read(tuple(parts), schema, task.columns, task.kind, tuple(findings), counts, noted)
 
 
-def read_given(data: LabelledData, *, sample: int) -> Read:
-    """The same of examples that were read already."""
+def read_given(data: LabelledData, *, tests: Mapping[str, Sequence[Example]] | None = None, sample: int) -> Read:
+    """The same of examples that were read already; `tests` are further ones by the names of their parts."""
     schema, parts = data.schema, list[Part]()
-    for name, examples in (("training", data.train), ("validation", data.valid)):
+    for name, examples in {"training": data.train, "validation": data.valid, **(tests or {})}.items():
         if examples:
             gatherer = Gatherer(name, schema.labels, (*schema.text, schema.label or ""), sample)
             for example in examples:
                 gatherer.add(example, {})
             parts.append(gatherer.part(partial(_where, examples)))
     columns = Columns(schema.text, schema.choices, schema.label)
-    counts = {part.name: {"rows read": part.rows} for part in parts}
+    counts = {part.name: _rows_of(part) for part in parts}
     return Read(tuple(parts), schema, columns, schema.task_kind, (), counts)
+
+
+def _rows_of(part: Part) -> Mapping[str, int]:
+    without = int((part.labels < 0).sum())
+    return {"rows read": part.rows, **({"rows without a label": without} if without else {})}
 
 
 def _where(examples: Sequence[Example], row: int) -> str:

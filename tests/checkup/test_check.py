@@ -17,6 +17,7 @@ import pytest
 import foretext
 from foretext.checkup.finding import Checked, Finding
 from foretext.checkup.labelled import doubts
+from foretext.errors import SettingsError
 from foretext.recipes.check import check
 from foretext.recipes.settings.check import CheckSettings
 from foretext.tasks.examples import Example
@@ -497,6 +498,20 @@ def test_python_checks_examples_in_memory() -> None:
     assert checked.exit_code == 1
     assert found(checked, "repeats").places == ("the examples, row 31",)
     assert checked.to_dict()["verdict"] == "doubtful"
+
+
+def test_the_test_split_of_a_published_task_is_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "TREC"
+    folder.mkdir()
+    for name, rows in (("TREC.train", reviews(100)), ("TREC.test", [*reviews(21, seed=5)[1:], reviews(100)[7]])):
+        (folder / name).write_text("".join(f"{label}:x {text}\n" for text, label in rows), encoding="latin-1")
+    task = {"task": "TREC", "data": str(folder), "quick": True}
+    checked = check(CheckSettings.named(task))
+    assert checked.read == {"training": {"rows read": 100}, "test": {"rows read": 21}}
+    assert found(checked, "overlap").counts["rows"] == 1
+    for given in ({"inputs": ("train.csv",)}, {"valid": "valid.csv"}, {"test": "test.csv"}):
+        with pytest.raises(SettingsError, match="either the task or examples"):
+            check(CheckSettings.named({**task, **given}))
 
 
 def test_sampled_rows_are_said(look: Look) -> None:
