@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from foretext.checkup.finding import EXAMPLES, Finding
 from foretext.checkup.rows import Part
-from foretext.texts.damage import Damage, damage_of
+from foretext.texts.damage import Damage, damage_of, has_control
 from foretext.texts.showing import shown
 
 # Words that programs such as pandas read as "nothing"; here a cell is what stands in it.
@@ -50,7 +50,7 @@ def _control(part: Part) -> list[Finding]:
 
 def _in_labels(part: Part) -> list[Finding]:
     """Classes whose names hold damaged, lost or control characters."""
-    found = [name for name in part.classes if not name.isprintable() or damage_of(name) != Damage(name, (), (), 0)]
+    found = [name for name in part.classes if has_control(name) or damage_of(name) != Damage(name, (), (), 0)]
     if not found:
         return []
     rows = part.with_classes(found)

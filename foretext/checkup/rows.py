@@ -20,7 +20,7 @@ import numpy.typing as npt
 from foretext.checkup.finding import EXAMPLES, PLACES
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.labels.form import LabelForm
-from foretext.texts.damage import damage_of
+from foretext.texts.damage import damage_of, has_control
 from foretext.texts.showing import shown
 from foretext.texts.words import plain
 
@@ -208,7 +208,7 @@ class Gatherer:
     def _look_at(self, text: str) -> None:
         if not text or text.isspace():
             self._empty.append(self.rows)
-        if not text.isprintable() and any(character < " " and character not in "\t\n\r" for character in text):
+        if has_control(text):
             self._control.append(self.rows)
         if text.isascii():
             return
