@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from foretext.checkup.finding import EXAMPLES, Finding
 from foretext.checkup.rows import Part
+from foretext.texts.damage import Damage, damage_of, has_control
 from foretext.texts.showing import shown
 
 # Words that programs such as pandas read as "nothing"; here a cell is what stands in it.
@@ -14,7 +15,7 @@ READ_AS_NOTHING = frozenset(
 
 def check_cells(part: Part) -> list[Finding]:
     """What stands in single rows of a part."""
-    return [*_damage(part), *_lost(part), *_control(part), *_empty(part), *_nothing(part)]
+    return [*_damage(part), *_lost(part), *_control(part), *_in_labels(part), *_empty(part), *_nothing(part)]
 
 
 def _damage(part: Part) -> list[Finding]:
@@ -45,6 +46,17 @@ def _control(part: Part) -> list[Finding]:
     says = f"rows of {part.name} with control characters, such as those that a terminal obeys"
     counts = {"rows": len(part.control)}
     return [Finding("encoding", "doubtful", says, counts, part.at(part.control), part.examples(part.control))]
+
+
+def _in_labels(part: Part) -> list[Finding]:
+    """Classes whose names hold damaged, lost or control characters."""
+    found = [name for name in part.classes if has_control(name) or damage_of(name) != Damage(name, (), (), 0)]
+    if not found:
+        return []
+    rows = part.with_classes(found)
+    says = f"labels of {part.name} with damaged, lost or control characters in their names"
+    counts = {"labels": len(found), "rows": len(rows)}
+    return [Finding("encoding", "doubtful", says, counts, part.at(rows), tuple(map(shown, found[:EXAMPLES])))]
 
 
 def _empty(part: Part) -> list[Finding]:

@@ -6,16 +6,24 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from foretext.checkup.finding import Finding
 from foretext.checkup.folds import fold_of
 from foretext.checkup.rows import Part, Sampled, name_of
+from foretext.tasks.examples import Label
 from foretext.tasks.files.cells import as_score, is_missing
 from foretext.tasks.files.columns import Columns
 from foretext.texts.showing import shown
+from foretext.texts.words import plain
+
+Ranks = npt.NDArray[np.float64]
 
 FEWEST = 20  # rows below which nothing is known of a column
 GIVES_AWAY = 0.95  # accuracy of a column alone from which on it gives the label away
 BETTER = 0.5  # of what always the same answer gets wrong, the share that the column must get right
+EXPLAINS = 0.9  # of the variance of the ranks of scores, from which on a column gives scores away
 BINS = 20  # parts of the range of numbers
 
 
@@ -26,21 +34,29 @@ def check_columns(part: Part, columns: Columns) -> list[Finding]:
         return []
     labels = [str(row.example.label) for row in rows]
     usual = Counter(labels).most_common(1)[0][1] / len(rows)
+    ranks = _ranks([row.example.label for row in rows])
     read = {*columns.text, *columns.choices, columns.label}
     names = list(dict.fromkeys(name for row in rows for name in row.values if name not in read))
     found = []
     for name in names:
-        accuracy = _accuracy(rows, _values([row.values.get(name) for row in rows]), labels)
+        cells = [row.values.get(name) for row in rows]
+        if ranks is not None:
+            explained = _explained(rows, _values(cells), ranks)
+            if explained >= EXPLAINS:
+                found.append(_finding(part, rows, name, f"it explains {explained:.1%} of the differences in rank of"))
+            continue
+        accuracy = max(_accuracy(rows, _values(cells), labels), _says_it(rows, cells))
         if accuracy >= GIVES_AWAY and accuracy - usual >= BETTER * (1 - usual):
-            found.append(_finding(part, rows, name, accuracy, usual))
+            answers = f"it answers {accuracy:.1%}, always the same label {usual:.1%}, of"
+            found.append(_finding(part, rows, name, answers))
     return found
 
 
-def _finding(part: Part, rows: Sequence[Sampled], name: str, accuracy: float, usual: float) -> Finding:
+def _finding(part: Part, rows: Sequence[Sampled], name: str, how_well: str) -> Finding:
     place = list(rows[0].values).index(name) + 1 if name in rows[0].values else 0
     says = (
-        f"column {place} gives the label away: alone it answers {accuracy:.1%} of the rows of {part.name}, always the "
-        f"same label {usual:.1%}. No text is read from it; leave it out where it would not be known"
+        f"column {place} gives the label away: alone {how_well} the rows of {part.name}. No text is read from it; "
+        "leave it out where it would not be known"
     )
     examples = dict.fromkeys(f"{shown(str(row.values.get(name)), 40)} → {name_of(row.label)}" for row in rows)
     listed = (f"column {shown(name, 40)!r}", *list(examples)[:3])
@@ -58,6 +74,34 @@ def _accuracy(rows: Sequence[Sampled], values: Sequence[str], labels: Sequence[s
         others = votes[value][1 - fold]
         right += bool(others) and min(others, key=lambda name: (-others[name], name)) == label
     return right / len(rows)
+
+
+def _says_it(rows: Sequence[Sampled], cells: Sequence[Any]) -> float:
+    """The share of rows whose cell is the label in words, as the right answer is."""
+    return sum(plain(str(cell)) == plain(row.label) for row, cell in zip(rows, cells, strict=True)) / len(rows)
+
+
+def _ranks(labels: Sequence[Label | None]) -> Ranks | None:
+    """The ranks of scores, equal ones sharing theirs; None where labels are no scores."""
+    if not all(isinstance(label, float) for label in labels):
+        return None
+    _, places, counts = np.unique(np.array(labels), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - counts / 2)[places]
+
+
+def _explained(rows: Sequence[Sampled], values: Sequence[str], ranks: Ranks) -> float:
+    """Of the variance of ranks the share that the mean rank of a value in the other fold explains."""
+    folds = [fold_of(row, 2) for row in rows]
+    known: dict[str, tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for fold, value, rank in zip(folds, values, ranks, strict=True):
+        known[value][fold].append(rank)
+    mean = float(ranks.mean())
+    guesses = [
+        float(np.mean(others)) if (others := known[value][1 - fold]) else mean
+        for fold, value in zip(folds, values, strict=True)
+    ]
+    spread = float(((ranks - mean) ** 2).sum())
+    return 1 - float(((ranks - np.array(guesses)) ** 2).sum()) / spread if spread else 0.0
 
 
 def _values(cells: Sequence[Any]) -> list[str]:

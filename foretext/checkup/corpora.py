@@ -12,8 +12,8 @@ from foretext.checkup.rows import key_of
 from foretext.checkup.tongues import MAIN, said, whole
 from foretext.corpus import Problems
 from foretext.corpus.documents import Document
-from foretext.texts.alike import alike_pairs
-from foretext.texts.damage import damage_of
+from foretext.texts.alike import Shingled, alike_pairs, says_the_same
+from foretext.texts.damage import damage_of, has_control
 from foretext.texts.language import languages
 from foretext.texts.layout import Layout, layout_of
 from foretext.texts.passages import LENGTH, TEXTS, common_passages
@@ -37,6 +37,8 @@ class Corpus:
     damages: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     lost_characters: int = 0
+    control: list[str] = field(default_factory=list)  # places of documents with control characters
+    controls: int = 0
     _seen: set[int] = field(default_factory=set)
     _heap: list[tuple[int, int, Document]] = field(default_factory=list)
 
@@ -66,6 +68,9 @@ class Corpus:
         return [document for _, _, document in sorted(self._heap, key=lambda entry: -entry[1])]
 
     def _look_at(self, document: Document) -> None:
+        if has_control(document.text):
+            self.controls += 1
+            self.control += [document.where] if self.controls <= PLACES else []
         damage = damage_of(document.text)
         if damage.lost:
             self.lost_characters += damage.lost
@@ -130,6 +135,9 @@ def _quick(corpus: Corpus) -> list[Finding]:
         says = "documents with the character U+FFFD, which stands for one that is lost"
         counts = {"documents": len(corpus.lost), "characters": corpus.lost_characters}
         found.append(Finding("encoding", "doubtful", says, counts, tuple(corpus.lost)[:PLACES]))
+    if corpus.controls:
+        says = "documents with control characters, such as those that a terminal obeys"
+        found.append(Finding("encoding", "doubtful", says, {"documents": corpus.controls}, tuple(corpus.control)))
     return found
 
 
@@ -138,9 +146,22 @@ def _near(sample: Sequence[Document], pairs: Sequence[tuple[int, int]]) -> list[
         return []
     places = tuple(f"{sample[one].where} and {sample[other].where}" for one, other in pairs[:PLACES])
     examples = tuple(shown(sample[place].text) for pair in pairs[:2] for place in pair)
-    counts = {"pairs": len(pairs), "documents": len({place for pair in pairs for place in pair})}
-    says = "pairs of documents that are nearly equal; `prepare --dedup` leaves out what is like one that stays"
+    same = sum(_say_the_same(sample[one].text, sample[other].text) for one, other in pairs)
+    counts = {
+        "pairs": len(pairs),
+        "documents": len({place for pair in pairs for place in pair}),
+        "pairs with the same numbers and negations": same,
+    }
+    says = (
+        "pairs of documents that are nearly equal; where numbers and negations are the same too, `prepare --dedup` "
+        "leaves out the one that is like one that stays"
+    )
     return [Finding("near repeats", "doubtful", says, counts, places, examples)]
+
+
+def _say_the_same(one: str, other: str) -> bool:
+    first, second = Shingled.of(one), Shingled.of(other)
+    return first is not None and second is not None and says_the_same(first, second)
 
 
 def _passages(sample: Sequence[Document]) -> list[Finding]:

@@ -15,12 +15,11 @@ from foretext.checkup.near import check_near
 from foretext.checkup.noise import check_noise
 from foretext.checkup.reading import Read, read_given
 from foretext.checkup.repeats import check_overlap, check_repeats
+from foretext.checkup.rows import Gatherer, Part
 from foretext.checkup.tongues import check_languages
 from foretext.checkup.word_counts import Judged
 from foretext.tasks.labelled import LabelledData
 from foretext.tasks.transforms import in_both_orders
-
-OVERVIEW = {"repeats", "conflicts", "empty texts"}  # checks whose counts stand in `foretext.tasks.overview`
 
 
 def quick_checks(read: Read) -> Iterator[Finding]:
@@ -29,17 +28,26 @@ def quick_checks(read: Read) -> Iterator[Finding]:
     for part in read.parts:
         yield from check_cells(part)
         yield from check_labels(part, read.schema.labels if read.schema else None)
-        yield from check_repeats(part)
+        yield from check_repeats(part, either_order=either_order)
     for earlier, later in combinations(read.parts, 2):
         yield from check_overlap(earlier, later, either_order=either_order)
     yield from check_columns(read.parts[0], read.columns)
 
 
 def doubts(data: LabelledData) -> list[str]:
-    """A line for each doubt about examples that the quick checks have and the overview of a training does not name."""
+    """A line for each doubt that the quick checks have about examples, or one that there is none."""
     read = read_given(data, sample=0)
-    found = [finding for finding in quick_checks(read) if finding.severity != "sound" and finding.check not in OVERVIEW]
-    return [" ".join(line.strip() for line in finding.lines()) for finding in found]
+    found = [*quick_checks(read), *check_columns(_with_cells(data), read.columns)]
+    lines = ["; ".join(line.strip() for line in finding.lines()) for finding in found if finding.severity != "sound"]
+    return lines or ["the quick checks of the data have no doubts"]
+
+
+def _with_cells(data: LabelledData) -> Part:
+    """Examples of training whose other cells are known."""
+    gatherer = Gatherer("training", data.schema.labels, (*data.schema.text, data.schema.label or ""))
+    for example, cells in data.beside:
+        gatherer.add(example, cells)
+    return gatherer.part(str)
 
 
 def slow_checks(read: Read, reader: Reader | None, step: Callable[[str], None]) -> Iterator[Finding]:

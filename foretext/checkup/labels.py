@@ -40,7 +40,7 @@ def _balance(part: Part, form: LabelForm | None) -> list[Finding]:
         return []
     total, counts = len(labels), {name: count for name, count in form.balance(labels).items() if count}
     says = f"labels of {part.name}"
-    numbers = {"rows": total, "different labels": len(part.names)}
+    numbers = {"rows": total, "different labels": len(part.classes or part.names)}
     if counts:
         numbers |= {"rows of the most frequent": max(counts.values()), "rows of the rarest": min(counts.values())}
     ordered = sorted(counts.items(), key=lambda one: (-one[1], str(one[0])))[:LISTED]
@@ -50,35 +50,51 @@ def _balance(part: Part, form: LabelForm | None) -> list[Finding]:
 
 def _rare(part: Part) -> list[Finding]:
     """Classes of training with so few different texts that nothing can be known of them."""
-    if part.name != "training" or not part.of_classes:
+    if part.name != "training" or not part.classes:
         return []
-    pairs = np.unique(np.stack([part.plain_keys, part.labels.astype(np.uint64)], axis=1), axis=0)[:, 1]
-    different = np.bincount(pairs[pairs < len(part.names)].astype(np.int64), minlength=len(part.names))
-    rare = [code for code in range(len(part.names)) if different[code] < FEWEST]
+    different = _different_texts(part)
+    rare = [name for name, texts in different.items() if texts < FEWEST]
     if not rare:
         return []
-    rows = np.flatnonzero(np.isin(part.labels, rare))
-    names = ", ".join(f"{name_of(part.classes[code])} ({different[code]})" for code in rare[:LISTED])
+    rows = part.with_classes(rare)
+    names = ", ".join(f"{name_of(name)} ({different[name]})" for name in rare[:LISTED])
     says = (
         f"classes with fewer than {FEWEST} different texts: too few to learn, and whether they are right is not judged"
     )
     return [Finding("labels", "doubtful", says, {"classes": len(rare), "rows": len(rows)}, part.at(rows), (names,))]
 
 
+def _different_texts(part: Part) -> dict[str, int]:
+    """The different texts of each class, of one with many of them at least as many as one of its labels has."""
+    pairs = np.unique(np.stack([part.plain_keys, part.labels.astype(np.uint64)], axis=1), axis=0)[:, 1]
+    each = np.bincount(pairs[pairs < len(part.names)].astype(np.int64), minlength=len(part.names))
+    most = {name: int(each[codes].max()) for name, codes in part.classes.items()}
+    return {
+        name: len(np.unique(part.plain_keys[part.with_classes([name])]))
+        if len(codes) > 1 and most[name] < FEWEST
+        else most[name]
+        for name, codes in part.classes.items()
+    }
+
+
 def _hardly_different(part: Part) -> list[Finding]:
-    groups: dict[str, list[int]] = defaultdict(list)
-    for code, name in enumerate(part.classes):
-        groups[looks_like(name)].append(code)
-    alike = [codes for codes in groups.values() if len(codes) > 1]
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in part.classes:
+        groups[looks_like(name)].append(name)
+    alike = [names for names in groups.values() if len(names) > 1]
     if not alike:
         return []
-    counts = np.bincount(part.labels[part.labels >= 0], minlength=len(part.names))
-    fewer = [code for codes in alike for code in sorted(codes, key=lambda code: (-counts[code], code))[1:]]
-    rows = np.flatnonzero(np.isin(part.labels, fewer))
+    rows_of = _rows_of(part)
+    rows = part.with_classes(name for names in alike for name in sorted(names, key=lambda name: -rows_of[name])[1:])
     examples = tuple(
-        " / ".join(f"{name_of(part.classes[code])!r} ({counts[code]:,})" for code in codes)
-        for codes in alike[:EXAMPLES]
+        " / ".join(f"{name_of(name)!r} ({rows_of[name]:,})" for name in names) for names in alike[:EXAMPLES]
     )
     says = f"labels of {part.name} that differ only by case, blanks, hyphens or letters that look alike"
     numbers = {"groups": len(alike), "labels": sum(map(len, alike)), "rows of the rarer ones": len(rows)}
     return [Finding("labels", "doubtful", says, numbers, part.at(rows), examples)]
+
+
+def _rows_of(part: Part) -> dict[str, int]:
+    """The rows of each class, in the order in which the classes first stand there."""
+    counts = np.bincount(part.labels[part.labels >= 0], minlength=len(part.names))
+    return {name: int(counts[codes].sum()) for name, codes in part.classes.items()}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from foretext.checkup.finding import EXAMPLES, PLACES, Finding, Severity
 from foretext.checkup.rows import Part, Sampled, told
+from foretext.tasks.examples import Label
 from foretext.texts.alike import CROWD, alike_pairs
 from foretext.texts.words import plain
 
@@ -22,8 +23,8 @@ def check_near(parts: Sequence[Part]) -> list[Finding]:
     rows = [(part, one) for part in parts for one in part.sample if all(text.strip() for text in one.example.texts)]
     pairs = [sorted(pair, key=lambda one: (order[one[0].name], one[1].place)) for pair in _near(rows)]
     pairs.sort(key=lambda pair: [(order[part.name], one.place) for part, one in pair])
-    contrasts = [pair for pair in pairs if pair[0][1].example.label != pair[1][1].example.label]
-    copies = [pair for pair in pairs if pair[0][1].example.label == pair[1][1].example.label]
+    contrasts = [pair for pair in pairs if _says(pair[0][1]) != _says(pair[1][1])]
+    copies = [pair for pair in pairs if _says(pair[0][1]) == _says(pair[1][1])]
     across = [pair for pair in copies if pair[0][0] is not pair[1][0]]
     within = [pair for pair in copies if pair[0][0] is pair[1][0]]
     found = []
@@ -65,9 +66,18 @@ def _near(rows: Sequence[Named]) -> list[tuple[Named, Named]]:
         for other in like[text]
         for a in these[:CROWD]
         for b in rows_with.get((place, other), ())[:CROWD]
-        if _all_like(codes[a], codes[b], like) and rows[a][1].example.choices == rows[b][1].example.choices
+        if _all_like(codes[a], codes[b], like) and _answers(rows[a][1]) == _answers(rows[b][1])
     }
     return [(rows[a], rows[b]) for a, b in found]
+
+
+def _answers(row: Sampled) -> list[str]:
+    return sorted(map(plain, row.example.choices))
+
+
+def _says(row: Sampled) -> Label | None:
+    """What its label says; of answers which one is right, wherever it stands."""
+    return plain(row.label) if row.example.choices else row.example.label
 
 
 def _all_like(one: tuple[int, ...], other: tuple[int, ...], like: dict[int, set[int]]) -> bool:

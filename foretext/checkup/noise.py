@@ -22,7 +22,7 @@ SELDOM = 0.9  # balanced accuracy of such a model
 
 def check_noise(part: Part, judged: Judged | None) -> list[Finding]:
     """The most doubtful labels of the sampled rows of a part, or that nothing can be said."""
-    if not part.of_classes:
+    if not part.one_class:
         return []
     if judged is None:
         return [_cannot(part, "the rows are too few, of one class, or without words")]

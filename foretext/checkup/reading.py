@@ -22,7 +22,7 @@ from foretext.tasks.files.cells import CellError, answers_of, is_missing, texts_
 from foretext.tasks.files.columns import Columns, find_columns
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.files.tables import DELIMITERS, Table, TableOptions, open_table, source_of
+from foretext.tasks.files.tables import Table, TableOptions, open_table, source_of
 from foretext.tasks.guessing import guess_kind
 from foretext.tasks.kinds import TaskKind, find_kind
 from foretext.tasks.labelled import LabelledData, LabelledDataSettings
@@ -76,9 +76,9 @@ def read_files(training: Sequence[Any], valid: Any, test: Any, settings: Labelle
             if gatherer is None:
                 gatherer = _gatherer("training", task, sample)
             before = gatherer.rows
-            gathered = _gather(gatherer, rows, table, task, problems)
-        places.append(_Places(before, gathered.lines, problems))
-        findings += _refused(problems, data, gathered, options, counts)
+            lines = _gather(gatherer, rows, table, task, problems)
+        places.append(_Places(before, lines, problems))
+        findings += _refused(problems, data, table, len(lines), counts)
     assert task is not None
     assert gatherer is not None
     part = gatherer.part(partial(_place, places))
@@ -92,18 +92,23 @@ def read_files(training: Sequence[Any], valid: Any, test: Any, settings: Labelle
     return Read(tuple(parts), schema, task.columns, task.kind, tuple(findings), counts, noted)
 
 
-def read_given(data: LabelledData, *, sample: int) -> Read:
-    """The same of examples that were read already."""
+def read_given(data: LabelledData, *, tests: Mapping[str, Sequence[Example]] | None = None, sample: int) -> Read:
+    """The same of examples that were read already; `tests` are further ones by the names of their parts."""
     schema, parts = data.schema, list[Part]()
-    for name, examples in (("training", data.train), ("validation", data.valid)):
+    for name, examples in {"training": data.train, "validation": data.valid, **(tests or {})}.items():
         if examples:
             gatherer = Gatherer(name, schema.labels, (*schema.text, schema.label or ""), sample)
             for example in examples:
                 gatherer.add(example, {})
             parts.append(gatherer.part(partial(_where, examples)))
     columns = Columns(schema.text, schema.choices, schema.label)
-    counts = {part.name: {"rows read": part.rows} for part in parts}
+    counts = {part.name: _rows_of(part) for part in parts}
     return Read(tuple(parts), schema, columns, schema.task_kind, (), counts)
+
+
+def _rows_of(part: Part) -> Mapping[str, int]:
+    without = int((part.labels < 0).sum())
+    return {"rows read": part.rows, **({"rows without a label": without} if without else {})}
 
 
 def _where(examples: Sequence[Example], row: int) -> str:
@@ -167,19 +172,9 @@ def _gatherer(name: str, task: _Task, sample: int) -> Gatherer:
     return Gatherer(name, task.form, (*columns.text, columns.label or ""), sample)
 
 
-@dataclass(frozen=True)
-class _Gathered:
-    """The line of each good row of a file, and the line breaks inside of all of them."""
-
-    lines: Sequence[int]
-    line_breaks: int
-    has_header: bool
-
-
-def _gather(gatherer: Gatherer, rows: Iterator[Row], table: Table, task: _Task, problems: Problems) -> _Gathered:
-    """Gathers the good rows; bad ones go to `problems`."""
-    columns, lines, line_breaks = task.columns, array("q"), 0
-    delimited = table.format in DELIMITERS
+def _gather(gatherer: Gatherer, rows: Iterator[Row], table: Table, task: _Task, problems: Problems) -> Sequence[int]:
+    """Gathers the good rows, whose lines are the result; bad ones go to `problems`."""
+    columns, lines = task.columns, array("q")
     has_label = columns.label in table.columns
     for row in rows:
         try:
@@ -196,9 +191,7 @@ def _gather(gatherer: Gatherer, rows: Iterator[Row], table: Table, task: _Task, 
             continue
         gatherer.add(example, row.values)
         lines.append(row.line)
-        if delimited:
-            line_breaks += sum(cell.count("\n") for cell in row.values.values())
-    return _Gathered(lines, line_breaks, delimited)
+    return lines
 
 
 def _read_other(
@@ -216,9 +209,9 @@ def _read_other(
         label = None if task.columns.label not in table.columns else task.columns.label
         find_columns(table.columns, task.kind, text=task.columns.text, choices=task.columns.choices, label=label)
         gatherer = _gatherer(name, task, sample)
-        gathered = _gather(gatherer, table.rows, table, task, problems)
-    findings += _refused(problems, data, gathered, options, counts)
-    return gatherer.part(partial(_place, [_Places(0, gathered.lines, problems)]))
+        lines = _gather(gatherer, table.rows, table, task, problems)
+    findings += _refused(problems, data, table, len(lines), counts)
+    return gatherer.part(partial(_place, [_Places(0, lines, problems)]))
 
 
 def _learned(
@@ -249,38 +242,33 @@ def _learned(
 
 
 def _refused(
-    problems: Problems,
-    data: Any,
-    gathered: _Gathered,
-    options: TableOptions,
-    counts: dict[str, Mapping[str, int]],
+    problems: Problems, data: Any, table: Table, read: int, counts: dict[str, Mapping[str, int]]
 ) -> list[Finding]:
-    """What could not be read of a file. Behind a quotation mark that never closes each line counts as a row."""
-    read, lines = len(gathered.lines), lines_of(data) if problems.count else None
-    refused = problems.count
-    if lines:
-        header = options.header and problems.unit == "line" and gathered.has_header
-        refused = max(refused, lines.count - header - gathered.line_breaks - read)
-    counts[problems.source] = {"rows read": read, "rows refused": refused}
-    if not refused:
+    """What could not be read of a file."""
+    counts[problems.source] = {"rows read": read, "rows refused": problems.rows}
+    if not problems.count:
         return []
     says = "rows cannot be read; `finetune` refuses the file until they are mended"
-    if refused > problems.count:
+    if problems.rows > problems.count:
         says += ". A quotation mark that is not closed takes the rows behind it along"
-    count = {"rows refused": refused, "problems": problems.count}
+    count = {"rows refused": problems.rows, "problems": problems.count}
     places, messages = zip(*problems.named(), strict=True)
     found = [Finding("rows", "unusable", says, count, places, messages)]
+    lines = lines_of(data) if table.format != "parquet" and not table.in_memory else None
     if lines and lines.not_utf8:
-        found.append(_not_utf8(lines, problems))
+        found.append(_not_utf8(lines, problems.source))
     return found
 
 
-def _not_utf8(lines: Lines, problems: Problems) -> Finding:
+def _not_utf8(lines: Lines, source: str) -> Finding:
     """What is not UTF-8 of a file, and how much of it is; in which encoding it is instead is not guessed."""
     bad = len(lines.not_utf8)
     says = (
         f"lines that are not UTF-8; the first such byte is 0x{lines.byte:02X} behind {lines.offset:,} bytes. "
         f"{1 - bad / max(lines.count, 1):.1%} of the lines are UTF-8; save the file as UTF-8"
     )
-    counts = {"lines that are not UTF-8": bad, "lines": lines.count}
-    return Finding("encoding", "unusable", says, counts, tuple(map(problems.place, lines.not_utf8[:PLACES])))
+    if lines.beyond_ascii:
+        says += ". Other lines with characters beyond ASCII are UTF-8: the encodings are mixed"
+    counts = {"lines that are not UTF-8": bad, "UTF-8 beyond ASCII": lines.beyond_ascii, "lines": lines.count}
+    places = tuple(f"{source}:{line}" for line in lines.not_utf8[:PLACES])
+    return Finding("encoding", "unusable", says, counts, places)

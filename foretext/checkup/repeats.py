@@ -13,12 +13,12 @@ from foretext.checkup.rows import Keys, Part
 MOST = 0.5  # of the texts that come again, the share under several labels from which on that seems to be meant
 FEWEST_GROUPS = 3  # texts that come again before such a share says anything
 
-PLAINLY = "case and blanks aside"
+Places = npt.NDArray[np.int64]
 
 
-def check_repeats(part: Part) -> list[Finding]:
-    """Rows of a part that come again, with the same label or another."""
-    return [*_repeated(part), *_conflicts(part)]
+def check_repeats(part: Part, *, either_order: bool) -> list[Finding]:
+    """Rows of a part that come again, with the same label or another; `either_order` as in `check_overlap`."""
+    return [*_repeated(part), *_conflicts(part), *(_turned(part) if either_order else ())]
 
 
 def check_overlap(earlier: Part, later: Part, *, either_order: bool) -> list[Finding]:
@@ -38,7 +38,7 @@ def _repeated(part: Part) -> list[Finding]:
         "surplus rows": len(surplus),
         "surplus rows as written": exactly,
     }
-    says = f"rows of {part.name} that repeat an earlier one, labels, {PLAINLY}"
+    says = f"rows of {part.name} that repeat an earlier one, labels, {part.plainly}"
     return [Finding("repeats", "doubtful", says, counts, part.at(surplus), part.examples(surplus))]
 
 
@@ -46,15 +46,16 @@ def _conflicts(part: Part) -> list[Finding]:
     """Texts that stand there under several labels, and the best accuracy that can be reached with them."""
     has_label = part.labels >= 0
     groups = _groups(part.plain_keys, has_label & ~part.is_empty)
-    differ = [rows for rows in groups if len(np.unique(part.labels[rows])) > 1]
+    said = [np.unique(part.meanings[rows], return_counts=True)[1] for rows in groups]
+    differ = [rows for rows, counts in zip(groups, said, strict=True) if len(counts) > 1]
     if not differ:
         return []
-    lost = sum(len(rows) - int(np.bincount(part.labels[rows]).max()) for rows in differ)
+    lost = sum(int(counts.sum() - counts.max()) for counts in said)
     best = math.floor(10_000 * (1 - lost / int(has_label.sum()))) / 10_000
     rows = np.concatenate(differ)
     counts = {"groups": len(differ), "rows": len(rows), "texts that come again": len(groups)}
     says = f"texts of {part.name} under several labels; at most {best:.2%} of its rows can be answered as labelled"
-    if len(groups) >= FEWEST_GROUPS and len(differ) > MOST * len(groups):
+    if part.one_class and len(groups) >= FEWEST_GROUPS and len(differ) > MOST * len(groups):
         says += ". Most texts that come again have several labels: is that meant (--kind multi-label)?"
     return [Finding("conflicts", "doubtful", says, counts, part.at(rows), part.examples(rows))]
 
@@ -64,52 +65,77 @@ def _shared(earlier: Part, later: Part) -> list[Finding]:
     rows = np.flatnonzero(np.isin(later.plain_keys, earlier.plain_keys) & ~later.is_empty)
     if not len(rows):
         return []
-    order = np.argsort(earlier.plain_keys, kind="stable")
-    first = order[np.searchsorted(earlier.plain_keys[order], later.plain_keys[rows])]
-    codes = {name: code for code, name in enumerate(earlier.names)}
-    there = np.array([codes.get(name, -2) for name in later.names] + [-1])
-    other = int(np.sum((there[later.labels[rows]] != earlier.labels[first]) & (later.labels[rows] >= 0)))
+    first = _first_places(earlier.plain_keys, later.plain_keys[rows])
     counts = {
         "rows": len(rows),
         "rows as written": int(np.isin(later.keys[rows], earlier.keys).sum()),
         "groups": len(np.unique(later.plain_keys[rows])),
-        "rows with another label there": other,
+        "rows with another label there": _otherwise(earlier, first, later, rows),
     }
-    says = f"rows of {later.name} that stand in {earlier.name} too, {PLAINLY}; the score will be too good"
-    if later.name == "test":
+    says = f"rows of {later.name} that stand in {earlier.name} too, {later.plainly}; the score will be too good"
+    if later.name.startswith("test"):
         says += ". Let people look at them; without them scores mean something else"
     return [Finding("overlap", "doubtful", says, counts, later.at(rows), later.examples(rows))]
+
+
+def _turned(part: Part) -> list[Finding]:
+    """Pairs that repeat an earlier one of the same part in the other order."""
+    there = _first_places(part.plain_keys, part.swapped_keys)
+    rows = np.flatnonzero((there < np.arange(part.rows)) & ~_mirrored(part) & ~part.is_empty)
+    if not len(rows):
+        return []
+    counts = {"surplus rows": len(rows), "rows with another label there": _otherwise(part, there[rows], part, rows)}
+    says = f"pairs of {part.name} that repeat an earlier one in the other order, which means nothing here"
+    return [Finding("repeats", "doubtful", f"{says}, {part.plainly}", counts, part.at(rows), part.examples(rows))]
+
+
+def _mirrored(part: Part) -> npt.NDArray[np.bool_]:
+    """(rows,): whether both texts of a pair are the same."""
+    same: npt.NDArray[np.bool_] = part.plain[:, 0] == part.plain[:, 1]
+    return same
 
 
 def _swapped(earlier: Part, later: Part, either_order: bool) -> list[Finding]:
     """Pairs that stand in the other part in the other order."""
     if earlier.written.shape[1] != 2:
         return []
-    mirrored = later.plain[:, 0] == later.plain[:, 1]
-    rows = np.flatnonzero(np.isin(later.swapped_keys, earlier.plain_keys) & ~mirrored & ~later.is_empty)
+    rows = np.flatnonzero(np.isin(later.swapped_keys, earlier.plain_keys) & ~_mirrored(later) & ~later.is_empty)
     if not len(rows):
         return []
-    says = f"pairs of {later.name} that stand in {earlier.name} with the texts in the other order, {PLAINLY}"
+    says = f"pairs of {later.name} that stand in {earlier.name} with the texts in the other order, {later.plainly}"
     severity: Severity = "doubtful" if either_order else "sound"
     says += "; the order means nothing here, so the score will be too good" if either_order else ""
     return [Finding("overlap", severity, says, {"rows": len(rows)}, later.at(rows), later.examples(rows))]
 
 
 def _single_texts(earlier: Part, later: Part) -> list[Finding]:
-    """Single texts of examples with several that stand in both parts, whatever stands beside them."""
-    if earlier.written.shape[1] < 2:
+    """Single texts that stand in both parts, whatever other texts or answers stand beside them."""
+    if earlier.written.shape[1] < 2 and not earlier.answers.any():
         return []
     shared = np.isin(later.plain, earlier.plain)
     rows = np.flatnonzero(shared.any(axis=1) & ~later.is_empty)
     if not len(rows):
         return []
     each = {f"rows by text {k + 1}": int(column.sum()) for k, column in enumerate(shared.T)}
-    says = f"rows of {later.name} of which a text alone stands in {earlier.name} too, {PLAINLY}"
+    says = f"rows of {later.name} of which a text alone stands in {earlier.name} too, {later.plainly}"
     counts = {"rows": len(rows), **each, "different texts": len(np.unique(later.plain[shared]))}
     return [Finding("overlap", "sound", says, counts, later.at(rows), later.examples(rows))]
 
 
-def _groups(keys: Keys, among: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.int64]]:
+def _first_places(keys: Keys, wanted: Keys) -> Places:
+    """Of each wanted key the first place among `keys`, their number where it is not there."""
+    order = np.argsort(keys, kind="stable")
+    found = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
+    return np.where(keys[order[found]] == wanted, order[found], len(keys))
+
+
+def _otherwise(earlier: Part, there: Places, later: Part, here: Places) -> int:
+    """How many rows `here` have a label that says something else than that of the row `there`."""
+    both = (earlier.labels[there] >= 0) & (later.labels[here] >= 0)
+    return int((both & (earlier.meanings[there] != later.meanings[here])).sum())
+
+
+def _groups(keys: Keys, among: npt.NDArray[np.bool_]) -> list[Places]:
     """The rows of each key that comes again, in order, by the first of them."""
     rows = np.flatnonzero(among)
     order = rows[np.argsort(keys[rows], kind="stable")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from foretext.checkup.finding import EXAMPLES, PLACES
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.labels.form import LabelForm
-from foretext.texts.damage import damage_of
+from foretext.texts.damage import damage_of, has_control
 from foretext.texts.showing import shown
 from foretext.texts.words import plain
 
@@ -49,10 +49,13 @@ class Part:
     places: Callable[[int], str]  # of a row its place, "train.csv:12"
     written: Keys  # (rows, texts): of each text its hash
     plain: Keys  # (rows, texts): the same without regard to case and blanks
-    answers: Keys  # (rows,): of all answers together
+    answers: Keys  # (rows,): of all answers together as they are written, 0 where there are none
+    plain_answers: Keys  # (rows,): the same without regard to their order, case and blanks
+    meanings: Keys  # (rows,): of what a label says: of the class, the score, the words of the right answer
     labels: npt.NDArray[np.int32]  # of each row its place in `names`; -1: it has none
     names: tuple[Label, ...]
-    of_classes: bool  # whether each label is one of some names
+    classes: Mapping[str, Sequence[int]]  # each class that labels name, and the places in `names` of those that do
+    one_class: bool  # whether each label is one of the classes
     characters: npt.NDArray[np.int64]
     sample: tuple[Sampled, ...]
     empty: tuple[int, ...]  # rows with a text of nothing but blanks
@@ -67,13 +70,18 @@ class Part:
 
     @cached_property
     def plain_keys(self) -> Keys:
-        """(rows,): the same without regard to case and blanks of the texts."""
-        return _together(self.plain, self.answers)
+        """(rows,): the same without regard to case, blanks and the order of answers."""
+        return _together(self.plain, self.plain_answers)
 
     @cached_property
     def swapped_keys(self) -> Keys:
         """(rows,): the same with the texts in the other order."""
-        return _together(self.plain[:, ::-1], self.answers)
+        return _together(self.plain[:, ::-1], self.plain_answers)
+
+    @property
+    def plainly(self) -> str:
+        """What `plain_keys` have no regard to."""
+        return "case, blanks and the order of answers aside" if self.answers.any() else "case and blanks aside"
 
     @cached_property
     def is_empty(self) -> npt.NDArray[np.bool_]:
@@ -82,10 +90,9 @@ class Part:
         flags[list(self.empty)] = True
         return flags
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The names that labels are, where they are such; `labels` are places among them."""
-        return tuple(map(str, self.names)) if self.of_classes else ()
+    def with_classes(self, names: Iterable[str]) -> npt.NDArray[np.int64]:
+        """The rows whose label names one of these classes."""
+        return np.flatnonzero(np.isin(self.labels, [code for name in names for code in self.classes[name]]))
 
     def at(self, rows: Sequence[int] | npt.NDArray[Any]) -> tuple[str, ...]:
         """The places of the first of these rows."""
@@ -113,9 +120,12 @@ class Gatherer:
     _written: array[int] = field(default_factory=lambda: array("Q"))
     _plain: array[int] = field(default_factory=lambda: array("Q"))
     _answers: array[int] = field(default_factory=lambda: array("Q"))
+    _plain_answers: array[int] = field(default_factory=lambda: array("Q"))
+    _meanings: array[int] = field(default_factory=lambda: array("Q"))
     _labels: array[int] = field(default_factory=lambda: array("i"))
     _characters: array[int] = field(default_factory=lambda: array("q"))
     _codes: dict[Label, int] = field(default_factory=dict)
+    _meaning_of: dict[Label, int] = field(default_factory=dict)
     _heap: list[tuple[int, int, Example, Mapping[str, Any]]] = field(default_factory=list)
     _empty: list[int] = field(default_factory=list)
     _damaged: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -133,10 +143,11 @@ class Gatherer:
             self._written.append(written)
             self._plain.append(simple)
             self._look_at(text)
-        self._answers.append(key_of("\0".join(example.choices)) if example.choices else 0)
+        self._take_answers(example.choices)
         self._characters.append(sum(map(len, example.texts)) + sum(map(len, example.choices)))
         label = example.label
         self._labels.append(-1 if label is None else self._codes.setdefault(label, len(self._codes)))
+        self._meanings.append(0 if label is None else self._meaning(label, example))
         self._keep(first, example, values)
         self.rows += 1
 
@@ -151,9 +162,12 @@ class Gatherer:
             written=np.frombuffer(self._written, dtype=np.uint64).reshape(shape),
             plain=np.frombuffer(self._plain, dtype=np.uint64).reshape(shape),
             answers=np.frombuffer(self._answers, dtype=np.uint64),
+            plain_answers=np.frombuffer(self._plain_answers, dtype=np.uint64),
+            meanings=np.frombuffer(self._meanings, dtype=np.uint64),
             labels=np.frombuffer(self._labels, dtype=np.int32),
             names=tuple(self._codes),
-            of_classes=self.form.confusable,
+            classes=self._classes(),
+            one_class=self.form.confusable,
             characters=np.frombuffer(self._characters, dtype=np.int64),
             sample=tuple(self._sampled(-place, example, values) for _, place, example, values in kept),
             empty=tuple(dict.fromkeys(self._empty)),
@@ -162,6 +176,31 @@ class Gatherer:
             control=tuple(dict.fromkeys(self._control)),
         )
 
+    def _take_answers(self, answers: Sequence[str]) -> None:
+        if not answers:
+            self._answers.append(0)
+            self._plain_answers.append(0)
+            return
+        self._answers.append(key_of("\0".join(answers)))
+        self._plain_answers.append(key_of("\0".join(sorted(map(plain, answers)))))
+        for answer in answers:
+            self._look_at(answer)
+
+    def _meaning(self, label: Label, example: Example) -> int:
+        if example.choices:
+            return key_of(plain(self.form.words(label, example)))
+        found = self._meaning_of.get(label)
+        if found is None:
+            found = self._meaning_of[label] = key_of(repr(label))
+        return found
+
+    def _classes(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for label, code in self._codes.items():
+            for name in self.form.names(label):
+                found.setdefault(name, []).append(code)
+        return found
+
     def _sampled(self, place: int, example: Example, values: Mapping[str, Any]) -> Sampled:
         label = "" if example.label is None else self.form.words(example.label, example)
         return Sampled(place, example, values, label)
@@ -169,7 +208,7 @@ class Gatherer:
     def _look_at(self, text: str) -> None:
         if not text or text.isspace():
             self._empty.append(self.rows)
-        if not text.isprintable() and any(character < " " and character not in "\t\n\r" for character in text):
+        if has_control(text):
             self._control.append(self.rows)
         if text.isascii():
             return

@@ -41,7 +41,7 @@ class Judged:
     @classmethod
     def of(cls, part: Part) -> Judged | None:
         """The rows that can be judged; None where they are too few, of one class only, or have no word."""
-        rows = [row for row in part.sample if row.label] if part.of_classes else []
+        rows = [row for row in part.sample if row.label] if part.one_class else []
         texts: dict[str, set[tuple[str, ...]]] = {}
         for row in rows:
             texts.setdefault(row.label, set()).add(row.example.texts)

@@ -23,10 +23,12 @@ from typing import IO
 from foretext.corpus.documents import Document
 from foretext.texts.alike import CROWD, Shingled, says_the_same
 from foretext.texts.damage import damage_of
+from foretext.texts.showing import shown
 from foretext.texts.words import words
 
 STOOD = 3  # documents that a line may stand in before it is one of a repeated passage
 PASSAGE = 20  # words of a repeated passage
+NAMED = 3  # documents that are named for each reason; all are counted
 
 COPY = "document that equals an earlier one (left out)"
 NEAR_COPY = "document that says the same as an earlier one (left out)"
@@ -38,9 +40,23 @@ LOST = "character that is lost, U+FFFD (kept)"
 
 @dataclass
 class Removed:
-    """What was left out or changed, by reason."""
+    """What was left out or changed, by reason; the first of each are named."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, reason: str, count: int, what: str) -> None:
+        """Counts what was left out or changed, where there is any, and keeps `what` if it is one of the first."""
+        if not count:
+            return
+        self.counts[reason] += count
+        named = self.first.setdefault(reason, [])
+        if len(named) < NAMED:
+            named.append(what)
+
+    def lines(self) -> list[str]:
+        """The first of each reason: "line of … (left out): a.txt, b.txt"."""
+        return [f"{reason}: {', '.join(named)}" for reason, named in sorted(self.first.items())]
 
 
 def cleaned(documents: Iterable[Document], removed: Removed, *, dedup: bool, clean: bool) -> Iterator[Document]:
@@ -56,11 +72,15 @@ def _clean(documents: Iterable[Document], removed: Removed) -> Iterator[Document
     lines = _Lines()
     for document in documents:
         damage = damage_of(document.text)
-        removed.counts.update({REPAIRED: len(damage.sure), NOT_SURE: len(damage.doubtful), LOST: damage.lost})
+        where = document.where
+        repaired = "; ".join(f"{shown(damaged, 20)} → {shown(was, 20)}" for damaged, was in damage.sure[:NAMED])
+        removed.add(REPAIRED, len(damage.sure), f"{where} ({repaired})")
+        doubtful = "; ".join(shown(one, 20) for one in damage.doubtful[:NAMED])
+        removed.add(NOT_SURE, len(damage.doubtful), f"{where} ({doubtful})")
+        removed.add(LOST, damage.lost, where)
         text, left_out = lines.without_repeated(damage.repaired)
-        removed.counts[BOILER_PLATE] += left_out
+        removed.add(BOILER_PLATE, left_out, where)
         yield replace(document, text=text)
-    removed.counts += Counter()  # without reasons that there were none for
 
 
 def _different(documents: Iterable[Document], removed: Removed) -> Iterator[Document]:
@@ -69,7 +89,7 @@ def _different(documents: Iterable[Document], removed: Removed) -> Iterator[Docu
         for document in documents:
             reason = kept.reason_against(document.text)
             if reason:
-                removed.counts[reason] += 1
+                removed.add(reason, 1, document.where)
             else:
                 yield document
 

@@ -123,6 +123,8 @@ def _prepared(
         leave_parts(parts)
         raise
     shutil.rmtree(parts)
+    for line in removed.lines():
+        log.info("%s", line)
     return _checked(Corpus.open(out))
 
 

@@ -26,7 +26,7 @@ from foretext.recipes.settings.check import CheckSettings
 from foretext.tasks.files.columns import find_columns
 from foretext.tasks.files.tables import STANDARD, is_path, open_table, source_of
 from foretext.tasks.guessing import guess_kind
-from foretext.tasks.labelled import read_as_given
+from foretext.tasks.labelled import published_tests, read_as_given
 from foretext.texts.showing import visible
 from foretext.tokenizer import Tokenizer
 
@@ -74,16 +74,28 @@ def _checked(data: Sequence[Any], settings: CheckSettings, valid: Any, test: Any
         def step(text: str) -> None:
             bar.advance(1, text)
 
-        if data and _is_raw(data, settings):
+        if settings.labelled.task is None and _is_raw(data, settings):
             return _raw(data, settings, step)
         if settings.labelled.task is not None:
-            read = read_given(read_as_given(settings.labelled), sample=settings.sample)
+            read = _published(data, settings, test)
         else:
             read = read_files(data, valid, test, settings.labelled, sample=settings.sample)
         findings = [*read.findings, *quick_checks(read)]
         if not settings.quick:
             findings += slow_checks(read, reader, step)
     return Checked.of(findings, read.counts, [*read.sampled, *_sampled(read)], private=settings.private)
+
+
+def _published(data: Sequence[Any], settings: CheckSettings, test: Any) -> Read:
+    """All splits of a published task.
+
+    Raises:
+        SettingsError: examples are given beside it.
+    """
+    if data or test is not None:
+        raise SettingsError(f"{settings.labelled.task} has examples of its own; give either the task or examples")
+    examples = read_as_given(settings.labelled)
+    return read_given(examples, tests=published_tests(settings.labelled), sample=settings.sample)
 
 
 def _sampled(read: Read) -> list[str]:

@@ -22,7 +22,7 @@ from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
 from foretext.tasks.kinds import Kind
 from foretext.tasks.labels.form import LabelOptions, LabelType
-from foretext.tasks.reading import Reading, read_examples, read_labelled
+from foretext.tasks.reading import Beside, Reading, read_examples, read_labelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
@@ -120,6 +120,7 @@ class LabelledData:
     train: Sequence[Example]
     valid: Sequence[Example]
     allow_unknown: bool = False  # whether most of their text may be unknown to a model
+    beside: Sequence[Beside] = ()  # some examples of the training file, where it has columns that are not read
 
     @property
     def fingerprint(self) -> str:
@@ -148,13 +149,22 @@ def read_labelled_data(
 def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
     """The same before anything is split off or drawn: `valid` is empty where it has no examples of its own."""
     if settings.task is not None:
-        if data is not None or valid is not None:
+        if data is not None or valid is not None or settings.valid is not None:
             raise SettingsError(f"{settings.task} has examples of its own; give either the task or examples")
         return _published(settings, settings.task)
     data = settings.data if data is None else data
     if data is None:
         raise SettingsError("give --data, the file with the examples (or --task, a published one)")
     return _labelled(settings, data, settings.valid if valid is None else valid)
+
+
+def published_tests(settings: LabelledDataSettings) -> dict[str, Sequence[Example]]:
+    """The test splits of the published task that `settings` name, those that are there, labelled or not."""
+    if settings.task is None:
+        return {}
+    task = find_task(settings.task)
+    root = published_root(settings.data, task)
+    return {split: task.rows(root, split) for split in task.splits(root) if split.startswith("test")}
 
 
 def published_root(data: Path | None, task: Task) -> Path:
@@ -199,7 +209,7 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
     )
     _say(reading)
     schema = reading.schema.model_copy(update=settings.reading())
-    found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown)
+    found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown, reading.beside)
     if valid is None:
         return found
     read = read_labelled(valid, schema, options=options)

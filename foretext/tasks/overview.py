@@ -1,11 +1,9 @@
-"""What was read, before anything trains: balance, lengths, cuts, duplicates, rows shared with validation."""
+"""What was read, before anything trains: rows, balance, lengths, cuts. What is doubtful `foretext.checkup` says."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,17 +34,11 @@ class Part:
     cut_rows: int  # rows that were too long for the context
     cut_tokens: int  # tokens that they lost
     most_cut: int  # tokens that the longest of them lost
-    empty_texts: int  # rows with a text of nothing but white space
-    duplicates: int  # rows that repeat an earlier one
-    contradictions: int  # rows whose question also stands there with another label
 
     @classmethod
     def of(cls, examples: Sequence[Example], encoded: Sequence[Encoded], form: LabelForm) -> Part:
         """The counts of these examples, encoded as `encoded`."""
         cuts = [item.cut for item in encoded if item.cut]
-        labels: dict[object, set[object]] = defaultdict(set)
-        for example in examples:
-            labels[example.content].add(example.label)
         return cls(
             rows=len(examples),
             labels=form.balance([example.label for example in examples if example.label is not None]),
@@ -54,9 +46,6 @@ class Part:
             cut_rows=len(cuts),
             cut_tokens=sum(cuts),
             most_cut=max(cuts, default=0),
-            empty_texts=sum(not all(text.strip() for text in example.texts) for example in examples),
-            duplicates=len(examples) - len(labels),
-            contradictions=sum(len(labels[example.content]) > 1 for example in examples),
         )
 
     def lines(self, name: str) -> list[str]:
@@ -76,9 +65,7 @@ class Part:
             )
         else:
             lines.append("  none was cut")
-        found = {"with an empty text": self.empty_texts, "like an earlier one": self.duplicates}
-        found["like another one but for the label"] = self.contradictions
-        return lines + [f"  {counted(count, 'row')} {what}" for what, count in found.items() if count]
+        return lines
 
 
 @dataclass(frozen=True)
@@ -87,19 +74,10 @@ class Overview:
 
     train: Part
     valid: Part | None
-    shared: int  # validation rows that also stand in training
 
     def lines(self) -> list[str]:
         """The overview for a terminal."""
-        lines = self.train.lines("training")
-        if self.valid:
-            lines += self.valid.lines("validation")
-            shared = f"{counted(self.shared, 'row')} of validation also in training"
-            lines.append(f"{shared}; the score will be too good" if self.shared else "no row is in both")
-        return lines
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return self.train.lines("training") + (self.valid.lines("validation") if self.valid else [])
 
 
 def overview(
@@ -110,11 +88,9 @@ def overview(
     valid_encoded: Sequence[Encoded] = (),
 ) -> Overview:
     """What stands in the examples, whose labels are of `form`, and in the same examples encoded."""
-    known = {example.content for example in train}
     return Overview(
         train=Part.of(train, train_encoded, form),
         valid=Part.of(valid, valid_encoded, form) if valid else None,
-        shared=sum(example.content in known for example in valid),
     )
 
 

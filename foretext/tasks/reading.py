@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,9 @@ from foretext.tasks.kinds import TaskKind, find_kind
 from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions
 from foretext.tasks.schema import TaskSchema, learn_schema
 
+Beside = tuple[Example, Mapping[str, Any]]  # an example, and all cells of its row
+BESIDE = 2_000  # examples whose cells are kept, spread over the file
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -28,6 +31,7 @@ class Reading:
     columns: Columns
     table: Table
     guess: Guess | None = None  # of the kind, where nobody named it
+    beside: Sequence[Beside] = ()
 
     def lines(self) -> list[str]:
         """How it was understood, for the person to check."""
@@ -123,6 +127,7 @@ class _Drafts:
     rows: list[tuple[int, Example, Any]]  # line, example without label, cell of the label
     problems: Problems
     guess: Guess | None
+    others: Mapping[int, Mapping[str, Any]]  # of some rows, by their place in `rows`, all cells
 
     def cells(self) -> list[Cell]:
         """The cells of the labels that are there, each with the answers of its row."""
@@ -143,7 +148,8 @@ class _Drafts:
         return labelled
 
     def reading(self, examples: list[Example], schema: TaskSchema) -> Reading:
-        return Reading(examples, schema, self.columns, self.table, self.guess)
+        beside = [(examples[row], cells) for row, cells in self.others.items()]
+        return Reading(examples, schema, self.columns, self.table, self.guess, beside)
 
 
 def _drafts(
@@ -169,8 +175,29 @@ def _drafts(
                 f"there are: {', '.join(table.columns)}"
             )
         examples = _examples(table, columns, kind, problems)
-        drafts = [(row.line, example, row.values.get(columns.label)) for row, example in examples]
-    return _Drafts(table, kind, columns, drafts, problems, guess)
+        drafts, others = list[tuple[int, Example, Any]](), _Others(columns)
+        for row, example in examples:
+            others.add(row)
+            drafts.append((row.line, example, row.values.get(columns.label)))
+    return _Drafts(table, kind, columns, drafts, problems, guess, others.kept)
+
+
+class _Others:
+    """Rows evenly spread over the file, `BESIDE` at most, with all their cells; none if all columns are read."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.kept: dict[int, Mapping[str, Any]] = {}
+        self._read = {*columns.text, *columns.choices, columns.label}
+        self._rows, self._every = 0, 1
+
+    def add(self, row: Row) -> None:
+        """Takes the next row."""
+        if self._rows % self._every == 0 and not row.values.keys() <= self._read:
+            self.kept[self._rows] = row.values
+        self._rows += 1
+        if len(self.kept) > BESIDE:
+            self._every *= 2
+            self.kept = {place: cells for place, cells in self.kept.items() if place % self._every == 0}
 
 
 def _examples(table: Table, columns: Columns, kind: TaskKind, problems: Problems) -> Iterator[tuple[Row, Example]]:

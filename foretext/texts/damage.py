@@ -30,6 +30,7 @@ _DAMAGED = re.compile(
     f"(?:{_one_of(0xC2, 0xDF)}{_THEN}|{_one_of(0xE0, 0xEF)}{_THEN}{{2}}|{_one_of(0xF0, 0xF4)}{_THEN}{{3}})+"
 )
 _ABOUT_IT = re.compile(r"mojibake|utf-?8|latin-?1|iso-8859|cp-?125\d|windows-125\d|\bencod(?:ed|ing)", re.IGNORECASE)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 _CLOSING = frozenset("«»“”‘’„‚…‹›")  # what may stand behind a sound letter
 _COMMON = frozenset("ÃÂ")  # what the letters of western Europe begin with, once damaged
 
@@ -57,6 +58,11 @@ def damage_of(text: str) -> Damage:
         if repaired == before:
             break
     return Damage(repaired, tuple(sure), tuple(doubtful), text.count(LOST))
+
+
+def has_control(text: str) -> bool:
+    """Whether there are control characters in a text, other than tabs, line and page breaks."""
+    return not text.isprintable() and _CONTROL.search(text) is not None
 
 
 def _repaired(text: str, sure: list[tuple[str, str]], doubtful: list[str]) -> str:

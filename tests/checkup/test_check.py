@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -16,12 +17,13 @@ import pytest
 import foretext
 from foretext.checkup.finding import Checked, Finding
 from foretext.checkup.labelled import doubts
+from foretext.errors import SettingsError
 from foretext.recipes.check import check
 from foretext.recipes.settings.check import CheckSettings
 from foretext.tasks.examples import Example
 from foretext.tasks.files.columns import Columns
 from foretext.tasks.kinds import KINDS
-from foretext.tasks.labelled import LabelledData
+from foretext.tasks.labelled import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.tasks.schema import learn_schema
 from foretext.tokenizer import Tokenizer
 
@@ -73,9 +75,16 @@ def csv_of(rows: Sequence[Sequence[str]], header: str = "text,label") -> str:
 
 
 def found(checked: Checked, check: str, says: str = "") -> Finding:
-    """The one finding of a check whose words hold `says`."""
+    """The one finding of a check whose words hold `says`, or are no more than it."""
+    if exact := [one for one in checked.findings if (one.check, one.says) == (check, says)]:
+        return exact[0]
     (one,) = [finding for finding in checked.findings if finding.check == check and says in finding.says]
     return one
+
+
+def lines_of(finding: Finding) -> list[str]:
+    """The lines that it names."""
+    return [place.rpartition(":")[2] for place in finding.places]
 
 
 def names(checked: Checked) -> set[str]:
@@ -120,6 +129,73 @@ def test_every_planted_defect_is_found_in_one_file(look: Look) -> None:
     assert found(checked, "encoding", "U+FFFD").counts == {"rows": 1, "characters": 1}
     assert found(checked, "encoding", "control").counts == {"rows": 1}
     assert found(checked, "words", "texts").counts == {"rows": 1}
+
+
+def jsonl_of(rows: Sequence[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def questions(count: int = 30) -> list[dict[str, Any]]:
+    """Made-up questions, each with three answers of its own."""
+    texts = [text for text, _ in reviews(4 * count, seed=3)]
+    return [
+        {"question": texts[4 * k], "answers": texts[4 * k + 1 : 4 * k + 4], "label": "ABC"[k % 3]} for k in range(count)
+    ]
+
+
+def test_damage_in_answers_is_found(look: Look) -> None:
+    rows = questions()
+    rows[0]["answers"][1], rows[1]["answers"][0], rows[2]["answers"][2] = "the cafÃ©", "caf\ufffd", "\x1b[31mred"
+    checked = look(jsonl_of(rows), "quiz.jsonl", quick=True)
+    assert lines_of(found(checked, "encoding", "damaged")) == ["1"]
+    assert lines_of(found(checked, "encoding", "U+FFFD")) == ["2"]
+    assert lines_of(found(checked, "encoding", "control")) == ["3"]
+
+
+def test_the_order_of_answers_hides_no_repeat_and_no_conflict(look: Look) -> None:
+    rows = questions()
+    text, answers = rows[0]["question"], rows[0]["answers"]
+    turned = {"question": text.upper(), "answers": answers[::-1]}
+    same, other = {**turned, "label": "C"}, {**turned, "label": "A"}  # A of the first row, the same, another answer
+    checked = look(jsonl_of([*rows, same]), "quiz.jsonl", valid=jsonl_of([other]), quick=True)
+    assert found(checked, "repeats").counts["surplus rows"] == 1
+    assert "conflicts" not in names(checked)
+    assert found(checked, "overlap", "score").counts["rows with another label there"] == 1
+    assert "conflicts" in names(look(jsonl_of([*rows, other]), "quiz.jsonl", quick=True))
+
+
+def test_a_question_that_stands_in_training_with_other_answers_is_counted(look: Look) -> None:
+    rows = questions()
+    asked = {**rows[1], "question": rows[0]["question"]}
+    checked = look(jsonl_of(rows), "quiz.jsonl", valid=jsonl_of([asked]), quick=True)
+    assert found(checked, "overlap").counts == {"rows": 1, "rows by text 1": 1, "different texts": 1}
+    assert found(checked, "overlap").severity == "sound"
+
+
+def test_a_swapped_pair_repeats_where_order_means_nothing(look: Look) -> None:
+    texts = [text for text, _ in reviews(60)]
+    rows = [(texts[k], texts[k + 30], str(k % 5 + 0.5)) for k in range(30)]
+    rows += [(rows[0][1], rows[0][0], "0.5"), (rows[1][1], rows[1][0], "4.5"), (texts[0], texts[0], "5")]
+    checked = look(csv_of(rows, "sentence1,sentence2,score"), quick=True)
+    assert found(checked, "repeats").counts == {"surplus rows": 2, "rows with another label there": 1}
+    assert names(look(csv_of(rows, "premise,hypothesis,label"), kind="entailment", quick=True)).isdisjoint({"repeats"})
+
+
+@pytest.mark.parametrize("kind", ["multi-label", "tagging"])
+def test_classes_of_sets_and_spans_are_looked_at_by_their_names(look: Look, kind: str) -> None:
+    classes = [["law", "sea"][k % 2] for k in range(30)] + ["Law", "se\u0430", "null", "cafÃ©"]
+    rows = [
+        {"text": text, "labels": [name, "war"]}
+        if kind == "multi-label"
+        else {"text": text, "spans": [{"start": 0, "end": 3, "label": name}, {"start": 4, "end": 9, "label": "war"}]}
+        for (text, _), name in zip(reviews(34), classes, strict=True)
+    ]
+    checked = look(jsonl_of(rows), "train.jsonl", kind=kind, quick=True)
+    assert found(checked, "labels", "look alike").counts == {"groups": 2, "labels": 4, "rows of the rarer ones": 2}
+    assert found(checked, "labels", "fewer than").counts == {"classes": 4, "rows": 4}
+    assert found(checked, "words").counts == {"labels": 1}
+    assert lines_of(found(checked, "encoding", "labels")) == ["34"]
+    assert found(checked, "labels", "labels of training").counts["different labels"] == 7
 
 
 def test_short_texts_repeat_only_their_equals_and_empty_ones_nothing(look: Look) -> None:
@@ -199,6 +275,30 @@ def test_rows_read_and_refused_are_all_rows_of_the_file(look: Look) -> None:
     checked = look("text,label\na,x\nb,y\nc,x,more\n" + "\n".join(f"d{k},x" for k in range(3)) + "\n")
     assert list(checked.read.values()) == [{"rows read": 5, "rows refused": 1}]
     assert found(checked, "rows").places[0].endswith(":4")
+
+
+@pytest.mark.parametrize("name", ["train.csv.gz", "train.csv"])
+def test_rows_behind_an_open_quotation_mark_are_counted_in_every_file(look: Look, name: str) -> None:
+    text = 'text,label\na,x\nb,y\n"open,x\nd,y\ne,x\n'
+    data = gzip.compress(text.encode()) if name.endswith("gz") else text.encode("utf-16")
+    checked = look(data, name, quick=True)
+    assert list(checked.read.values()) == [{"rows read": 2, "rows refused": 3}]
+    assert not [finding for finding in checked.findings if finding.check == "encoding"]
+
+
+def test_a_refused_row_of_several_lines_is_one_row(look: Look) -> None:
+    checked = look('text,label\n"one\ntwo\nthree",\na,x\nb,y\n', quick=True)
+    assert found(checked, "rows").counts == {"rows refused": 1, "problems": 1}
+    assert "quotation" not in found(checked, "rows").says
+
+
+def test_mixed_encodings_are_said_to_be_mixed(look: Look) -> None:
+    lines = [b"text,label", b"caf\xe9,x", "gr\u00fc\u00dfe,y".encode(), b"plain,x", b"sound,y"]
+    mixed = found(look(b"\n".join(lines), quick=True), "encoding")
+    assert mixed.counts == {"lines that are not UTF-8": 1, "UTF-8 beyond ASCII": 1, "lines": 5}
+    assert "mixed" in mixed.says
+    lines[2] = b"plain as well,y"
+    assert "mixed" not in found(look(b"\n".join(lines), quick=True), "encoding").says
 
 
 def test_a_header_in_the_middle_is_named_and_a_text_that_says_label_is_not(look: Look) -> None:
@@ -328,7 +428,7 @@ def test_valid_utf8_is_never_doubted_and_a_bad_byte_is_named_with_its_place(look
     bad = good[:50_000] + b"\xc4" + good[50_000:]
     checked = look(bad)
     encoding = found(checked, "encoding")
-    assert encoding.counts == {"lines that are not UTF-8": 1, "lines": 601}
+    assert encoding.counts == {"lines that are not UTF-8": 1, "UTF-8 beyond ASCII": 0, "lines": 601}
     assert "0xC4 behind 50,000 bytes" in encoding.says
     assert encoding.places[0].endswith(f":{good[:50_000].count(10) + 1}")
     assert "99.8% of the lines are UTF-8" in encoding.says
@@ -375,6 +475,23 @@ def test_a_column_that_gives_the_label_away_is_named(look: Look) -> None:
     assert "rating" in finding.examples[0]
 
 
+def test_a_column_that_gives_scores_away_is_named_and_one_that_does_not_is_not(look: Look) -> None:
+    draw = random.Random(1)
+    scores = [draw.random() ** 3 * 1_000 for _ in range(300)]
+    rows = [
+        (text, f"{score:.3f}", f"{2 * score + 1:.2f}", str(draw.randrange(5)), f"{score + draw.gauss(0, 400):.2f}")
+        for (text, _), score in zip(reviews(300), scores, strict=True)
+    ]
+    checked = look(csv_of(rows, "text,score,twice,chance,hint"), quick=True)
+    assert found(checked, "columns").examples[0] == "column 'twice'"
+    assert "99." in found(checked, "columns").says
+
+
+def test_a_column_that_holds_the_right_answer_is_named(look: Look) -> None:
+    rows = [{**row, "key": row["answers"]["ABC".index(row["label"])], "id": k} for k, row in enumerate(questions())]
+    assert found(look(jsonl_of(rows), "quiz.jsonl", quick=True), "columns").examples[0] == "column 'key'"
+
+
 def test_python_checks_examples_in_memory() -> None:
     rows = [*reviews(30), reviews(1)[0]]
     checked = foretext.check(rows, test=[rows[3]], quick=True)
@@ -383,14 +500,40 @@ def test_python_checks_examples_in_memory() -> None:
     assert checked.to_dict()["verdict"] == "doubtful"
 
 
+def test_the_test_split_of_a_published_task_is_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "TREC"
+    folder.mkdir()
+    for name, rows in (("TREC.train", reviews(100)), ("TREC.test", [*reviews(21, seed=5)[1:], reviews(100)[7]])):
+        (folder / name).write_text("".join(f"{label}:x {text}\n" for text, label in rows), encoding="latin-1")
+    task = {"task": "TREC", "data": str(folder), "quick": True}
+    checked = check(CheckSettings.named(task))
+    assert checked.read == {"training": {"rows read": 100}, "test": {"rows read": 21}}
+    assert found(checked, "overlap").counts["rows"] == 1
+    for given in ({"inputs": ("train.csv",)}, {"valid": "valid.csv"}, {"test": "test.csv"}):
+        with pytest.raises(SettingsError, match="either the task or examples"):
+            check(CheckSettings.named({**task, **given}))
+
+
 def test_sampled_rows_are_said(look: Look) -> None:
     checked = look(csv_of(reviews(100)), sample=40)
     assert [part.split(" rows")[0] for part in checked.sampled] == ["40 of 100"]
 
 
-def test_fine_tuning_says_what_is_doubtful_before_it_starts(look: Look) -> None:
-    examples = [Example((text,), label=label) for text, label in [*reviews(40), ("A fine story.", "Good")]]
+def test_fine_tuning_says_before_it_starts_what_the_quick_checks_say(look: Look, tmp_path: Path) -> None:
+    rows = [(text, label, label[0]) for text, label in reviews(100)]
+    rows += [(rows[0][0], "good", "g"), (rows[1][0].upper(), "good", "g"), (" ", "bad", "b"), ("Fine.", "Good", "G")]
+    checked = look(csv_of(rows, "text,label,code"), valid=csv_of([rows[2]], "text,label,code"), quick=True)
+    files = LabelledDataSettings.named({"data": tmp_path / "train.csv", "valid": tmp_path / "valid.csv"})
+    said = doubts(read_labelled_data(files, seed=0))
+    doubtful = [finding for finding in checked.findings if finding.severity != "sound"]
+    assert {finding.check for finding in doubtful} == {
+        "empty texts", "labels", "repeats", "conflicts", "overlap", "columns",
+    }  # fmt: skip
+    assert len(said) == len(doubtful)
+    assert all(any(line.startswith(finding.lines()[0]) for line in said) for finding in doubtful)
+
+
+def test_fine_tuning_says_that_there_are_no_doubts() -> None:
+    examples = [Example((text,), label=label) for text, label in reviews(40)]
     schema = learn_schema(examples, kind=KINDS["classification"], columns=Columns(("text",), label="label"))
-    said = doubts(LabelledData(schema, examples, ()))
-    assert [line.split(":")[0] for line in said] == ["labels", "labels"]
-    assert any("look alike" in line for line in said)
+    assert doubts(LabelledData(schema, examples, ())) == ["the quick checks of the data have no doubts"]

@@ -73,6 +73,14 @@ def test_to_clean_twice_is_to_clean_once() -> None:
     assert kept(once, clean=True) == (once, {})
 
 
+def test_what_is_repaired_or_left_out_is_named_with_its_document() -> None:
+    removed = Removed()
+    texts = ["The cafÃ© here.", "The cafÃ© here.", "one", "The cafÃ© here."]
+    documents = [Document(text, f"a:{k}") for k, text in enumerate(texts, start=1)]
+    assert len(list(cleaned(documents, removed, dedup=True, clean=True))) == 2
+    assert removed.lines() == [f"{COPY}: a:2, a:4", f"{REPAIRED}: " + ", ".join(f"a:{k} (Ã© → é)" for k in (1, 2, 4))]
+
+
 def test_a_corpus_is_the_same_whatever_the_number_of_workers(tmp_path: Path) -> None:
     texts = [f"{numbered('word', 30)} {numbered(f'own{chr(97 + k)}', 30)}" for k in range(20)]
     (tmp_path / "a.jsonl").write_text("".join(f'{{"text": "{text}"}}\n' for text in texts * 2), encoding="utf-8")

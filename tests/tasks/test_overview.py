@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.labels.answers import AnswerLabels
 from foretext.tasks.labels.classes import ClassLabels
@@ -28,12 +26,6 @@ def test_rows_balance_lengths_and_cuts_are_counted() -> None:
     assert (part.cut_rows, part.cut_tokens, part.most_cut) == (2, 6, 4)
 
 
-def test_repeated_contradicting_empty_and_shared_rows_are_counted() -> None:
-    found = overview(ClassLabels(), TRAIN, ENCODED, VALID, ENCODED[:2])
-    assert (found.train.duplicates, found.train.contradictions, found.train.empty_texts) == (2, 2, 1)
-    assert found.shared == 1
-
-
 def test_scores_are_counted_in_ranges_and_answers_by_place() -> None:
     scores = [Example(("a",), label=value) for value in (0.0, 0.5, 5.0)]
     assert next(iter(overview(ScoreLabels(), scores, ENCODED[:3]).train.labels.items())) == ("0 to 1", 2)
@@ -47,16 +39,8 @@ def test_the_overview_says_what_it_found() -> None:
         "  labels: yes 3 (60%), no 2 (40%)",
         "  tokens in a sequence: 2 at least, 3 in the middle, 95 % up to 5, 5 at most",
         "  too long for the context: 2 rows (40.0%) cut by 3 tokens on average, 4 at most",
-        "  1 row with an empty text",
-        "  2 rows like an earlier one",
-        "  2 rows like another one but for the label",
         "validation: 2 rows",
         "  labels: no 2 (100%)",
         "  tokens in a sequence: 3 at least, 3 in the middle, 95 % up to 3, 3 at most",
         "  none was cut",
-        "1 row of validation also in training; the score will be too good",
     ]
-
-
-def test_an_overview_is_json() -> None:
-    assert json.loads(json.dumps(overview(ClassLabels(), TRAIN, ENCODED).to_json()))["train"]["rows"] == 5

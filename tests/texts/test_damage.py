@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from foretext.texts.damage import damage_of
+from foretext.texts.damage import damage_of, has_control
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,8 @@ def test_what_is_not_sure_is_named_and_stays() -> None:
 def test_to_repair_what_is_repaired_changes_nothing(text: str) -> None:
     once = damage_of(text).repaired
     assert damage_of(once).repaired == once
+
+
+def test_control_characters_are_those_that_no_text_is_laid_out_with() -> None:
+    assert not any(map(has_control, ["a\tb\r\nc", "page\x0cbreak", "plain", "grüß 👍"]))
+    assert all(map(has_control, ["\x1b[31m", "back\x08space", "don\x92t", "\x9b2J", "a\x7f"]))

@@ -93,7 +93,7 @@ def _records(file: TextIO, delimiter: str, quoted: bool, problems: Problems) -> 
         except StopIteration:
             return
         except csv.Error as error:
-            problems.add(line, _in_plain_words(error, delimiter))
+            problems.add(line, _in_plain_words(error, delimiter), rows=max(1, reader.line_num - line + 1))
 
 
 def _filled(records: Iterator[tuple[int, list[str]]], problems: Problems) -> Iterator[tuple[int, list[str]]]:

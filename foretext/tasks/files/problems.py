@@ -21,13 +21,18 @@ class Problems:
     def __init__(self, source: str, *, stop: bool = False) -> None:
         self.source = source
         self.count = 0
+        self.rows = 0  # that are bad: more than problems where a quotation mark swallows rows
         self.unit: Literal["line", "row"] = "line"
         self._stop = stop
         self._first: list[tuple[int, int, str]] = []  # line, order of finding, message
 
-    def add(self, line: int, problem: str, *, column: str | None = None, place: str = "") -> None:
-        """Notes what is wrong in `line`, and in which column; `place` is what to call the line instead."""
+    def add(self, line: int, problem: str, *, column: str | None = None, place: str = "", rows: int = 1) -> None:
+        """Notes what is wrong in `line`, and in which column; `place` is what to call the line instead.
+
+        `rows` is how many it makes bad, behind a quotation mark that is not closed as many as there are lines.
+        """
         self.count += 1
+        self.rows += rows
         place = f"{place or self.place(line)}: " + (f"column {column!r}: " if column is not None else "")
         insort(self._first, (line, self.count, place + problem))
         del self._first[SHOWN:]

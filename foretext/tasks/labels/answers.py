@@ -112,6 +112,9 @@ class AnswerLabels:
     def words(self, label: Label, example: Example) -> str:
         return example.choices[_index(label)]
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        return ()
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         return label == predicted
 

@@ -108,6 +108,9 @@ class ClassLabels:
     def words(self, label: Label, example: Example) -> str:
         return str(label)
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        return (str(label),)
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         return label == predicted
 

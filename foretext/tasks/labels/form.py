@@ -204,6 +204,10 @@ class LabelForm(Protocol):
         """The label as a report shows it."""
         ...
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        """The classes that a label names, each once; none where labels name none."""
+        ...
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         """Whether an answer is right; None where right and wrong mean nothing."""
         ...

@@ -132,6 +132,9 @@ class OrderedLabels:
     def words(self, label: Label, example: Example) -> str:
         return str(label)
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        return (str(label),)
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         return label == predicted
 

@@ -124,6 +124,9 @@ class ScoreLabels:
     def words(self, label: Label, example: Example) -> str:
         return f"{as_numbers([label])[0]:.2f}"
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        return ()
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         return None
 

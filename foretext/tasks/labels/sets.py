@@ -169,6 +169,9 @@ class SetLabels:
     def words(self, label: Label, example: Example) -> str:
         return ", ".join(_names(label)) or "none"
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        return _names(label)
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         return label == predicted
 

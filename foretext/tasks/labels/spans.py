@@ -186,6 +186,9 @@ class SpanLabels:
     def words(self, label: Label, example: Example) -> str:
         return ", ".join(f"{example.texts[0][start:end]} ({name})" for start, end, name in _spans(label)) or "none"
 
+    def names(self, label: Label) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(span.label for span in _spans(label)))
+
     def right(self, label: Label, predicted: Label) -> bool | None:
         return label == predicted
 
