@@ -255,6 +255,18 @@ def _finetuning(values: Mapping[str, Any]) -> Finetuning:
     )
 
 
+def at_update(history: History, update: int, watched: Mapping[str, Any]) -> History:
+    """The history of a model whose last training stands at `update`; `watched` is a record of its watch, as JSON."""
+    watch = _watch(watched)
+    if history.finetuning is not None:
+        result = FinetuningResult(updates=update)
+        return replace(history, finetuning=replace(history.finetuning, result=result, watch=watch))
+    if history.pretraining is not None:
+        so_far = PretrainingResult(updates=update, kept_update=update)
+        return replace(history, pretraining=replace(history.pretraining, result=so_far, watch=watch))
+    return history
+
+
 def _watch(values: Mapping[str, Any]) -> WatchRecord:
     return _read(WatchRecord, values, went_back=lambda times: tuple(_read(WentBack, time) for time in times))
 

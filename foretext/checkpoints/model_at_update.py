@@ -5,13 +5,12 @@ RUN/checkpoints/{model.json, tokenizer.json} say what its checkpoints are checkp
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
 from foretext.checkpoints.find import find_model, split_name
-from foretext.checkpoints.history import FinetuningResult, History, PretrainingResult
+from foretext.checkpoints.history import at_update
 from foretext.checkpoints.run_checkpoints import Checkpoint
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
@@ -59,7 +58,7 @@ def load_checkpoint(folder: Path, checkpoint: Checkpoint) -> SavedModel:
         gpt=gpt.eval(),
         tokenizer=Tokenizer.load(place),
         task=about.task,
-        history=_until(about.history, checkpoint.update),
+        history=at_update(about.history, checkpoint.update, checkpoint.state.get("watched", {})),
         folder=folder,
         fingerprint=checkpoint.state["sha256"]["model"],
     )
@@ -96,13 +95,3 @@ def _kept(folder: Path, run: str, at: str) -> Checkpoint:
 
 def _listed(updates: list[int]) -> str:
     return ", ".join(map(str, updates)) or "none at all"
-
-
-def _until(history: History, update: int) -> History:
-    """The history of a model whose last training is at `update`."""
-    if history.finetuning is not None:
-        return replace(history, finetuning=replace(history.finetuning, result=FinetuningResult(updates=update)))
-    if history.pretraining is not None:
-        result = PretrainingResult(updates=update, kept_update=update)
-        return replace(history, pretraining=replace(history.pretraining, result=result))
-    return history

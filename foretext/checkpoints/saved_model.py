@@ -145,7 +145,8 @@ def describe(folder: Path) -> Description:
         raise ModelError(f"there is no folder {folder}")
     if not (folder / "model.json").exists():
         unfinished = (folder / "checkpoints").is_dir()
-        advice = "its run has not finished; go on with --resume" if unfinished else "a model folder holds model.json"
+        unfinished_advice = f"its run has not finished; go on with --resume, or name a checkpoint of it: {folder}@last"
+        advice = unfinished_advice if unfinished else "a model folder holds model.json"
         raise ModelError(f"there is no model in {folder}: {advice}")
     description = read_json(folder / "model.json")
     if description.get("format") != FORMAT:

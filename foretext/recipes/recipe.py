@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.find import find_model, split_name
 from foretext.checkpoints.history import Departure, History
+from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import describe
+from foretext.model.settings import ModelSettings
 from foretext.recipes.paper.departures import STAGES, departures, paper_values, run_values, shown
 from foretext.recipes.paper.points import POINTS, Point
 from foretext.recipes.settings.recipe import RecipeSettings
@@ -49,22 +51,35 @@ def recipe(settings: RecipeSettings) -> Recipe:
     Raises:
         UnknownName: there is no such model.
         ModelError: it is damaged, or its run has not finished.
+        SettingsError: the run kept no such checkpoint.
     """
     if settings.run is None:
         return Recipe(paper_values(), [])
 
-    folder = find_model(settings.run)
+    of_checkpoint = bool(split_name(settings.run)[1])
+    model, history, mode = _described(settings.run, of_checkpoint=of_checkpoint)
+    values = run_values(model, history, mode)
+    return Recipe(values, departures(values), tuple(_watched(history, of_checkpoint=of_checkpoint)))
+
+
+def _described(name: str, *, of_checkpoint: bool) -> tuple[ModelSettings, History, str]:
+    """Shape, history and tokenizer's mode of a model; weights are loaded of a checkpoint only."""
+    if of_checkpoint:
+        saved = load_named(name)
+        return saved.gpt.settings, saved.history, saved.tokenizer.mode
+    folder = find_model(name)
     about = describe(folder)
-    values = run_values(about.model, about.history, Tokenizer.load(folder).mode)
-    return Recipe(values, departures(values), tuple(_watched(about.history)))
+    return about.model, about.history, Tokenizer.load(folder).mode
 
 
-def _watched(history: History) -> Iterator[str]:
+def _watched(history: History, *, of_checkpoint: bool) -> Iterator[str]:
     """Whether the runs that made a model were sound, where a watch was kept."""
+    last = history.finetuning or history.pretraining
     for name, run in (("pre-training", history.pretraining), ("fine-tuning", history.finetuning)):
         if run is not None:
             if run.watch.sound is not None:
-                yield f"{name} was {'sound' if run.watch.sound else 'not sound'} to its end"
+                until = f"up to update {run.result.updates:,}" if of_checkpoint and run is last else "to its end"
+                yield f"{name} was {'sound' if run.watch.sound else 'not sound'} {until}"
             yield from (f"{name}, {line}" for line in run.watch.lines())
 
 

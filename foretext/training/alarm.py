@@ -28,6 +28,8 @@ IN_A_ROW = 3  # high observations in a row that are an alarm
 LEFT_OUT_IN_A_ROW = 5  # updates
 FIRST = 3  # observations that say where a run begins
 ABOVE_FIRST = 1.0  # nats; before there is a band, a loss of twice the first and this much more is high
+TIMES_BEGUN = 3.0  # what no loss may exceed, band or none: so many times that of the first update, and
+ABOVE_BEGUN = 5.0  # nats besides, since a first update may be an easy one; but no rate has done anything before it
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Alarm:
 
     usual: list[Pair] = field(default_factory=list)  # the last observations that were not high
     first_losses: list[float] = field(default_factory=list)
+    begun_with: float | None = None  # the loss of the first update, which no update came before
     high: int = 0  # observations in a row
     since: int | None = None  # the update at which the trouble at hand began
 
@@ -45,6 +48,8 @@ class Alarm:
         One pair does as well, where no more is known.
         """
         loss, norm = (_middle([pair[k] for pair in updates]) for k in range(2))
+        if self.begun_with is None and not self.first_losses and updates[0][0] < LARGEST:
+            self.begun_with = updates[0][0]
         if len(self.first_losses) < FIRST:
             self.first_losses.append(loss)
         why = self._what_is_high(loss, norm)
@@ -59,6 +64,8 @@ class Alarm:
     def _what_is_high(self, loss: float, norm: float) -> str:
         if not max(loss, norm) < LARGEST:
             return "losses or gradients are no longer finite"
+        if self.begun_with is not None and loss > (most := TIMES_BEGUN * self.begun_with + ABOVE_BEGUN):
+            return f"the loss is {loss:.3f}, more than {most:.3f}, where the run began with {self.begun_with:.3f}"
         if len(self.usual) < ENOUGH:
             most = 2 * max(self.first_losses) + ABOVE_FIRST
             return f"the loss is {loss:.3f}, more than {most:.3f}, twice what it began with" if loss > most else ""

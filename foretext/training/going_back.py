@@ -89,7 +89,8 @@ class WayBack:
             event = {"went_back": then.watch.order, "at": went.update, "why": went.why}
             self.folder.metrics.undo_after(went.to, undone, {"update": went.to, "watch": event})
             if not again:
-                self.folder.checkpoints.restate(went.to, {"watch": then.to_json()["watch"]})
+                changed = {name: value for name, value in then.to_json().items() if name in ("watch", "watched")}
+                self.folder.checkpoints.restate(went.to, changed)
         if again:
             self._begin_again()
         state.restore({**then.to_json(), "grid_cells": state.grid_cells})

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from foretext.checkpoints.history import to_json
 from foretext.training.plan import Plan
 from foretext.training.watch_memory import Memory
 
@@ -49,8 +50,8 @@ class State:
                 setattr(self, name, Memory.from_json(value) if name == "watch" else value)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a checkpoint keeps it."""
-        return asdict(self)
+        """The same as a checkpoint keeps it, and what a model at that point remembers of the watch."""
+        return {**asdict(self), "watched": to_json(self.watch.record())}
 
 
 @dataclass

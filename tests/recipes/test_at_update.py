@@ -18,11 +18,13 @@ from foretext.recipes.export_model import export_model
 from foretext.recipes.finetune import finetune
 from foretext.recipes.generate import generate
 from foretext.recipes.pretrain import pretrain
+from foretext.recipes.recipe import recipe
 from foretext.recipes.settings.evaluate import EvaluateSettings
 from foretext.recipes.settings.export_model import ExportModelSettings
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.generate import GenerateSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.recipes.settings.recipe import RecipeSettings
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.settings import LoopSettings
@@ -76,6 +78,19 @@ def test_a_checkpoint_is_used_as_a_model_is(unfinished, labelled, tmp_path):
     scored = evaluate(EvaluateSettings(model=f"{tmp_path / 'run'}@last", data=labelled / "test.csv", device="cpu"))
     assert scored.evaluation.count == 24
     assert foretext.load_model(f"{tmp_path / 'run'}@{done.updates}").task is not None
+
+
+def test_the_recipe_of_a_checkpoint_is_that_of_its_run(language_model, unfinished):
+    whole = recipe(RecipeSettings(run=str(language_model)))
+    assert whole.watched == ("pre-training was sound to its end",)
+    found = recipe(RecipeSettings(run=f"{unfinished}@{kept(unfinished)[0]}"))
+    assert (found.values, found.departures) == (whole.values, whole.departures)
+    assert found.watched == (f"pre-training was sound up to update {kept(unfinished)[0]}",)
+
+
+def test_of_an_unfinished_run_a_checkpoint_is_offered(unfinished):
+    with pytest.raises(ModelError, match=f"has not finished; go on with --resume, or .*{unfinished.name}@last"):
+        load_named(unfinished)
 
 
 def test_a_run_starts_from_a_checkpoint(language_model, tmp_path):

@@ -81,6 +81,19 @@ def test_before_there_is_a_band_only_a_loss_twice_the_first_is_an_alarm():
     assert replay([(6.0, 1.0), (6.0, 1.0), (6.0, 1.0), (14.0, 1.0), (14.0, 1.0), (14.0, 1.0)])[0] == [5]
 
 
+def test_a_loss_that_is_high_from_the_first_updates_on_is_an_alarm_though_nothing_else_was_seen():
+    """As with a rate far too high: the first update alone is from before it has done anything."""
+    alarm = Alarm()
+    assert alarm.observe(10, [(6.0, 1.0)] + [(500.0, 40.0)] * 9) == ""
+    assert alarm.observe(20, [(800.0, 40.0)] * 10) == ""
+    assert "more than 23.000, where the run began with 6.000" in alarm.observe(30, [(900.0, 40.0)] * 10)
+
+
+def test_an_easy_first_update_is_no_reason_for_an_alarm():
+    """As a window of one word over and over, or a score right at the mean, in batches of one."""
+    assert replay([(0.0, 0.1), *((value, 1.0) for value in (4.9, 4.5, 4.8, 4.7) * 20)])[0] == []
+
+
 def test_without_a_band_everything_finite_is_within():
     assert limits([(1.0, 1.0)] * (UPDATES_ENOUGH - 1)) == (LARGEST, LARGEST)
     loss, norm = limits([(1.0, 1.0)] * UPDATES_ENOUGH)

@@ -64,7 +64,7 @@ class StudyZeroShotSettings(Settings):
 
     models: tuple[NameOrPath, ...] = Field(min_length=1)
     """Folders of pre-training runs, each a curve over the checkpoints it kept (pretrain --keep-checkpoints); models
-    without checkpoints make one curve together, in the order given."""
+    without checkpoints, and single ones as RUN@500, make one curve together, in the order given."""
     tasks: tuple[NameOrPath, ...] = ()
     """Published tasks, or TOML files with the settings of a labelled file. Not given: the file in --data, or those of
     SST-2, DPR, CoLA and RACE whose files are there."""

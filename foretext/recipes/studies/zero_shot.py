@@ -12,9 +12,9 @@ from typing import Any
 
 from scipy.stats import spearmanr
 
-from foretext.checkpoints.find import find_model
+from foretext.checkpoints.find import find_model, split_name
 from foretext.checkpoints.history import Pretraining
-from foretext.checkpoints.model_at_update import load_checkpoint
+from foretext.checkpoints.model_at_update import load_checkpoint, load_named
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import SavedModel, describe, load_model
 from foretext.errors import SettingsError
@@ -130,11 +130,10 @@ def _stages(models: Sequence[str]) -> tuple[list[Stage], list[str]]:
     """Every stage of every model, oldest first, and what to know of them."""
     stages, notes, alone = list[Stage](), list[str](), 0
     for name in models:
-        folder = find_model(name)
         curve = Path(name).resolve().name if Path(name).is_dir() else name
         if any(stage.curve == curve for stage in stages):
             raise SettingsError(f"two models are called {curve}; give their folders different names")
-        own = list(_stages_of(folder, curve))
+        own = [_stage_named(name, curve)] if split_name(name)[1] else list(_stages_of(find_model(name), curve))
         if len(own) == 1:
             alone += 1
             known = own[0].updates
@@ -149,6 +148,13 @@ def _stages(models: Sequence[str]) -> tuple[list[Stage], list[str]]:
             "One model at one update makes no curve: pre-train with --keep-checkpoints 100, or give several models."
         )
     return stages, notes
+
+
+def _stage_named(name: str, curve: str) -> Stage:
+    """The one checkpoint that `RUN@update` names."""
+    saved = load_named(name)
+    pretraining = saved.history.pretraining or Pretraining()
+    return Stage(curve, pretraining.result.updates or 0, saved.fingerprint, partial(load_named, name))
 
 
 def _stages_of(folder: Path, curve: str) -> Iterator[Stage]:

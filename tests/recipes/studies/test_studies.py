@@ -185,6 +185,22 @@ def test_models_without_checkpoints_make_one_curve(language_model: Path, zero_sh
     assert [(row["model"], row["updates"], row["relative"]) for row in rows] == [("models", 60, None)] * 2
 
 
+def test_checkpoints_that_are_named_make_one_curve_by_their_updates(
+    language_model: Path, zero_shot_data: Path, tmp_path: Path
+) -> None:
+    kept = RunFolder(language_model).checkpoints.updates()
+    settings = StudyZeroShotSettings(
+        models=tuple(f"{language_model}@{update}" for update in kept),
+        out=tmp_path / "study",
+        device="cpu",
+        labelled=LabelledDataSettings(data=zero_shot_data, kind="choice"),
+    )
+    done = study_zero_shot(settings)
+    assert [(row["model"], row["updates"]) for row in done.study.rows] == [("models", update) for update in kept]
+    whole = study_zero_shot(settings.model_copy(update={"models": (str(language_model),)}))
+    assert [row["score"] for row in done.study.rows] == [row["score"] for row in whole.study.rows]
+
+
 @pytest.mark.parametrize("best", ["CoLA", "=0.5", "CoLA=x", "CoLA=35"])
 def test_a_best_score_is_a_name_and_a_share(language_model: Path, tmp_path: Path, best: str) -> None:
     with pytest.raises(SettingsError, match="is not NAME=SCORE"):
