@@ -17,6 +17,7 @@ from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
 
+EARLIER = {"softmax_rows": "all"}  # what a fine-tuning did whose settings lack it, where that is not the default now
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
 
 
@@ -102,7 +103,7 @@ def _pretraining(run: Pretraining) -> dict[str, Any]:
 
 def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
     """The settings of a fine-tuning, and what the task or the model decides where no setting does."""
-    settings = {**_defaults(FinetuneSettings), **_leaves(run.settings)}
+    settings = {**_defaults(FinetuneSettings), **(EARLIER if run.settings else {}), **_leaves(run.settings)}
     transferred = settings["transfer_layers"]
     scale = run.task.task_kind.scale if run.task and run.task.task_kind.paper_scale and not run.task.classes else None
     return {
