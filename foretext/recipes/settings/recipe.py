@@ -10,4 +10,5 @@ class RecipeSettings(Settings):
     """Whose recipe to show."""
 
     run: NameOrPath | None = None
-    """Name of a model, or the folder of a finished run. Not given: the defaults, which are the paper's."""
+    """Name of a model, or the folder of a finished run. Not given: the defaults, which are the paper's but
+    for the precision, where this machine computes in bf16."""
