@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
-from foretext.batch import Batch
+from foretext.batch import Batch, pack
 from foretext.model.gpt import GPT
 from foretext.model.kernels.likelihood import token_log_probabilities
 from foretext.model.sequences import Sequences
@@ -37,6 +38,51 @@ def perplexity(model: GPT, batches: Iterable[Batch]) -> Perplexity:
             values = next_token_log_probabilities(model, sequences)
             total, count = total - float(values.double().sum()), count + len(values)
     return Perplexity(total / max(1, count), count)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens that the model reads at once, of which it predicts the last `scored`."""
+
+    ids: Sequence[int]
+    scored: int
+
+
+def sliding_windows(ids: Sequence[int], *, context: int, stride: int) -> Iterator[Window]:
+    """Windows in which every token but the first is predicted once, and stands as far back as it can.
+
+    ids = [0 1 2 3 4 5 6]     context 4, stride 2
+    [0 1 2 3]                 predicts 1 2 3
+        [2 3 4 5]             predicts 4 5
+          [3 4 5 6]           predicts 6
+
+    So a token has `context - stride` tokens before it at least, or all there are.
+
+    Raises:
+        ValueError: `stride` is not between 1 and `context - 1`.
+    """
+    if not 1 <= stride < context:
+        raise ValueError(f"stride {stride} should be 1 to {context - 1}")
+    end = min(len(ids), context)
+    if end > 1:
+        yield Window(ids[:end], end - 1)
+    while end < len(ids):
+        scored = min(stride, len(ids) - end)
+        end += scored
+        yield Window(ids[end - context : end], scored)
+
+
+def log_likelihood(model: GPT, windows: Sequence[Window]) -> float:
+    """The sum of log P over the tokens that `windows` predict; the softmax runs over the vocabulary alone."""
+    sequences = Sequences.of(pack([[list(window.ids)] for window in windows]), model.embedding.device)
+    ends = np.cumsum([len(window.ids) for window in windows])
+    places = [np.arange(end - window.scored, end) for window, end in zip(windows, ends, strict=True)]
+    targets = torch.from_numpy(np.concatenate(places)).to(model.embedding.device)
+    with model.evaluating(), torch.no_grad():
+        hidden = model(sequences, at=targets - 1)
+        vocabulary = hidden.matrix[: model.settings.vocabulary]
+        values = token_log_probabilities(hidden.states, vocabulary, sequences.tokens[targets])
+    return float(values.double().sum())
 
 
 def next_token_log_probabilities(model: GPT, sequences: Sequences) -> torch.Tensor:

@@ -99,7 +99,8 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         log.info("%s", line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
-    plan = _plan(settings, model, batches.updates_per_epoch)
+    longest = max(len(ids) for example in (*train, *valid) for ids in example.sequences)
+    plan = _plan(settings, model, batches.updates_per_epoch, longest)
     log.info(
         "%s updates of %d examples, peak learning rate %.3g",
         f"{plan.updates:,}",
@@ -116,7 +117,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         objective=objective,
         plan=plan,
         batch_at=batches.at,
-        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch),
+        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch, longest),
         reordered=lambda order: partial(batches.at, order=order),
         origins=lambda update, order: [
             data.train[index].where or f"example {index + 1:,}" for index in batches.indices(update, order)
@@ -130,8 +131,11 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     return carry_out(run)
 
 
-def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Plan:
-    """What to do with `model`; a learning rate that was not set follows from its width."""
+def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longest: int) -> Plan:
+    """What to do with `model`; a learning rate that was not set follows from its width.
+
+    `longest` is how many tokens the longest sequence of the data has.
+    """
     updates = max(1, round(settings.epochs * updates_per_epoch))
     may_share = settings.points.shared_prefixes == "always" or not settings.dropout
     return Plan.of(
@@ -147,7 +151,17 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int) -> Pla
         metric="score",
         higher_is_better=True,
         language_model_weight=settings.language_model_weight,
+        softmax_rows=_softmax_rows(settings, model, longest),
     )
+
+
+def _softmax_rows(settings: FinetuneSettings, model: GPT, longest: int) -> int:
+    """How many rows of the embedding matrix the softmax of L1 runs over.
+
+    Source: recipe points 9 and 13; the released code has no more positions than the longest example has tokens.
+    """
+    positions = {"longest": longest, "all": model.settings.context, "no_positions": 0}
+    return model.settings.first_position + positions[settings.points.softmax_rows]
 
 
 def _deciding_metric(data: LabelledData) -> str | None:
@@ -170,11 +184,17 @@ def _validate(model: GPT, data: LabelledData, valid: Sequence[Encoded], decides:
 
 
 def _of_length(
-    settings: FinetuneSettings, source: SavedModel, data: LabelledData, model: GPT, updates_per_epoch: int, updates: int
+    settings: FinetuneSettings,
+    source: SavedModel,
+    data: LabelledData,
+    model: GPT,
+    updates_per_epoch: int,
+    longest: int,
+    updates: int,
 ) -> tuple[Plan, Finetuning]:
     """Plan and record of the run if it has so many updates."""
     settings = settings.model_copy(update={"epochs": updates / updates_per_epoch})
-    plan = _plan(settings, model, updates_per_epoch)
+    plan = _plan(settings, model, updates_per_epoch, longest)
     return plan, _record(settings, source, data, plan)
 
 

@@ -13,12 +13,14 @@ from foretext.checkpoints.find import find_model, split_name
 from foretext.checkpoints.history import Departure, History
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import describe
+from foretext.model.devices import find_device, find_precision
 from foretext.model.settings import ModelSettings
-from foretext.recipes.paper.departures import STAGES, departures, paper_values, run_values, shown
+from foretext.recipes.paper.departures import STAGES, default_values, departures, run_values, shown
 from foretext.recipes.paper.points import POINTS, Point
 from foretext.recipes.settings.recipe import RecipeSettings
 from foretext.text_table import wrapped_table
 from foretext.tokenizer import Tokenizer
+from foretext.training.settings import LoopSettings
 
 WIDTHS = {"point": 5, "name": 14, "paper": 23, "released code": 29, "this run": 32, "departs": 7}  # 120 with gaps
 
@@ -33,8 +35,15 @@ class Recipe:
 
     def lines(self) -> list[str]:
         rows = [_row(point, self.values, self.departures) for point in POINTS]
-        counted = f"{len(self.departures)} settings depart from the paper" if self.departures else "nothing departs"
-        return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", counted, *self.watched]
+        return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", self._counted(), *self.watched]
+
+    def _counted(self) -> str:
+        """How many settings depart, and of which stages there is no record."""
+        count = len(self.departures)
+        said = f"{count:,} {'setting departs' if count == 1 else 'settings depart'}" if count else "no setting departs"
+        known = {name.split(".")[0] for name in self.values}
+        unknown = [title for stage, title in STAGES.items() if stage not in known]
+        return f"{said} from the paper" + (f"; there is no record of {' or '.join(unknown)}" if unknown else "")
 
     def to_json(self) -> dict[str, Any]:
         points = [
@@ -48,13 +57,17 @@ class Recipe:
 def recipe(settings: RecipeSettings) -> Recipe:
     """The paper's points, and what the model in `settings.run` has for each.
 
+    Without a model, what the defaults come to on this machine, whose hardware decides the precision.
+
     Raises:
         UnknownName: there is no such model.
         ModelError: it is damaged, or its run has not finished.
         SettingsError: the run kept no such checkpoint.
     """
     if settings.run is None:
-        return Recipe(paper_values(), [])
+        loop = LoopSettings()
+        values = default_values(find_precision(loop.precision, find_device(loop.device)))
+        return Recipe(values, departures(values))
 
     of_checkpoint = bool(split_name(settings.run)[1])
     model, history, mode = _described(settings.run, of_checkpoint=of_checkpoint)

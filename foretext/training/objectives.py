@@ -54,8 +54,7 @@ class FineTuning(nn.Module):
         super().__init__()
         self.model = model
         self.language_model_weight = plan.language_model_weight
-        all_rows = plan.softmax_rows == "all"
-        self.rows = model.settings.rows if all_rows else model.settings.first_position
+        self.rows = plan.softmax_rows or model.settings.rows
         self.right_answers_only = plan.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ class Plan:
     higher_is_better: bool = False
 
     language_model_weight: float = 0.0  # from here on: for fine-tuning alone
-    softmax_rows: Literal["all", "no_positions"] = "all"
+    softmax_rows: int = 0  # of the embedding matrix, in the softmax of L1; 0: all there are
     answer_losses: Literal["all", "right"] = "all"
 
     @classmethod

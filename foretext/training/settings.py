@@ -40,9 +40,10 @@ class PointSettings(Settings):
     embedding_dropout_on: Literal["matrix", "input"] = "matrix"
     """matrix: dropout is drawn on the embedding matrix once a step, so that input and softmax miss the same entries.
     input: it is drawn on each token's embedding, and the softmax sees all (point 8)."""
-    softmax_rows: Literal["all", "no_positions"] = "all"
-    """all: the softmax of the auxiliary loss runs over tokens, special tokens and positions. no_positions: over
-    what can be a target, tokens and special tokens (point 9)."""
+    softmax_rows: Literal["longest", "all", "no_positions"] = "longest"
+    """longest: the softmax of the auxiliary loss runs over tokens, special tokens and positions, as many of these as
+    the longest example has. all: over every position of the context. no_positions: over what can be a target, tokens
+    and special tokens (point 9)."""
     answer_losses: Literal["all", "right"] = "all"
     """Multiple choice: whose text the auxiliary loss learns. all: that of wrong answers too. right: the right ones'
     alone (point 10)."""

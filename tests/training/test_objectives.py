@@ -51,9 +51,11 @@ def test_point_09_l3_is_l2_plus_lambda_l1_with_the_softmax_over_specials_and_pos
     torch.testing.assert_close(losses["loss"], task + 0.5 * text, rtol=0, atol=1e-6)
 
 
-def test_the_softmax_may_leave_the_positions_out(model, plan):
-    losses = FineTuning(model, plan(softmax_rows="no_positions"))(batch(), Counts(6, 3))
-    torch.testing.assert_close(losses["text_loss"], mean_over_sequences(model, 20 + 3).detach(), rtol=0, atol=1e-10)
+@pytest.mark.parametrize("positions", [0, 4])
+def test_the_softmax_runs_over_as_many_rows_as_the_plan_says(model, plan, positions):
+    losses = FineTuning(model, plan(softmax_rows=20 + 3 + positions))(batch(), Counts(6, 3))
+    expected = mean_over_sequences(model, 20 + 3 + positions).detach()
+    torch.testing.assert_close(losses["text_loss"], expected, rtol=0, atol=1e-10)
 
 
 def test_only_the_text_of_right_answers_may_count(model, plan):
@@ -76,7 +78,7 @@ def test_without_the_auxiliary_loss_only_the_task_counts(model, plan):
     assert torch.equal(losses["loss"], losses["task_loss"])
 
 
-@pytest.mark.parametrize("points", [{}, {"answer_losses": "right", "softmax_rows": "no_positions"}])
+@pytest.mark.parametrize("points", [{}, {"answer_losses": "right", "softmax_rows": 20 + 3}])
 def test_micro_batches_add_up_to_the_gradient_of_the_whole_batch(model, plan, points):
     objective, whole = FineTuning(model, plan(**points)), pack(EXAMPLES, LABELS)
     objective(Sequences.of(whole), Counts(6, 3))["loss"].backward()

@@ -17,6 +17,7 @@ from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
 
+EARLIER = {"softmax_rows": "all"}  # what a fine-tuning did whose settings lack it, where that is not the default now
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
 
 
@@ -37,8 +38,13 @@ def run_values(model: ModelSettings, history: History, tokenizer: str) -> dict[s
 
 
 def paper_values(backbone: Backbone = "transformer") -> dict[str, Any]:
-    """The paper's value of every setting that a point names: the defaults of the program."""
-    task, engine = TaskSchema(kind="similarity", text=("a", "b")), EngineRecord(precision="fp32")
+    """The paper's value of every setting that a point names: the defaults of the program, in fp32."""
+    return default_values("fp32", backbone)
+
+
+def default_values(precision: str, backbone: Backbone = "transformer") -> dict[str, Any]:
+    """The defaults of the program for every setting that a point names, where it computes in `precision`."""
+    task, engine = TaskSchema(kind="similarity", text=("a", "b")), EngineRecord(precision=precision)
     history = History(
         pretraining=Pretraining(engine=engine),
         finetuning=Finetuning(task=task, learning_rate=PAPER_LEARNING_RATE, engine=engine),
@@ -60,13 +66,13 @@ def departures(values: Mapping[str, Any]) -> list[Departure]:
 
 
 def departure_lines(found: Sequence[Departure]) -> list[str]:
-    """One line for each stage that departs, or one that says that none does."""
+    """One line for each stage that departs, or one that says that no setting does."""
     lines = []
     for stage, title in STAGES.items():
         here = [f"{shown(d.setting)} {shown(d.value)} ({shown(d.paper)})" for d in found if d.stage == stage]
         if here:
             lines.append(f"departs from the paper in {title}: {', '.join(here)}")
-    return lines or ["departs from the paper in nothing"]
+    return lines or ["no setting departs from the paper"]
 
 
 def departure_rows(found: Sequence[Departure]) -> list[tuple[str, ...]]:
@@ -102,7 +108,7 @@ def _pretraining(run: Pretraining) -> dict[str, Any]:
 
 def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
     """The settings of a fine-tuning, and what the task or the model decides where no setting does."""
-    settings = {**_defaults(FinetuneSettings), **_leaves(run.settings)}
+    settings = {**_defaults(FinetuneSettings), **(EARLIER if run.settings else {}), **_leaves(run.settings)}
     transferred = settings["transfer_layers"]
     scale = run.task.task_kind.scale if run.task and run.task.task_kind.paper_scale and not run.task.classes else None
     return {

@@ -86,7 +86,7 @@ POINTS = (
         "9",
         "Softmax of L1 in fine-tuning",
         "over the tokens",
-        "over tokens, special tokens and positions",
+        "over tokens, special tokens and as many positions as the longest example has",
         ("finetuning.softmax_rows",),
     ),
     Point(

@@ -15,6 +15,9 @@ class PerplexitySettings(Settings):
     """Name of an installed model, or the folder of a run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     inputs: tuple[NameOrPath, ...] = Field(min_length=1)
     """Files (.txt, .jsonl, also .gz, .bz2, .xz or .zst; .parquet), folders of them, or - for standard input."""
+    stride: int | None = Field(None, ge=1)
+    """By how many tokens the window of what is read at once moves on through a long document. A small one gives each
+    token more of the text before it, and takes longer. Not given: half the model's context."""
     update: int | None = Field(None, ge=0)
     """The model as it stood after so many updates of pre-training, where the run kept that checkpoint."""
     field: str = "text"

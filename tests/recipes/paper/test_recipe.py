@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
-from foretext.checkpoints.history import Departure, EngineRecord, History, Pretraining
-from foretext.checkpoints.saved_model import load_model
+from foretext.checkpoints.history import Departure, EngineRecord, History, Imported, Pretraining
+from foretext.checkpoints.saved_model import load_model, save_model
 from foretext.cli import main
 from foretext.errors import SettingsError
 from foretext.model.settings import ModelSettings, ModelShape
@@ -71,7 +71,7 @@ def test_the_defaults_depart_in_nothing():
     values = pretrained()
     assert values["pretraining.warmup"] == 2_000
     assert departures(values) == []
-    assert departure_lines([]) == ["departs from the paper in nothing"]
+    assert departure_lines([]) == ["no setting departs from the paper"]
 
 
 def test_a_setting_of_its_own_is_a_departure_of_its_point():
@@ -191,11 +191,26 @@ def test_the_table_shows_each_point_with_the_values_of_a_run(run, capsys):
     assert found["departures"] == [asdict(departure) for departure in load_model(out).history.finetuning.departures]
 
 
-def test_without_a_run_the_table_shows_the_paper():
+@pytest.mark.parametrize(
+    ("precision", "last"), [("fp32", "no setting departs from the paper"), ("bf16", "2 settings depart from the paper")]
+)
+def test_without_a_run_the_table_shows_the_defaults_in_the_precision_of_this_machine(monkeypatch, precision, last):
+    monkeypatch.setattr("foretext.recipes.recipe.find_precision", lambda name, device: {"auto": precision}[name])
     shown = recipe(RecipeSettings())
-    assert shown.lines()[-1] == "nothing departs"
-    assert len([line for line in shown.lines() if line[:1].isdigit()]) == len(POINTS)
+    assert shown.lines()[-1] == last
+    departed = {"Arithmetic": ["pretraining", "finetuning"]} if precision == "bf16" else {}
+    assert {name: [d.stage for d in shown.departures if d.name == name] for name in departed} == departed
+    assert len(shown.departures) == sum(map(len, departed.values()))
+    assert len([line for line in shown.lines()[:-1] if line[:1].isdigit()]) == len(POINTS)
     assert max(map(len, shown.lines())) <= 120
+
+
+def test_of_a_stage_without_a_record_it_is_not_said_that_nothing_departs(language_model, tmp_path):
+    assert recipe(RecipeSettings(run=str(language_model))).lines()[-2].endswith("no record of fine-tuning")
+    saved = load_model(language_model)
+    save_model(tmp_path / "imported", replace(saved, history=History(imported=Imported(format="hf"))))
+    line = recipe(RecipeSettings(run=str(tmp_path / "imported"))).lines()[-1]
+    assert line.endswith("from the paper; there is no record of pre-training or fine-tuning")
 
 
 def test_a_model_that_is_not_there_is_refused(capsys):
