@@ -8,6 +8,7 @@ import io
 import lzma
 import random
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,20 @@ def test_empty_lines_at_the_end_are_nothing_but_between_rows_a_problem(write: Wr
 def test_a_quotation_mark_that_is_never_closed_is_found_where_it_opens(write: Write) -> None:
     message = problems_of(write("a.csv", 'text,label\na,1\n"b,2\nc,3\n'))
     assert message == "a.csv:3: a quotation mark opens a cell that begins in this row and is never closed"
+
+
+def test_a_cell_of_millions_of_characters_is_named_with_both_its_causes(write: Write) -> None:
+    problems = Problems("a.csv")
+    with open_table(write("a.csv", 'text,label\n"' + "a " * (1 << 23) + 'b",x\n'), problems=problems) as table:
+        assert not list(table.rows)
+    assert problems.first.startswith("a.csv:2: a cell that begins in this row has more than 16,777,216 characters")
+
+
+def test_a_header_of_fifty_thousand_names_is_read_in_seconds(write: Write) -> None:
+    names = [f"c{number}" for number in range(50_000)]
+    started = time.process_time()
+    assert rows(write("a.csv", ",".join(names) + "\n" + ",".join(names) + "x\n"))[0]["c7"] == "c7"
+    assert time.process_time() - started < 5  # comparing each with each takes half a minute
 
 
 def test_text_behind_a_closing_mark_is_a_problem_of_its_row_alone(write: Write) -> None:
