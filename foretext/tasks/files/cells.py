@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from foretext.tasks.files.problems import counted, text_problem
+from foretext.tasks.files.json_value import json_value
+from foretext.tasks.files.problems import cell_problem, counted
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -89,7 +89,7 @@ def answers_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, 
 def _listed(cell: Any, column: str) -> tuple[str, ...]:
     if isinstance(cell, str):
         try:
-            cell = json.loads(cell)
+            cell = json_value(cell)
         except ValueError:
             raise CellError(column, f'{_short(cell)} is no list of answers such as ["red", "blue"]') from None
     if isinstance(cell, Mapping):
@@ -129,7 +129,7 @@ def _text(cell: Any, column: str) -> str:
         raise CellError(column, "the text is missing")
     if not isinstance(cell, str):
         raise CellError(column, f"{_short(cell)} is {type_in_words(cell)}, not a text")
-    if problem := text_problem(cell):
+    if problem := cell_problem(cell):
         raise CellError(column, problem)
     return cell
 

@@ -104,7 +104,7 @@ def open_table(
             raise DataError(f"{problems.source} is empty")
         if kind == "parquet":
             problems.unit = "row"
-            columns, rows = open_parquet(stack.enter_context(_seekable(file)), problems.source)
+            columns, rows = open_parquet(stack.enter_context(_seekable(file)), problems)
             yield Table(problems.source, columns, rows, "parquet")
             return
         file = in_utf8(file, problems.source)
