@@ -86,6 +86,11 @@ def test_each_cell_of_parquet_that_python_cannot_hold_is_named(tmp_path: Path, c
     assert all(f"column 'odd': {problem}" in line for line in named)
 
 
+def test_a_number_of_thousands_of_digits_is_no_label() -> None:
+    with pytest.raises(DataError, match="row 2: column 'label': a whole number has thousands of digits"):
+        read_examples([("a", 3), ("b", 10**5_000)])
+
+
 @pytest.mark.parametrize(
     ("label", "problem"),
     [
@@ -157,7 +162,7 @@ def test_answers_under_text_in_an_object_are_understood(write: Write) -> None:
         ('"[""a""]"', "1 answer, but there must be two or more"),
         ('"[""a"", """"]"', "answer 2 is empty"),
         ("7", "7 is no list of answers"),
-        ("[" * 200_000, "'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[... is no list of answers"),
+        ("[" * 200_000, "'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[… is no list of answers"),
     ],
 )
 def test_a_cell_that_holds_no_answers_is_named(write: Write, cell: str, problem: str) -> None:

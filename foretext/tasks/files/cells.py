@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from foretext.tasks.files.json_value import json_value
-from foretext.tasks.files.problems import cell_problem, counted
+from foretext.tasks.files.problems import MOST_BITS, cell_problem, counted
+from foretext.texts.showing import shown
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -38,7 +39,7 @@ def type_in_words(cell: Any) -> str:
 
 
 def class_name(cell: Any) -> str | None:
-    """The cell as the name of a class, or None for a list or an object.
+    """The cell as the name of a class, or None for a list, an object or a number of thousands of digits.
 
     "  good " is "good", true is "true", 1 is "1", 1.0 is "1.0", a decimal 0.50 is "0.50", a date is "2026-01-31".
     """
@@ -46,6 +47,8 @@ def class_name(cell: Any) -> str | None:
         return "true" if cell else "false"
     if isinstance(cell, Decimal):
         return f"{cell:f}"
+    if isinstance(cell, int) and cell.bit_length() > MOST_BITS:
+        return None
     if isinstance(cell, str | int | float | date | time):
         return str(cell).strip()
     return None
@@ -136,5 +139,4 @@ def _text(cell: Any, column: str) -> str:
 
 def _short(cell: Any) -> str:
     """A cell as a message shows it, 40 characters at most."""
-    shown = repr(cell)
-    return shown if len(shown) <= 40 else f"{shown[:37]}..."
+    return shown(repr(cell), 40)

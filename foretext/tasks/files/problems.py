@@ -9,6 +9,7 @@ from typing import Any, Literal
 from foretext.byte_streams import legacy_reading
 from foretext.errors import DataError
 
+MOST_BITS = 14_000  # of a whole number; Python writes none of more than 4,300 digits
 SHOWN = 10  # problems that a message names; all are counted
 
 
@@ -87,6 +88,8 @@ def cell_problem(cell: Any) -> str | None:
         if "\0" in cell:
             return f"a NUL character after {counted(cell.index(chr(0)), 'character')}, which no text has; take it out"
         return _bytes_problem(cell)
+    if isinstance(cell, int):
+        return "a whole number has thousands of digits" if cell.bit_length() > MOST_BITS else None
     parts = cell.values() if isinstance(cell, Mapping) else cell if isinstance(cell, list | tuple) else ()
     return next((problem for part in parts if (problem := cell_problem(part))), None)
 

@@ -24,6 +24,7 @@ from foretext.tasks.files.memory import GIVEN, orders_of, read_given
 from foretext.tasks.files.parquet import open_parquet
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.separators import IN_WORDS, check_separator, named_separator
+from foretext.texts.showing import visible
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -155,7 +156,7 @@ def source_of(data: Any) -> str:
     """What to call a file, or what is in memory, in messages."""
     if not is_path(data):
         return GIVEN
-    return "standard input" if str(data) == STANDARD else str(data)
+    return "standard input" if str(data) == STANDARD else visible(str(data))
 
 
 @contextmanager
@@ -167,9 +168,9 @@ def _opened(path: Path | str) -> Iterator[io.BufferedReader]:
         try:
             file = stack.enter_context(Path(path).open("rb"))
         except FileNotFoundError:
-            raise DataError(f"there is no file {path}") from None
+            raise DataError(f"there is no file {source_of(path)}") from None
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataError(f"{source_of(path)} cannot be read: {error.strerror}") from error
         yield file
 
 

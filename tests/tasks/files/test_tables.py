@@ -245,6 +245,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         rows(tmp_path / "a.csv")
 
 
+def test_a_name_with_a_line_break_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*a\\nb\.csv$"):
+        rows(tmp_path / "a\nb.csv")
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Is a directory"):
         rows(tmp_path, format="csv")
