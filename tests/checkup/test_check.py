@@ -16,6 +16,7 @@ import pytest
 import foretext
 from foretext.checkup.finding import Checked, Finding
 from foretext.checkup.labelled import doubts
+from foretext.checkup.labels import looks_like
 from foretext.recipes.check import check
 from foretext.recipes.settings.check import CheckSettings
 from foretext.tasks.examples import Example
@@ -211,7 +212,8 @@ def test_a_header_in_the_middle_is_named_and_a_text_that_says_label_is_not(look:
 def test_words_that_others_read_as_nothing_are_classes(look: Look) -> None:
     labels = ["NA", "null", "None", "nan", "1", "1.0"]
     checked = look(csv_of([(f"text number {k}", label) for k, label in enumerate(labels * 5)]), kind="classification")
-    assert found(checked, "labels", "labels of training").counts["different labels"] == 6
+    assert [one.counts["different labels"] for one in checked.findings if one.says == "labels of training"] == [6]
+    assert found(checked, "labels", "the writing of a number").counts["labels"] == 2
     assert found(checked, "words", "labels").counts == {"labels": 4}
 
 
@@ -381,6 +383,14 @@ def test_python_checks_examples_in_memory() -> None:
     assert checked.exit_code == 1
     assert found(checked, "repeats").places == ("the examples, row 31",)
     assert checked.to_dict()["verdict"] == "doubtful"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [("1", "1.0", True), ("0", "00", True), ("yes", "yes\ufeff", True), ("no", "n\u200bo", True), ("1", "-1", False)],
+)
+def test_labels_are_hardly_different_by_what_is_seen_and_numbers_by_their_value(one: str, other: str, alike: bool):
+    assert (looks_like(one) == looks_like(other)) is alike
 
 
 def test_sampled_rows_are_said(look: Look) -> None:

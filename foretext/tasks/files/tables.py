@@ -38,6 +38,15 @@ ENDINGS: dict[str, Format] = {
     ".pq": "parquet",
 }
 READ_ENDINGS: dict[str, Format] = {**ENDINGS, ".json": "jsonl"}  # an array or lines, which its first mark tells
+_WORKBOOK, _ARCHIVE = "is a workbook; save the table as CSV", "is an archive; unpack it"
+NOT_READ = {
+    ".xlsx": _WORKBOOK,
+    ".xls": _WORKBOOK,
+    ".ods": _WORKBOOK,
+    ".zip": _ARCHIVE,
+    ".tar": _ARCHIVE,
+    ".7z": _ARCHIVE,
+}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 STANDARD = "-"
 LONGEST_HEADER = 1 << 20  # bytes
@@ -148,6 +157,8 @@ def format_of(
     ending = name.suffix.lower()
     if ending in endings:
         return endings[ending]
+    if endings is READ_ENDINGS and ending in NOT_READ:
+        raise SettingsError(f"{source_of(path)} {NOT_READ[ending]}")
     what = source_of(path) + (" has no file name" if str(path) == STANDARD else f" ends in {ending or 'nothing'!r}")
     raise SettingsError(f"{what}: name it {', '.join(endings)}, or say --format {'|'.join(FORMATS)}")
 

@@ -108,10 +108,36 @@ def test_a_compressed_table_that_is_cut_off_is_refused(write: Write, compression
         rows(write("a.csv", packed[: len(packed) // 2]), header=False)
 
 
-@pytest.mark.parametrize(("start", "what"), [(b"PK\x03\x04", "a ZIP archive"), (b"%PDF-1.7", "a PDF")])
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "what Git LFS keeps in place of the file"),
+        (b"PAR1\x15\x04", "a Parquet file; name it .parquet"),
+        (b"SQLite format 3\0", "a database of SQLite"),
+        (gzip.compress(gzip.compress(b"text\na\n")), "compressed twice"),
+        (gzip.compress(b"a.csv".ljust(257, b"\0") + b"ustar"), "an archive of tar"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_what_is_no_table_at_all_is_called_what_it_is(write: Write, start: bytes, what: str) -> None:
     with pytest.raises(DataError, match=rf"a\.csv is {what}"):
-        rows(write("a.csv", start + b"and more"))
+        rows(write("a.csv", start + (b"" if start.startswith(b"\x1f") else b"and more")))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("a.xlsx", "a workbook; save the table as CSV"), ("a.tar.gz", "an archive")]
+)
+def test_an_ending_of_what_is_no_table_is_called_what_it_is(write: Write, name: str, what: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is {what}"):
+        rows(write(name, b"text\na\n"))
+
+
+@pytest.mark.parametrize("note", ["sep=;", '"sep=,"', "sep=,,"])
+def test_a_note_for_excel_is_no_header(write: Write, note: str) -> None:
+    with pytest.raises(DataError, match="a.csv:1: .* is a note for Excel, not the header; take this line out"):
+        rows(write("a.csv", f"{note}\r\ntext,label\r\na,b\r\n"))
 
 
 def test_an_ending_of_compression_alone_says_no_format(write: Write) -> None:
@@ -256,8 +282,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_an_ending_that_says_nothing_is_refused_with_those_that_do(write: Write) -> None:
-    with pytest.raises(SettingsError, match=r"ends in '\.xlsx': name it \.csv, .* or say --format csv"):
-        rows(write("a.xlsx", "x"))
+    with pytest.raises(SettingsError, match=r"ends in '\.doc': name it \.csv, .* or say --format csv"):
+        rows(write("a.doc", "x"))
 
 
 def test_a_tsv_whose_text_begins_with_marks_is_read_without_quoting(write: Write) -> None:
