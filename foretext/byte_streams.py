@@ -11,7 +11,7 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, cast
 
@@ -31,7 +31,19 @@ _OTHER_FORMATS = {
     b"PK\x03\x04": "a ZIP archive, as Excel's and LibreOffice's workbooks are; unpack it, or save the table as CSV",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a workbook of an old Excel; save the table as CSV",
     b"%PDF-": "a PDF; give its text",
+    b"version https://git-lfs.github.com/": "what Git LFS keeps in place of the file; fetch the file: git lfs pull",
 }
+_NO_TEXTS = {  # besides these, where a text belongs
+    b"PAR1": "a Parquet file; name it .parquet",
+    b"ARROW1": "a file of Arrow; write the table as Parquet",
+    b"SQLite format 3\0": "a database of SQLite; write the table as CSV",
+    b"7z\xbc\xaf\x27\x1c": "an archive of 7-Zip; unpack it",
+    b"\x1f\x8b": "compressed twice; unpack it once",
+    b"BZh9": "compressed twice; unpack it once",
+    b"\xfd7zXZ\0": "compressed twice; unpack it once",
+    b"\x28\xb5\x2f\xfd": "compressed twice; unpack it once",
+}
+_TAR, _TAR_AT = b"ustar", 257
 
 
 def decompressed(file: io.BufferedReader, name: str) -> io.BufferedReader:
@@ -40,10 +52,8 @@ def decompressed(file: io.BufferedReader, name: str) -> io.BufferedReader:
     Raises:
         DataError: the compressed data are damaged or cut off, when that is reached; or it is an archive, a workbook.
     """
-    start = file.peek(8)
-    for magic, what in _OTHER_FORMATS.items():
-        if start.startswith(magic):
-            raise DataError(f"{name} is {what}")
+    start = file.peek(64)
+    _refuse(start, _OTHER_FORMATS, name)
     for magic, opener in _OPENERS.items():
         if start.startswith(magic):
             opened = opener(file)
@@ -57,14 +67,24 @@ def in_utf8(file: io.BufferedReader, name: str) -> io.BufferedReader:
     Half a surrogate pair becomes bytes that are not UTF-8, to be found as such; so does a last unit that is cut off.
 
     Raises:
-        DataError: what is behind the mark is not what it promises.
+        DataError: what is behind the mark is not what it promises; or it is a file of another kind.
     """
-    start = file.peek(4)
+    start = file.peek(512)
+    _refuse(start, _NO_TEXTS, name)
+    if start[_TAR_AT:].startswith(_TAR):
+        raise DataError(f"{name} is an archive of tar; unpack it")
     for mark, encoding in _MARKS.items():
         if start.startswith(mark):
             file.read(len(mark))
             return file if encoding == "utf-8" else stream_of(_recoded(file, encoding, len(mark), name))
     return file
+
+
+def _refuse(start: bytes, formats: Mapping[bytes, str], name: str) -> None:
+    """Nothing, unless a file begins as one of `formats` does."""
+    for magic, what in formats.items():
+        if start.startswith(magic):
+            raise DataError(f"{name} is {what}")
 
 
 def nul_problem(data: bytes) -> str | None:

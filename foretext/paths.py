@@ -46,13 +46,25 @@ def at_home(path: str) -> str:
     """`path` with the folder that `~` or `~user` at its beginning stands for.
 
     Raises:
-        SettingsError: there is no such home folder, or the path is empty, as that of a variable that was not set.
+        SettingsError: there is no such home folder, the path is empty, as that of a variable that was not set, or no
+            file can be called so.
     """
     if not path:
         raise SettingsError("an empty path names nothing; give . for the folder one is in")
+    if "\0" in path or not _can_be_written(path):
+        raise SettingsError(f"no file can be called {path[:60]!a}; give the name of one")
     whole = os.path.expanduser(path)
     if whole.startswith("~"):
         user = path[1:].split("/")[0]
         missing = f"there is no user {user!r} on this machine" if user else "your home folder is not known"
         raise SettingsError(f"{missing}; for a file whose own name begins with ~ give its whole path")
     return whole
+
+
+def _can_be_written(path: str) -> bool:
+    """Whether the system has bytes for it: half a surrogate pair has none."""
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -244,6 +244,12 @@ def test_a_text_may_be_given_as_a_path_and_a_path_as_text(at_home: Shed) -> None
     assert resolve(Shed, flags=as_paths).value == at_home
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\ud83d"])
+def test_what_no_file_can_be_called_is_refused_as_a_path(name: str) -> None:
+    with pytest.raises(SettingsError, match="no file can be called 'a"):
+        Shed(out=f"{name}/run")
+
+
 def test_the_tilde_of_a_stranger_is_refused_with_a_way_out() -> None:
     expected = "out is '~nobody-here/run'; there is no user 'nobody-here' on this machine"
     assert expected in message_of(lambda: Shed(out="~nobody-here/run"))

@@ -141,7 +141,7 @@ def _no_run(path: Path) -> str:
     """That there is no run to resume in `path`, and which one may have been meant."""
     state = "there is no folder" if not path.exists() else "there is no run in"
     near = _runs_near(path)
-    meant = f"; did you mean {' or '.join(map(str, near))}?" if near else ";"
+    meant = f"; did you mean {' or '.join(map(str, near))}?" if near else "."
     return f"{state} {path}, so that there is nothing to resume{meant} Without --resume a new run begins"
 
 

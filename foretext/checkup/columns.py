@@ -12,9 +12,9 @@ import numpy.typing as npt
 from foretext.checkup.finding import Finding
 from foretext.checkup.folds import fold_of
 from foretext.checkup.rows import Part, Sampled, name_of
-from foretext.tasks.examples import Label
 from foretext.tasks.files.cells import as_score, is_missing
 from foretext.tasks.files.columns import Columns
+from foretext.tasks.schema import TaskSchema
 from foretext.texts.showing import shown
 from foretext.texts.words import plain
 
@@ -27,14 +27,14 @@ EXPLAINS = 0.9  # of the variance of the ranks of scores, from which on a column
 BINS = 20  # parts of the range of numbers
 
 
-def check_columns(part: Part, columns: Columns) -> list[Finding]:
-    """The other columns of the sampled rows that answer nearly all of them."""
+def check_columns(part: Part, columns: Columns, schema: TaskSchema | None) -> list[Finding]:
+    """The other columns of the sampled rows that answer nearly all of them; `schema` knows of scores."""
     rows = [row for row in part.sample if row.values and row.label]
     if len(rows) < FEWEST:
         return []
     labels = [str(row.example.label) for row in rows]
     usual = Counter(labels).most_common(1)[0][1] / len(rows)
-    ranks = _ranks([row.example.label for row in rows])
+    ranks = _ranks(rows, schema) if schema is not None and schema.low is not None else None
     read = {*columns.text, *columns.choices, columns.label}
     names = list(dict.fromkeys(name for row in rows for name in row.values if name not in read))
     found = []
@@ -81,11 +81,10 @@ def _says_it(rows: Sequence[Sampled], cells: Sequence[Any]) -> float:
     return sum(plain(str(cell)) == plain(row.label) for row, cell in zip(rows, cells, strict=True)) / len(rows)
 
 
-def _ranks(labels: Sequence[Label | None]) -> Ranks | None:
-    """The ranks of scores, equal ones sharing theirs; None where labels are no scores."""
-    if not all(isinstance(label, float) for label in labels):
-        return None
-    _, places, counts = np.unique(np.array(labels), return_inverse=True, return_counts=True)
+def _ranks(rows: Sequence[Sampled], schema: TaskSchema) -> Ranks:
+    """The ranks of scores, equal ones sharing theirs."""
+    scores = schema.labels.numbers([row.example.label for row in rows if row.example.label is not None])
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - counts / 2)[places]
 
 

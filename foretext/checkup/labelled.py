@@ -31,13 +31,13 @@ def quick_checks(read: Read) -> Iterator[Finding]:
         yield from check_repeats(part, either_order=either_order)
     for earlier, later in combinations(read.parts, 2):
         yield from check_overlap(earlier, later, either_order=either_order)
-    yield from check_columns(read.parts[0], read.columns)
+    yield from check_columns(read.parts[0], read.columns, read.schema)
 
 
 def doubts(data: LabelledData) -> list[str]:
     """A line for each doubt that the quick checks have about examples, or one that there is none."""
     read = read_given(data, sample=0)
-    found = [*quick_checks(read), *check_columns(_with_cells(data), read.columns)]
+    found = [*quick_checks(read), *check_columns(_with_cells(data), read.columns, read.schema)]
     lines = ["; ".join(line.strip() for line in finding.lines()) for finding in found if finding.severity != "sound"]
     return lines or ["the quick checks of the data have no doubts"]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from foretext.checkup.finding import EXAMPLES, Finding
 from foretext.checkup.rows import Part, name_of
+from foretext.tasks.files.cells import as_score
 from foretext.tasks.labels.form import LabelForm
 
 FEWEST = 5  # rows with different texts that a class needs for anything to be known of it
@@ -29,9 +30,15 @@ def check_labels(part: Part, form: LabelForm | None) -> list[Finding]:
 
 
 def looks_like(name: str) -> str:
-    """What a name looks like: without regard to case, blanks, hyphens, width, and letters that look alike."""
+    """What a name looks like, without regard to case, blanks, hyphens, width and what cannot be seen or told apart.
+
+    Of a number it is the number: 1 and 1.0 look alike, 1 and -1 do not.
+    """
     folded = unicodedata.normalize("NFKC", name).casefold().translate(_LOOKALIKES)
-    return "".join(character for character in folded if not (character.isspace() or character in "-_\u200b\u00ad"))
+    seen = "".join(one for one in folded if not (one.isspace() or unicodedata.category(one) == "Cf"))
+    if (number := as_score(seen)) is not None:
+        return str(number)
+    return "".join(one for one in seen if one not in "-_")
 
 
 def _balance(part: Part, form: LabelForm | None) -> list[Finding]:
@@ -89,7 +96,8 @@ def _hardly_different(part: Part) -> list[Finding]:
     examples = tuple(
         " / ".join(f"{name_of(name)!r} ({rows_of[name]:,})" for name in names) for names in alike[:EXAMPLES]
     )
-    says = f"labels of {part.name} that differ only by case, blanks, hyphens or letters that look alike"
+    how = "case, blanks, hyphens, letters that look alike or the writing of a number"
+    says = f"labels of {part.name} that differ only by {how}"
     numbers = {"groups": len(alike), "labels": sum(map(len, alike)), "rows of the rarer ones": len(rows)}
     return [Finding("labels", "doubtful", says, numbers, part.at(rows), examples)]
 

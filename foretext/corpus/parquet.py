@@ -9,6 +9,7 @@ from typing import Any
 from foretext.corpus.documents import BAD_RECORD, Document, cut, decode
 from foretext.corpus.problems import Report
 from foretext.errors import DataError, UnknownName
+from foretext.texts.showing import in_one_line
 
 _ROWS = 64  # decoded at a time, since a row may be a whole book
 
@@ -33,7 +34,7 @@ def read(stream: io.BufferedReader, path: str, field: str, report: Report) -> It
                 else:
                     yield from cut(decode(value.as_py(), where, report), where)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DataError(f"{path} is no Parquet file or is damaged: {error}") from error
+        raise DataError(f"{path} is no Parquet file or is damaged: {in_one_line(error)}") from error
 
 
 def _column(stream: io.BufferedReader, path: str, field: str) -> Iterator[Any]:

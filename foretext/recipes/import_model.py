@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Imported:
-    """What was read, and what had to be made up."""
+    """What was read, and where what it takes besides came from."""
 
     folder: Path
     layers: int
@@ -29,13 +29,13 @@ class Imported:
     context: int
     vocabulary: int
     parameters: int
-    drawn: str
+    drawn: str  # where its special tokens come from: drawn by the seed, or read from the source
 
     def lines(self) -> list[str]:
         return [
             f"{self.layers} layers x {self.width}, {self.heads} heads, context {self.context}, vocabulary "
             f"{self.vocabulary:,}: {self.parameters:,} parameters",
-            f"not in the source: {self.drawn}",
+            f"beside its pieces: {self.drawn}",
             f"model saved in {self.folder}",
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.files.cells import CellError, answers_of, texts_of, type_in_words
 from foretext.tasks.files.memory import GIVEN, plain, values_of
@@ -12,6 +13,7 @@ from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import TableOptions, is_path, open_table, source_of
 from foretext.tasks.reading import unlabelled
 from foretext.tasks.schema import TaskSchema
+from foretext.texts.showing import shown
 
 
 def examples_given(data: Any, schema: TaskSchema) -> Iterator[Example]:
@@ -25,6 +27,8 @@ def examples_given(data: Any, schema: TaskSchema) -> Iterator[Example]:
     """
     problems = Problems(GIVEN, stop=True)
     problems.unit = "row"
+    if _is_row(data, schema):
+        raise DataError("this is one row of a table; give a table, such as data.to_frame().T, or a list: [dict(data)]")
     for number, value in enumerate(values_of(data), start=1):
         try:
             yield _example(value, schema)
@@ -48,6 +52,12 @@ def examples_to_answer(data: Any, schema: TaskSchema, options: TableOptions | No
         yield from (example for _, example in unlabelled(table, schema, problems))
 
 
+def _is_row(data: Any, schema: TaskSchema) -> bool:
+    """Whether it is what pandas gives for a row: a column of its cells, which are called by the names of columns."""
+    names = getattr(data, "keys", None)
+    return getattr(data, "ndim", 0) == 1 and callable(names) and set(schema.text) <= set(names())
+
+
 def _example(value: Any, schema: TaskSchema) -> Example:
     if isinstance(value, Example):
         return value
@@ -67,15 +77,15 @@ def _by_column(value: Any, schema: TaskSchema) -> dict[str, Any]:
     elif isinstance(value, str) or len(schema.text) == 1:
         fields = [value]
     else:
-        raise ValueError(f"{value!r:.60} is {type_in_words(value)}, not an example")
+        raise ValueError(f"{shown(repr(value), 60)} is {type_in_words(value)}, not an example")
     answers = {}
     if schema.choices:
         if len(fields) < 2 or isinstance(fields[-1], str):
-            raise ValueError(f"a choice needs its list of answers behind the texts; given: {value!r:.60}")
+            raise ValueError(f"a choice needs its list of answers behind the texts; given: {shown(repr(value), 60)}")
         answers = _answers(fields.pop(), schema.choices)
     if len(fields) != len(schema.text):
         names = ", ".join(schema.text)
-        raise ValueError(f"{schema.kind} takes {len(schema.text)} texts ({names}); given: {value!r:.60}")
+        raise ValueError(f"{schema.kind} takes {len(schema.text)} texts ({names}); given: {shown(repr(value), 60)}")
     return {**dict(zip(schema.text, fields, strict=True)), **answers}
 
 

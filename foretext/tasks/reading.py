@@ -11,7 +11,7 @@ from foretext.tasks.examples import Example
 from foretext.tasks.files.cells import CellError, answers_of, is_missing, texts_of
 from foretext.tasks.files.columns import Columns, find_columns
 from foretext.tasks.files.delimited import Row
-from foretext.tasks.files.problems import Problems, counted
+from foretext.tasks.files.problems import Problems, cell_problem, counted
 from foretext.tasks.files.tables import Table, TableOptions, open_table, source_of
 from foretext.tasks.guessing import Guess, guess_kind
 from foretext.tasks.kinds import TaskKind, find_kind
@@ -177,8 +177,12 @@ def _drafts(
         examples = _examples(table, columns, kind, problems)
         drafts, others = list[tuple[int, Example, Any]](), _Others(columns)
         for row, example in examples:
-            others.add(row)
-            drafts.append((row.line, example, row.values.get(columns.label)))
+            cell = row.values.get(columns.label)
+            if problem := cell_problem(cell):
+                problems.add(row.line, problem, column=columns.label)
+            else:
+                others.add(row)
+                drafts.append((row.line, example, cell))
     return _Drafts(table, kind, columns, drafts, problems, guess, others.kept)
 
 

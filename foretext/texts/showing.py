@@ -17,6 +17,11 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def in_one_line(error: Exception) -> str:
+    """What an error of another library says, its line breaks as blanks."""
+    return " ".join(str(error).split())
+
+
 def shown(text: str, most: int = LONGEST) -> str:
     """The same, `most` characters at most, with `…` for what is left out behind them."""
     seen = visible(text if len(text) <= most else text[:most])

@@ -17,6 +17,7 @@ import pytest
 import foretext
 from foretext.checkup.finding import Checked, Finding
 from foretext.checkup.labelled import doubts
+from foretext.checkup.labels import looks_like
 from foretext.errors import SettingsError
 from foretext.recipes.check import check
 from foretext.recipes.settings.check import CheckSettings
@@ -311,7 +312,8 @@ def test_a_header_in_the_middle_is_named_and_a_text_that_says_label_is_not(look:
 def test_words_that_others_read_as_nothing_are_classes(look: Look) -> None:
     labels = ["NA", "null", "None", "nan", "1", "1.0"]
     checked = look(csv_of([(f"text number {k}", label) for k, label in enumerate(labels * 5)]), kind="classification")
-    assert found(checked, "labels", "labels of training").counts["different labels"] == 6
+    assert [one.counts["different labels"] for one in checked.findings if one.says == "labels of training"] == [6]
+    assert found(checked, "labels", "the writing of a number").counts["labels"] == 2
     assert found(checked, "words", "labels").counts == {"labels": 4}
 
 
@@ -512,6 +514,14 @@ def test_the_test_split_of_a_published_task_is_looked_at(tmp_path: Path) -> None
     for given in ({"inputs": ("train.csv",)}, {"valid": "valid.csv"}, {"test": "test.csv"}):
         with pytest.raises(SettingsError, match="either the task or examples"):
             check(CheckSettings.named({**task, **given}))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [("1", "1.0", True), ("0", "00", True), ("yes", "yes\ufeff", True), ("no", "n\u200bo", True), ("1", "-1", False)],
+)
+def test_labels_are_hardly_different_by_what_is_seen_and_numbers_by_their_value(one: str, other: str, alike: bool):
+    assert (looks_like(one) == looks_like(other)) is alike
 
 
 def test_sampled_rows_are_said(look: Look) -> None:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from foretext import load_model
 from foretext.cli import main
+from foretext.recipes.import_model import Imported
 
 
 def run(capsys, *arguments):
@@ -95,3 +96,11 @@ def test_wrong_arguments_are_one_line(capsys, tmp_path, monkeypatch, arguments, 
     monkeypatch.chdir(tmp_path)
     assert expected in refused(capsys, *arguments)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "where", ["3 special tokens drawn from N(0, 0.02), seed 0", "special tokens read from _start_"]
+)
+def test_special_tokens_are_said_to_come_from_where_they_do(tmp_path, where):
+    imported = Imported(tmp_path, layers=1, width=8, heads=2, context=16, vocabulary=40, parameters=99, drawn=where)
+    assert imported.lines()[1] == f"beside its pieces: {where}"

@@ -40,6 +40,19 @@ def test_a_table_gives_the_texts_of_its_rows(library):
     assert [example.texts for example in examples_given(frame, TEXT)] == [("a",), ("b",)]
 
 
+def test_a_row_of_a_table_is_not_a_column_of_texts():
+    row = pytest.importorskip("pandas").DataFrame({"sentence": ["a"], "page": ["b"]}).iloc[0]
+    with pytest.raises(DataError, match="this is one row of a table"):
+        list(examples_given(row, TEXT))
+
+
+def test_what_is_no_example_is_shown_in_one_line():
+    frame = pytest.importorskip("pandas").DataFrame({"sentence": ["a"], "page": ["b"]})
+    with pytest.raises(DataError, match="given: ") as caught:
+        list(examples_given(frame.iterrows(), TEXT))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -252,6 +252,7 @@ def test_race_has_several_questions_a_file_and_two_levels(published: Published) 
         (race_file("BE"), "1.txt: question 2 is not a text with options and the letter of one of them"),
         (race_file("B"), "1.txt has no article with as many questions as options and answers"),
         ("{", r"1\.txt:1: not JSON"),
+        ("[" * 200_000, r"1\.txt: not JSON that can be read: its brackets are nested too deep"),
     ],
 )
 def test_a_damaged_file_of_race_is_named(published: Published, content: str, message: str) -> None:

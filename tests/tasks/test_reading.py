@@ -63,6 +63,48 @@ def test_parquet_of_programs_that_do_not_say_what_is_text_holds_text_all_the_sam
     assert [(example.texts, example.label) for example in reading.examples[:2]] == [(("schön",), "x"), (("two",), "y")]
 
 
+OUT_OF_TIME = pyarrow.array([2**61, 0, 2**61], pyarrow.timestamp("us"))
+NOT_UTF8 = pyarrow.Array.from_buffers(
+    pyarrow.string(), 3, pyarrow.array([b"caf\xe9", b"ok", b"caf\xe9"], pyarrow.binary()).buffers()
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (OUT_OF_TIME, "a value of type timestamp[us] is not to be read: date value out of range"),
+        (NOT_UTF8, "not UTF-8: byte 0xE9 after 3 characters"),
+    ],
+)
+def test_each_cell_of_parquet_that_python_cannot_hold_is_named(tmp_path: Path, cells: Any, problem: str) -> None:
+    parquet.write_table(
+        pyarrow.table({"text": list("abc"), "label": list("xyx"), "odd": cells}), tmp_path / "a.parquet"
+    )
+    first, *named = complaint(tmp_path / "a.parquet").splitlines()
+    assert first.startswith("a.parquet: 2 problems")
+    assert [line.split(": ")[0] for line in named] == ["a.parquet, row 1", "a.parquet, row 3"]
+    assert all(f"column 'odd': {problem}" in line for line in named)
+
+
+def test_a_number_of_thousands_of_digits_is_no_label() -> None:
+    with pytest.raises(DataError, match="row 2: column 'label': a whole number has thousands of digits"):
+        read_examples([("a", 3), ("b", 10**5_000)])
+
+
+@pytest.mark.parametrize(
+    ("label", "problem"),
+    [
+        ("\ud83d", "half a surrogate pair"),
+        ("a\0b", "a NUL character after 1 character, which no text has; take it out"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["classification", "multi-label", "tagging"])
+def test_a_label_that_is_no_text_is_named(write: Write, label: str, problem: str, kind: str) -> None:
+    cell = {"classification": label, "multi-label": [label], "tagging": [{"start": 0, "end": 1, "label": label}]}[kind]
+    message = complaint(write("a.jsonl", json.dumps({"text": "a", "label": cell})), kind, label="label")
+    assert message.startswith(f"a.jsonl:1: column 'label': {problem}")
+
+
 def test_an_example_has_its_texts_its_label_and_its_place(write: Write) -> None:
     path = write("a.csv", "premise,hypothesis,label\na b,c,yes\nd,e,no\n")
     reading = read_examples(path, kind="entailment")
@@ -120,6 +162,7 @@ def test_answers_under_text_in_an_object_are_understood(write: Write) -> None:
         ('"[""a""]"', "1 answer, but there must be two or more"),
         ('"[""a"", """"]"', "answer 2 is empty"),
         ("7", "7 is no list of answers"),
+        ("[" * 200_000, "'[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[… is no list of answers"),
     ],
 )
 def test_a_cell_that_holds_no_answers_is_named(write: Write, cell: str, problem: str) -> None:
@@ -160,6 +203,7 @@ def test_every_bad_row_is_found_whatever_is_wrong_with_it(write: Write) -> None:
         (None, "the text is missing"),
         (7, "7 is a number, not a text"),
         ("\ud800", "half a surrogate pair (\\ud800) after 0 characters"),
+        ("a\0b", "a NUL character after 1 character, which no text has; take it out"),
     ],
 )
 def test_a_text_that_is_no_text_is_named(write: Write, value: Any, problem: str) -> None:

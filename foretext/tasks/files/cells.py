@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,9 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from foretext.tasks.files.problems import counted, text_problem
+from foretext.tasks.files.json_value import json_value
+from foretext.tasks.files.problems import MOST_BITS, cell_problem, counted
+from foretext.texts.showing import shown
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -38,7 +39,7 @@ def type_in_words(cell: Any) -> str:
 
 
 def class_name(cell: Any) -> str | None:
-    """The cell as the name of a class, or None for a list or an object.
+    """The cell as the name of a class, or None for a list, an object or a number of thousands of digits.
 
     "  good " is "good", true is "true", 1 is "1", 1.0 is "1.0", a decimal 0.50 is "0.50", a date is "2026-01-31".
     """
@@ -46,6 +47,8 @@ def class_name(cell: Any) -> str | None:
         return "true" if cell else "false"
     if isinstance(cell, Decimal):
         return f"{cell:f}"
+    if isinstance(cell, int) and cell.bit_length() > MOST_BITS:
+        return None
     if isinstance(cell, str | int | float | date | time):
         return str(cell).strip()
     return None
@@ -89,7 +92,7 @@ def answers_of(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, 
 def _listed(cell: Any, column: str) -> tuple[str, ...]:
     if isinstance(cell, str):
         try:
-            cell = json.loads(cell)
+            cell = json_value(cell)
         except ValueError:
             raise CellError(column, f'{_short(cell)} is no list of answers such as ["red", "blue"]') from None
     if isinstance(cell, Mapping):
@@ -129,12 +132,11 @@ def _text(cell: Any, column: str) -> str:
         raise CellError(column, "the text is missing")
     if not isinstance(cell, str):
         raise CellError(column, f"{_short(cell)} is {type_in_words(cell)}, not a text")
-    if problem := text_problem(cell):
+    if problem := cell_problem(cell):
         raise CellError(column, problem)
     return cell
 
 
 def _short(cell: Any) -> str:
     """A cell as a message shows it, 40 characters at most."""
-    shown = repr(cell)
-    return shown if len(shown) <= 40 else f"{shown[:37]}..."
+    return shown(repr(cell), 40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO
@@ -110,11 +111,12 @@ def _filled(records: Iterator[tuple[int, list[str]]], problems: Problems) -> Ite
 
 
 def _header(cells: list[str], line: int, source: str) -> tuple[str, ...]:
+    times = Counter(cells)
     for cell in cells:
         problem = text_problem(cell)
         if problem:
             raise DataError(f"{source}:{line}: the header: {problem}")
-        if cells.count(cell) > 1:
+        if times[cell] > 1:
             raise DataError(
                 f"{source}:{line}: the header names {cell!r} twice; rename one, or say --no-header if this is a row"
             )
@@ -157,7 +159,12 @@ def _chain(first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]) 
 
 
 def _in_plain_words(error: csv.Error, delimiter: str) -> str:
-    if "unexpected end of data" in str(error) or "field limit" in str(error):
+    if "field limit" in str(error):
+        return (
+            f"a cell that begins in this row has more than {LONGEST_CELL:,} characters: a quotation mark that is never "
+            "closed, or a text to be cut into several"
+        )
+    if "unexpected end of data" in str(error):
         return "a quotation mark opens a cell that begins in this row and is never closed"
     if "expected after" in str(error):
         return (

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from foretext.tasks.files.delimited import Row
+from foretext.tasks.files.json_value import DECODER, json_value, refusal
 from foretext.tasks.files.problems import Problems, text_problem
 
 PIECE = 1 << 16  # characters read at a time
 LONGEST_OBJECT = 1 << 24  # characters; what is longer is an object that never ends
 NO_OBJECT = "not a JSON object: a row is {...} with a value for each column"
-
-_DECODER = json.JSONDecoder(parse_constant=lambda name: _no_number(name))
 
 
 def json_rows(text: TextIO, problems: Problems) -> Iterator[Row]:
@@ -51,10 +50,7 @@ def _object_of(content: str) -> dict[str, Any]:
     """The object that a line holds; a `ValueError` says why there is none."""
     if problem := text_problem(content):
         raise ValueError(problem)
-    try:
-        values = json.loads(content, parse_constant=_no_number)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+    values = json_value(content)
     if not isinstance(values, dict):
         raise ValueError(NO_OBJECT)
     return values
@@ -111,19 +107,17 @@ class _Pieces:
         self.next_mark()
         while True:
             try:
-                found, end = _DECODER.raw_decode(self._held)
+                found, end = DECODER.raw_decode(self._held)
             except json.JSONDecodeError as error:
                 if self._ended or len(self._held) > LONGEST_OBJECT:
                     raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1} of the row") from None
                 self._more(max(PIECE, len(self._held)))
                 continue
+            except (ValueError, RecursionError) as error:
+                raise ValueError(refusal(error)) from None
             written, self._held = self._held[:end], self._held[end:]
             return found, written
 
     def _more(self, size: int) -> None:
         piece = self._text.read(size)
         self._held, self._ended = self._held + piece, not piece
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"not JSON: {name} is not a number that JSON knows")

@@ -18,6 +18,7 @@ from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
+from foretext.texts.showing import in_one_line, shown
 
 GIVEN = "the examples"  # what messages call them
 
@@ -48,6 +49,8 @@ def values_of(data: Any) -> Iterator[Any]:
     Raises:
         DataError: it is one text or one example, or nothing that holds examples.
     """
+    if _is_array(data) and not getattr(data, "ndim", 1):
+        data = data.tolist()
     if isinstance(data, str | bytes):
         raise DataError(f"{data!r:.60} is one text; give a list of examples: [{data!r:.30}]")
     if isinstance(data, Example):
@@ -78,7 +81,7 @@ def _by_column(value: Any) -> dict[str, Any]:
         answers = [list(value.choices)] if value.choices else []
         value = (*value.texts, *answers, value.label)
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < 2:
-        raise ValueError(f"{value!r:.60} is no example with a label: a mapping, or a text and a label")
+        raise ValueError(f"{shown(repr(value), 60)} is no example with a label: a mapping, or a text and a label")
     *fields, label = map(plain, value)
     listed = {"answers": fields.pop()} if len(fields) > 1 and not isinstance(fields[-1], str) else {}
     return {**dict(zip(_names(len(fields), bool(listed)), fields, strict=True)), **listed, "label": label}
@@ -131,17 +134,36 @@ def _of_table(data: Any) -> Iterator[Any]:
     """The rows of a table or of a column of one, else what can be gone through."""
     import narwhals
 
-    native = narwhals.from_native(data, pass_through=True, allow_series=True)
+    try:
+        native = narwhals.from_native(data, pass_through=True, allow_series=True)
+    except narwhals.exceptions.DuplicateError as error:
+        raise DataError(f"{GIVEN} have two columns of one name; rename one: {in_one_line(error)}") from None
     if isinstance(native, narwhals.LazyFrame):
         native = native.collect()
     if isinstance(native, narwhals.DataFrame):
         columns = [str(name) for name in native.columns]
-        return (dict(zip(columns, map(plain, row), strict=True)) for row in native.iter_rows())
+        return _held(dict(zip(columns, map(plain, row), strict=True)) for row in native.iter_rows())
     if isinstance(native, narwhals.Series):
-        return map(plain, native.to_list())
+        return _held(plain(cell) for column in [native] for cell in column.to_list())
+    if hasattr(data, "to_pylist") or hasattr(
+        data, "read_next_batch"
+    ):  # an array or a batch of Arrow's; a stream of such
+        parts = data if hasattr(data, "read_next_batch") else [data]
+        return _held(row for part in parts for row in part.to_pylist())
     if not isinstance(data, Iterable) or not hasattr(data, "__iter__"):
-        raise DataError(f"{data!r:.60} holds no examples; give a list of them or a table")
+        raise DataError(f"{shown(repr(data), 60)} holds no examples; give a list of them or a table")
     return map(plain, plain(data))
+
+
+def _held(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows, as far as Python can hold their cells; the first that it cannot is a `DataError`."""
+    number = 0
+    try:
+        for number, row in enumerate(rows, start=1):  # noqa: B007
+            yield row
+    except (ValueError, OverflowError) as error:
+        why = in_one_line(error)
+        raise DataError(f"{GIVEN} have a cell that Python cannot hold, behind row {number:,}: {why}") from error
 
 
 def orders_of(data: Any) -> dict[str, tuple[str, ...]]:

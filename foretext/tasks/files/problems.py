@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import insort
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from foretext.byte_streams import legacy_reading
 from foretext.errors import DataError
 
+MOST_BITS = 14_000  # of a whole number; Python writes none of more than 4,300 digits
 SHOWN = 10  # problems that a message names; all are counted
 
 
@@ -82,6 +84,29 @@ def text_problem(text: str) -> str | None:
     if "\0" in text:
         place = counted(text.index("\0"), "character")
         return f"a NUL byte after {place}; the file is not plain text, or UTF-16 without its mark: save it as UTF-8"
+    return _bytes_problem(text)
+
+
+def cell_problem(cell: Any) -> str | None:
+    """The same of a cell that is no part of a text file, or of what is inside it if it is a list or an object."""
+    if isinstance(cell, str):
+        if "\0" in cell:
+            return f"a NUL character after {counted(cell.index(chr(0)), 'character')}, which no text has; take it out"
+        return _bytes_problem(cell)
+    if isinstance(cell, int):
+        return "a whole number has thousands of digits" if cell.bit_length() > MOST_BITS else None
+    parts = cell.values() if isinstance(cell, Mapping) else cell if isinstance(cell, list | tuple) else ()
+    return next((problem for part in parts if (problem := cell_problem(part))), None)
+
+
+def byte_problem(error: UnicodeDecodeError) -> str:
+    """That bytes are not UTF-8, and where."""
+    byte = error.object[error.start]
+    place = counted(len(error.object[: error.start].decode("utf-8", "replace")), "character")
+    return f"not UTF-8: byte 0x{byte:02X} after {place} ({legacy_reading(byte)}); save the file as UTF-8"
+
+
+def _bytes_problem(text: str) -> str | None:
     if text.isascii():
         return None
     try:

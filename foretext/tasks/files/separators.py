@@ -33,8 +33,10 @@ def check_separator(source: str, lines: Sequence[str], expected: str) -> None:
     """Nothing if the header and the row below it may be separated by what is `expected`.
 
     Raises:
-        DataError: they are separated by something else, without doubt.
+        DataError: they are separated by something else, without doubt; or the first is a note of what separates them.
     """
+    if re.fullmatch('"?sep=.?"?,*', lines[0].strip(), re.IGNORECASE):
+        raise DataError(f"{source}:1: {lines[0].strip()!r} is a note for Excel, not the header; take this line out")
     found = found_separator(lines, expected)
     if found != expected:
         said = next(name for name, mark in _NAMES.items() if mark == found)

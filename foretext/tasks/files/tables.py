@@ -24,6 +24,7 @@ from foretext.tasks.files.memory import GIVEN, orders_of, read_given
 from foretext.tasks.files.parquet import open_parquet
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.separators import IN_WORDS, check_separator, named_separator
+from foretext.texts.showing import visible
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -37,6 +38,15 @@ ENDINGS: dict[str, Format] = {
     ".pq": "parquet",
 }
 READ_ENDINGS: dict[str, Format] = {**ENDINGS, ".json": "jsonl"}  # an array or lines, which its first mark tells
+_WORKBOOK, _ARCHIVE = "is a workbook; save the table as CSV", "is an archive; unpack it"
+NOT_READ = {
+    ".xlsx": _WORKBOOK,
+    ".xls": _WORKBOOK,
+    ".ods": _WORKBOOK,
+    ".zip": _ARCHIVE,
+    ".tar": _ARCHIVE,
+    ".7z": _ARCHIVE,
+}
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 STANDARD = "-"
 LONGEST_HEADER = 1 << 20  # bytes
@@ -104,7 +114,7 @@ def open_table(
             raise DataError(f"{problems.source} is empty")
         if kind == "parquet":
             problems.unit = "row"
-            columns, rows = open_parquet(stack.enter_context(_seekable(file)), problems.source)
+            columns, rows = open_parquet(stack.enter_context(_seekable(file)), problems)
             yield Table(problems.source, columns, rows, "parquet")
             return
         file = in_utf8(file, problems.source)
@@ -147,6 +157,8 @@ def format_of(
     ending = name.suffix.lower()
     if ending in endings:
         return endings[ending]
+    if endings is READ_ENDINGS and ending in NOT_READ:
+        raise SettingsError(f"{source_of(path)} {NOT_READ[ending]}")
     what = source_of(path) + (" has no file name" if str(path) == STANDARD else f" ends in {ending or 'nothing'!r}")
     raise SettingsError(f"{what}: name it {', '.join(endings)}, or say --format {'|'.join(FORMATS)}")
 
@@ -155,7 +167,7 @@ def source_of(data: Any) -> str:
     """What to call a file, or what is in memory, in messages."""
     if not is_path(data):
         return GIVEN
-    return "standard input" if str(data) == STANDARD else str(data)
+    return "standard input" if str(data) == STANDARD else visible(str(data))
 
 
 @contextmanager
@@ -167,9 +179,9 @@ def _opened(path: Path | str) -> Iterator[io.BufferedReader]:
         try:
             file = stack.enter_context(Path(path).open("rb"))
         except FileNotFoundError:
-            raise DataError(f"there is no file {path}") from None
+            raise DataError(f"there is no file {source_of(path)}") from None
         except OSError as error:
-            raise DataError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataError(f"{source_of(path)} cannot be read: {error.strerror}") from error
         yield file
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from foretext.errors import DataError, SettingsError
 from foretext.tasks.examples import Encoded, Example, Label, Learned, Offsets
 from foretext.tasks.files.cells import class_name, type_in_words
+from foretext.tasks.files.json_value import json_value
 from foretext.tasks.labels.classes import natural_order, places_of, share_of_equal
 from foretext.tasks.labels.form import DIGITS, Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
@@ -238,7 +238,7 @@ def _listed(cell: str) -> list[Any] | None:
     if not cell.strip().startswith("["):
         return None
     try:
-        found = json.loads(cell)
+        found = json_value(cell)
     except ValueError:
         return None
     return found if isinstance(found, list) else None

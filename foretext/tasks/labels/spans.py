@@ -7,7 +7,6 @@ tags     B    I     I     O    B   O          of person; O is outside of all
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from foretext.errors import DataError
 from foretext.tasks.examples import Encoded, Example, Label, Learned, Offsets, Span
 from foretext.tasks.files.cells import as_score, class_name, is_missing, type_in_words
+from foretext.tasks.files.json_value import json_value
 from foretext.tasks.labels.classes import natural_order, places_of, share_of_equal
 from foretext.tasks.labels.form import Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
@@ -286,7 +286,7 @@ def _listed(cell: Any) -> list[Any]:
         if not text.startswith("["):
             return text.split()
         try:
-            cell = json.loads(text)
+            cell = json_value(text)
         except ValueError:
             raise ValueError(f"{cell[:40]!r} is no list of spans") from None
     if isinstance(cell, np.ndarray):

@@ -19,5 +19,7 @@ def read_json_text(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8: byte 0x{error.object[error.start]:02X} at {error.start}") from None
+    except RecursionError:
+        raise DataError(f"{path}: not JSON that can be read: its brackets are nested too deep") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not JSON: {error.msg} at character {error.colno}") from None

@@ -46,6 +46,32 @@ def test_an_array_of_anything_else_or_a_torn_one_is_refused_with_the_row(write, 
         list(iterate_rows(write("a.json", content)))
 
 
+DEEP = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"a": ' + DEEP + "}", "its brackets are nested too deep"),
+        ('{"a": ' + "9" * 5_000 + "}", "a whole number has thousands of digits"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "an object names 'c' twice"),
+    ],
+)
+@pytest.mark.parametrize("in_array", [False, True])
+def test_what_python_would_lose_or_break_on_is_named_with_its_row(write, row, message, in_array):
+    before = '{"a": 0}'
+    path = write("a.json", f"[{before}, {row}]" if in_array else f"{before}\n{row}\n")
+    with pytest.raises(DataError) as caught:
+        list(iterate_rows(path))
+    assert str(caught.value).startswith(f"{path}, row 2: " if in_array else f"{path}:2: ")
+    assert message in str(caught.value)
+
+
+def test_an_object_over_several_lines_is_called_that(write):
+    with pytest.raises(DataError, match="a.jsonl:1: not JSON: .*, where the line ends; an object stands"):
+        list(iterate_rows(write("a.jsonl", json.dumps({"a": 1}, indent=2))))
+
+
 def test_columns_are_those_of_all_rows_that_are_read_ahead(write):
     path = write("a.jsonl", '{"text": "a"}\n{"text": "b", "label": "x"}\n{"more": 1}\n')
     for ahead, columns in ((1, ("text",)), (2, ("text", "label")), (None, ("text", "label", "more"))):

@@ -42,6 +42,37 @@ def test_an_arrow_table_and_a_mapping_of_columns_are_their_rows():
     assert list(values_of(COLUMNS)) == ROWS
 
 
+def test_arrays_batches_and_streams_of_arrow_are_their_rows():
+    batch = pyarrow.record_batch(COLUMNS)
+    assert list(values_of(batch)) == ROWS
+    assert list(values_of(pyarrow.RecordBatchReader.from_batches(batch.schema, [batch]))) == ROWS
+    assert list(values_of(pyarrow.array(["a", "b"]))) == ["a", "b"]
+
+
+def test_an_array_of_no_dimension_is_one_text():
+    with pytest.raises(DataError, match="'ab' is one text"):
+        values_of(np.array("ab"))
+
+
+def test_a_table_with_a_name_twice_is_refused():
+    frame = pytest.importorskip("pandas").DataFrame([["a", "b"]], columns=["text", "text"])
+    with pytest.raises(DataError, match="two columns of one name"):
+        values_of(frame)
+
+
+NOT_UTF8 = pyarrow.Array.from_buffers(pyarrow.string(), 1, pyarrow.array([b"caf\xe9"], pyarrow.binary()).buffers())
+
+
+@pytest.mark.parametrize("cells", [NOT_UTF8, pyarrow.array([2**61], pyarrow.timestamp("us"))], ids=["bytes", "time"])
+@pytest.mark.parametrize(
+    "held_by", [pyarrow.table, pyarrow.record_batch, lambda both: pyarrow.chunked_array([both["odd"]])]
+)
+def test_a_cell_in_memory_that_python_cannot_hold_is_refused(cells, held_by):
+    with pytest.raises(DataError, match="the examples have a cell that Python cannot hold, behind row 0: ") as caught:
+        list(values_of(held_by({"text": ["a"], "odd": cells})))
+    assert "\n" not in str(caught.value)
+
+
 def test_arrays_become_lists_of_what_python_has():
     (row,) = values_of({"text": np.array(["a"]), "label": np.array([3])})
     assert row == {"text": "a", "label": 3}

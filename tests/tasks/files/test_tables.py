@@ -8,6 +8,7 @@ import io
 import lzma
 import random
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,36 @@ def test_a_compressed_table_that_is_cut_off_is_refused(write: Write, compression
         rows(write("a.csv", packed[: len(packed) // 2]), header=False)
 
 
-@pytest.mark.parametrize(("start", "what"), [(b"PK\x03\x04", "a ZIP archive"), (b"%PDF-1.7", "a PDF")])
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "what Git LFS keeps in place of the file"),
+        (b"PAR1\x15\x04", "a Parquet file; name it .parquet"),
+        (b"SQLite format 3\0", "a database of SQLite"),
+        (gzip.compress(gzip.compress(b"text\na\n")), "compressed twice"),
+        (gzip.compress(b"a.csv".ljust(257, b"\0") + b"ustar"), "an archive of tar"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_what_is_no_table_at_all_is_called_what_it_is(write: Write, start: bytes, what: str) -> None:
     with pytest.raises(DataError, match=rf"a\.csv is {what}"):
-        rows(write("a.csv", start + b"and more"))
+        rows(write("a.csv", start + (b"" if start.startswith(b"\x1f") else b"and more")))
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("a.xlsx", "a workbook; save the table as CSV"), ("a.tar.gz", "an archive")]
+)
+def test_an_ending_of_what_is_no_table_is_called_what_it_is(write: Write, name: str, what: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} is {what}"):
+        rows(write(name, b"text\na\n"))
+
+
+@pytest.mark.parametrize("note", ["sep=;", '"sep=,"', "sep=,,"])
+def test_a_note_for_excel_is_no_header(write: Write, note: str) -> None:
+    with pytest.raises(DataError, match="a.csv:1: .* is a note for Excel, not the header; take this line out"):
+        rows(write("a.csv", f"{note}\r\ntext,label\r\na,b\r\n"))
 
 
 def test_an_ending_of_compression_alone_says_no_format(write: Write) -> None:
@@ -205,6 +232,20 @@ def test_a_quotation_mark_that_is_never_closed_is_found_where_it_opens(write: Wr
     assert message == "a.csv:3: a quotation mark opens a cell that begins in this row and is never closed"
 
 
+def test_a_cell_of_millions_of_characters_is_named_with_both_its_causes(write: Write) -> None:
+    problems = Problems("a.csv")
+    with open_table(write("a.csv", 'text,label\n"' + "a " * (1 << 23) + 'b",x\n'), problems=problems) as table:
+        assert not list(table.rows)
+    assert problems.first.startswith("a.csv:2: a cell that begins in this row has more than 16,777,216 characters")
+
+
+def test_a_header_of_fifty_thousand_names_is_read_in_seconds(write: Write) -> None:
+    names = [f"c{number}" for number in range(50_000)]
+    started = time.process_time()
+    assert rows(write("a.csv", ",".join(names) + "\n" + ",".join(names) + "x\n"))[0]["c7"] == "c7"
+    assert time.process_time() - started < 5  # comparing each with each takes half a minute
+
+
 def test_text_behind_a_closing_mark_is_a_problem_of_its_row_alone(write: Write) -> None:
     path = write("a.csv", 'text,label\n"a" b,1\nc,2\n')
     assert problems_of(path).startswith("a.csv:2: text behind a closing quotation mark; double the marks")
@@ -230,14 +271,19 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         rows(tmp_path / "a.csv")
 
 
+def test_a_name_with_a_line_break_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*a\\nb\.csv$"):
+        rows(tmp_path / "a\nb.csv")
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="Is a directory"):
         rows(tmp_path, format="csv")
 
 
 def test_an_ending_that_says_nothing_is_refused_with_those_that_do(write: Write) -> None:
-    with pytest.raises(SettingsError, match=r"ends in '\.xlsx': name it \.csv, .* or say --format csv"):
-        rows(write("a.xlsx", "x"))
+    with pytest.raises(SettingsError, match=r"ends in '\.doc': name it \.csv, .* or say --format csv"):
+        rows(write("a.doc", "x"))
 
 
 def test_a_tsv_whose_text_begins_with_marks_is_read_without_quoting(write: Write) -> None:

@@ -92,6 +92,20 @@ def test_parquet_keeps_one_type_a_column(tmp_path: Path) -> None:
         write_rows(tmp_path / "a.parquet", [{"a": 1}, {"a": "x"}])
 
 
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ({"a": "\ud83d"}, "a cell holds half a surrogate pair, which only .jsonl can"),
+        ({"\ud83d": "a"}, "a cell holds half a surrogate pair, which only .jsonl can"),
+        ({"a": 2**70}, "do not fit one type a column: .*; write .jsonl instead"),
+    ],
+)
+def test_what_parquet_cannot_hold_is_refused(tmp_path: Path, row: dict[str, Any], problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        write_rows(tmp_path / "a.parquet", [row])
+    assert not (tmp_path / "a.parquet").exists()
+
+
 def test_nothing_to_write_has_no_columns(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no row to write"):
         write_rows(tmp_path / "a.csv", [])

@@ -62,6 +62,7 @@ def test_an_empty_list_or_text_is_the_empty_set_and_null_is_missing() -> None:
         (["law", ["sea"]], "one label is a list"),
         ({"law": 1}, "the label is an object, not a list of names"),
         ("law", "a text, not a list of names; say with --separator"),
+        ("[" * 200_000, "a text, not a list of names; say with --separator"),
     ],
 )
 def test_what_is_no_set_of_names_is_refused(cell: Any, problem: str) -> None:

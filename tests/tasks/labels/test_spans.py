@@ -76,6 +76,7 @@ def test_no_span_is_a_label_and_null_is_none() -> None:
         ([{"start": 0, "label": "person"}], "a span has no 'end'"),
         ([3], "3 is no span: an object with start, end and label"),
         ("[0, 3", "is no list of spans"),
+        ("[" * 200_000, "is no list of spans"),
         (["B-person"], "1 tags for 4 words"),
         (["B-person", "inside", "O", "O"], "'inside' is no tag"),
     ],
