@@ -14,6 +14,8 @@ from foretext.checkpoints.run_checkpoints import RunCheckpoints
 from foretext.errors import ModelError
 
 Damage = Callable[[Path], object]
+Change = Callable[[dict[str, torch.Tensor]], object]
+KINDS = ("exp_avg", "exp_avg_sq")
 
 
 def altered(folder: Path) -> None:
@@ -74,6 +76,26 @@ def test_the_best_checkpoint_is_checked_too(checkpoints: RunCheckpoints):
     altered(checkpoints.path / "update-00000001")
     with pytest.raises(ModelError, match="is damaged"):
         checkpoints.restore_best(1, torch.nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda moments: moments.pop("bias/exp_avg_sq"), "it lacks bias/exp_avg_sq"),
+        (lambda moments: moments.update({"bias/exp_avg": torch.zeros(2)}), r"bias/exp_avg has shape \(2,\)"),
+        (lambda moments: moments.update({"more/exp_avg": torch.zeros(1), "more/exp_avg_sq": torch.zeros(1)}), "more/"),
+    ],
+)
+def test_moments_that_are_missing_or_do_not_fit_are_refused(tmp_path: Path, change: Change, told: str):
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    weights = dict(model.named_parameters())
+    moments = {f"{name}/{kind}": torch.zeros_like(weights[name]) for name in weights for kind in KINDS}
+    change(moments)
+    found = RunCheckpoints(tmp_path)
+    found.save({"model": weights, "optimizer": moments}, {"update": 1}, keep=1)
+    with pytest.raises(ModelError, match=f"does not fit the model: .*{told}"):
+        found.restore(found.at(1), model, optimizer)
 
 
 def test_the_pointer_to_the_newest_is_for_people_and_may_be_gone(checkpoints: RunCheckpoints):
