@@ -156,3 +156,18 @@ def test_preparing_again_looks_whether_what_is_there_is_sound(
     write_ids(folder, np.random.default_rng(0).shuffle, rehash=False)
     with pytest.raises(DataError, match="its SHA-256"):
         prepare([stories(range(20))], folder, tokenizer=tokenizer, workers=1, shard_tokens=300)
+
+
+@pytest.mark.parametrize("name", ["../train/0.ds", "/etc/passwd", "train/../../x", "train\\0.ds", "train//0", ""])
+def test_a_manifest_names_no_file_out_of_its_folder(folder: Path, name: str) -> None:
+    edited(folder, lambda manifest: manifest["splits"]["train"][0].update(file=name))
+    with pytest.raises(DataError, match=r"manifest\.json is damaged: .* is no name of a file in the corpus"):
+        Corpus.open(folder)
+
+
+@pytest.mark.parametrize("name", ["train/00000.ds", "train/00000.ds.index", "train"])
+def test_a_link_out_of_the_corpus_is_not_followed(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).rename(tmp_path / "elsewhere")
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"is a link to .*elsewhere.*, out of the corpus; put the file itself there"):
+        Corpus.open(folder)
