@@ -18,7 +18,7 @@ from typing import Any, ClassVar, get_args
 import pytest
 from pydantic import Field
 
-from foretext import cli
+from foretext import cli, commands
 from foretext.errors import DataError, ForetextError
 from foretext.flags import TABLES, command_line, hidden
 from foretext.settings import Settings, leaves
@@ -71,7 +71,7 @@ def _only_brew(monkeypatch: pytest.MonkeyPatch) -> None:
     """The table of commands with the made-up one alone; no FORETEXT_ variables from outside."""
     add_module(monkeypatch, "kitchen.brew", brew=brew)
     add_module(monkeypatch, "kitchen.settings.brew", BrewSettings=BrewSettings)
-    command = cli.Command("brew", "Brew tea.", "foretext brew a", ("files",), package="kitchen", purpose="Use it")
+    command = commands.Command("brew", "Brew tea.", "foretext brew a", ("files",), package="kitchen", purpose="Use it")
     monkeypatch.setattr(cli, "COMMANDS", (command,))
     for name in [name for name in os.environ if name.startswith("FORETEXT_")]:
         monkeypatch.delenv(name)
@@ -84,7 +84,7 @@ def add_module(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> No
     monkeypatch.setitem(sys.modules, name, module)
 
 
-REAL_COMMANDS = cli.COMMANDS
+REAL_COMMANDS = commands.COMMANDS
 
 
 def foretext(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -116,7 +116,7 @@ def test_help_says_where_a_number_or_a_word_may_be_given() -> None:
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
-def test_every_command_has_help_with_an_example_and_needs_no_torch_for_it(command: cli.Command) -> None:
+def test_every_command_has_help_with_an_example_and_needs_no_torch_for_it(command: commands.Command) -> None:
     program = (
         "import sys; from foretext.cli import main; code = main(sys.argv[1:]);"
         "sys.exit('torch was loaded' if 'torch' in sys.modules else code)"
@@ -129,7 +129,7 @@ def test_every_command_has_help_with_an_example_and_needs_no_torch_for_it(comman
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
-def test_every_command_fits_its_recipe(command: cli.Command) -> None:
+def test_every_command_fits_its_recipe(command: commands.Command) -> None:
     settings = command.settings
     assert set(command.positionals) <= set(leaves(settings))
     assert all(leaf.help for leaf in leaves(settings).values())
@@ -141,7 +141,7 @@ def test_every_command_fits_its_recipe(command: cli.Command) -> None:
 def test_help_lists_the_commands_by_what_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
     told = foretext("--help", COLUMNS="250").stdout
-    purposes = [purpose for purpose in get_args(cli.Purpose) if f" {purpose} ─" in told]
+    purposes = [purpose for purpose in get_args(commands.Purpose) if f" {purpose} ─" in told]
     assert purposes == [
         "Look at data",
         "Get a model",
@@ -158,7 +158,7 @@ def test_help_lists_the_commands_by_what_they_are_for(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
 def test_every_flag_that_help_shows_to_all_exists_and_whatever_must_be_given_is_among_them(
-    command: cli.Command,
+    command: commands.Command,
 ) -> None:
     known = leaves(command.settings)
     shown = [name for names in command.settings.SHOWN.values() for name in names]
@@ -169,7 +169,7 @@ def test_every_flag_that_help_shows_to_all_exists_and_whatever_must_be_given_is_
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
-def test_every_table_of_settings_has_a_title_for_a_stranger(command: cli.Command) -> None:
+def test_every_table_of_settings_has_a_title_for_a_stranger(command: commands.Command) -> None:
     assert {leaf.path[-2] for leaf in leaves(command.settings).values() if len(leaf.path) > 1} <= TABLES.keys()
 
 
@@ -178,7 +178,7 @@ def test_help_shows_what_most_people_need_and_says_how_much_more_there_is() -> N
     assert re.findall(r"╭─ ([^─]+) ─", told) == [
         *("Inputs", "Data", "Task", "Training", "Output", "Flags of every command")
     ]
-    settings = cli.Command("finetune", "", "", purpose="Use it").settings
+    settings = commands.Command("finetune", "", "", purpose="Use it").settings
     more = [leaf.flag for name, leaf in leaves(settings).items() if name in hidden(settings, ("model", "data"))]
     assert told.endswith(f"\n{len(more)} more flags: foretext finetune --help-all shows them all.\n")
     everything = foretext("finetune", "--help-all", COLUMNS="250").stdout
@@ -273,11 +273,11 @@ def test_a_command_of_two_words_is_found_below_its_group(
 ) -> None:
     add_module(monkeypatch, "kitchen.teas.green", tea_green=brew)
     add_module(monkeypatch, "kitchen.settings.tea", TeaGreenSettings=BrewSettings)
-    green = cli.Command(
+    green = commands.Command(
         "tea green", "Brew green tea.", "foretext tea green a", ("files",), package="kitchen", purpose="Use it"
     )
     monkeypatch.setattr(cli, "COMMANDS", (*cli.COMMANDS, green))
-    monkeypatch.setattr(cli, "GROUPS", {"tea": cli.CommandGroup("Brew one of the teas.", "teas")})
+    monkeypatch.setitem(commands.GROUPS, "tea", commands.CommandGroup("Brew one of the teas.", "teas"))
     assert cli.main(["tea", "green", "a", "--spoons", "4"]) == 0
     assert capsys.readouterr().out == "4 spoons\na\n"
     assert cli.main(["tea", "--help"]) == 0

@@ -14,7 +14,7 @@ import grimp
 import pytest
 
 import foretext
-from foretext.cli import COMMANDS
+from foretext.commands import COMMANDS
 
 SAYS_ENOUGH = {"lines", "to_json", "to_dict"}  # methods whose name and type say what one gets
 

@@ -45,13 +45,19 @@ def test_a_link_that_leads_back_to_itself_is_told(tmp_path: Path) -> None:
         make_folder(tmp_path / "a")
 
 
+def reading(pipe: Path, found: list[str]) -> threading.Thread:
+    """A thread that reads a pipe; Python does not wait for it where nobody writes."""
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text()), daemon=True)
+    reader.start()
+    return reader
+
+
 def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     for name in ("pipe", "link"):
         found: list[str] = []
-        reader = threading.Thread(target=lambda found=found: found.append((tmp_path / "pipe").read_text()))
-        reader.start()
+        reader = reading(tmp_path / "pipe", found)
         write_text(tmp_path / name, "through")
         reader.join(10)
         assert found == ["through"]
@@ -61,8 +67,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
 def test_what_goes_back_in_what_it_wrote_arrives_in_order_through_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     found: list[str] = []
-    reader = threading.Thread(target=lambda: found.append((tmp_path / "pipe").read_text()))
-    reader.start()
+    reader = reading(tmp_path / "pipe", found)
     with atomic_file(tmp_path / "pipe", seeks=True) as file:
         file.write(b"?bc")
         file.seek(0)

@@ -209,6 +209,11 @@ def _fill_optimizer(
     model: torch.nn.Module, optimizer: HoldsState, tensors: Mapping[str, torch.Tensor], source: Path
 ) -> None:
     parameters = dict(model.named_parameters())
+    kinds = {key.rpartition("/")[2] for key in tensors}
+    held = {key.rpartition("/")[0] for key in tensors}
+    missing = sorted({f"{name}/{kind}" for name in held for kind in kinds} - tensors.keys())
+    if missing:
+        raise ModelError(f"{source} does not fit the model: it lacks {missing[0]}")
     for key, value in tensors.items():
         name, _, kind = key.rpartition("/")
         parameter = parameters.get(name)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,14 +39,11 @@ def verify_shard(
         DataError: a hash is another, an id is not below `ids`, or document ends do not rise to the last token.
     """
     path = folder / shard.file
-    if _digest(path, lambda block: _check_ids(path, np.frombuffer(block, dtype), ids), rest) != shard.sha256:
+    if _digest(path, lambda block: _check_ids(path, _numbers(block, dtype), ids), rest) != shard.sha256:
         raise _damaged(path, "its SHA-256 is not the manifest's")
     index = index_path(path)
     ends: list[int] = [0]
-    if (
-        _digest(index, lambda block: _check_ends(index, np.frombuffer(block, ENDS_TYPE), ends), rest)
-        != shard.index_sha256
-    ):
+    if _digest(index, lambda block: _check_ends(index, _numbers(block, ENDS_TYPE), ends), rest) != shard.index_sha256:
         raise _damaged(index, "its SHA-256 is not the manifest's")
     if ends[-1] != shard.tokens:
         raise _damaged(index, f"its last document ends at {ends[-1]:,} of {shard.tokens:,} tokens")
@@ -70,17 +67,19 @@ class Verification:
         self._corpus = corpus
         self._hurry = threading.Event()  # somebody waits
         self._done = threading.Event()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         threading.Thread(target=self._run, name="corpus verification", daemon=True).start()
 
     def check(self) -> None:
         """Nothing, as long as all that was read so far is sound.
 
         Raises:
-            DataError: a file is damaged.
+            DataError: a file is damaged, or cannot be read.
         """
-        if self._error is not None:
+        if isinstance(self._error, ForetextError | OSError):
             raise DataError(f"{self._error}; what was learned from it, checkpoints too, is not to be trusted")
+        if self._error is not None:
+            raise self._error
 
     def wait(self, seconds: float | None = None) -> None:
         """Waits until all is read, at most so many seconds if given, and checks.
@@ -98,7 +97,7 @@ class Verification:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
         try:
             verify_corpus(self._corpus.folder, self._corpus.manifest, rest=self._rest)
-        except (ForetextError, OSError) as error:
+        except BaseException as error:  # whatever it is, the corpus is not known to be sound
             self._error = error
         finally:
             self._done.set()
@@ -118,6 +117,11 @@ def _digest(path: Path, look: Callable[[bytes], None], rest: Callable[[float], N
             if rest is not None:
                 rest(time.perf_counter() - started)
     return digest.hexdigest()
+
+
+def _numbers(block: bytes, dtype: np.dtype[Any]) -> np.ndarray:
+    """The numbers in a block; part of one behind them is left out, which the hash tells of."""
+    return np.frombuffer(block, dtype, len(block) // dtype.itemsize)
 
 
 def _check_ids(path: Path, tokens: np.ndarray, ids: int) -> None:

@@ -5,6 +5,7 @@ In a run without a folder, and in a process that writes nothing, there is nothin
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from foretext.training.objectives import Objective
 from foretext.training.optimizer import Optimizer
 from foretext.training.plan import Plan
 from foretext.training.state import State, Window
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Keeping:
             self.window.restore(checkpoint.state.get("window"), self.state, self.engine.device)
         self.state.planned = self.plan.updates
         if self.folder is not None and self.writer is not None:
+            if checkpoint is None and self.folder.metrics.lines():
+                log.warning("there is no checkpoint in %s: the run begins again", self.folder.checkpoints.path)
             self.folder.metrics.forget_after(self.state.update)
             self.writer.newest = self._kept()
             self.folder.checkpoints.prune(self.plan.keep_checkpoints, {*self._needed(), self.state.best_update})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,26 @@ def test_a_file_that_goes_away_is_found_beside_training(folder: Path) -> None:
     (folder / "train/00002.ds").unlink()
     with pytest.raises(DataError, match=r"00002\.ds"):
         Verification(corpus).wait()
+
+
+@pytest.mark.parametrize("name", ["00002.ds", "00002.ds.index"])
+def test_a_file_that_grows_by_a_byte_after_it_was_opened_is_found_beside_training(folder: Path, name: str) -> None:
+    corpus = Corpus.open(folder)
+    with (folder / "train" / name).open("ab") as file:
+        file.write(b"!")
+    with pytest.raises(DataError, match=rf"{re.escape(name)} is damaged: its SHA-256"):
+        Verification(corpus).wait()
+
+
+def test_a_bug_in_the_verification_is_not_taken_for_a_sound_corpus(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("foretext.corpus.verification.verify_corpus", fails)
+    with pytest.raises(ZeroDivisionError):
+        Verification(Corpus.open(folder)).wait()
 
 
 def test_an_id_that_is_none_of_the_tokenizers_is_found_by_reading_all_and_by_learning_from_it(folder: Path) -> None:
@@ -135,3 +156,18 @@ def test_preparing_again_looks_whether_what_is_there_is_sound(
     write_ids(folder, np.random.default_rng(0).shuffle, rehash=False)
     with pytest.raises(DataError, match="its SHA-256"):
         prepare([stories(range(20))], folder, tokenizer=tokenizer, workers=1, shard_tokens=300)
+
+
+@pytest.mark.parametrize("name", ["../train/0.ds", "/etc/passwd", "train/../../x", "train\\0.ds", "train//0", ""])
+def test_a_manifest_names_no_file_out_of_its_folder(folder: Path, name: str) -> None:
+    edited(folder, lambda manifest: manifest["splits"]["train"][0].update(file=name))
+    with pytest.raises(DataError, match=r"manifest\.json is damaged: .* is no name of a file in the corpus"):
+        Corpus.open(folder)
+
+
+@pytest.mark.parametrize("name", ["train/00000.ds", "train/00000.ds.index", "train"])
+def test_a_link_out_of_the_corpus_is_not_followed(folder: Path, tmp_path: Path, name: str) -> None:
+    (folder / name).rename(tmp_path / "elsewhere")
+    (folder / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"is a link to .*elsewhere.*, out of the corpus; put the file itself there"):
+        Corpus.open(folder)

@@ -60,6 +60,8 @@ def watch(pid: int, killed_after: float | None, started: float) -> int:
 def run(request: dict[str, Any]) -> int:
     """Becomes `foretext` with the request's arguments, folder and fault."""
     os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # which may be ignored here, as under nohup
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.chdir(request["folder"])
     for descriptor, name, flags in (
         (0, os.devnull, os.O_RDONLY),

@@ -92,12 +92,16 @@ def test_a_run_that_was_cut_off_in_a_validation_ends_as_one_that_was_not(tmp_pat
     assert all(torch.equal(value, bits(whole)[name]) for name, value in bits(resumed).items())
 
 
-def test_a_run_that_ended_before_its_first_checkpoint_starts_again_without_doubled_lines(tmp_path, trainer, batch_at):
+def test_a_run_that_ended_before_its_first_checkpoint_starts_again_without_doubled_lines(
+    tmp_path, trainer, batch_at, caplog
+):
     with pytest.raises(CutError):
         cut_off(trainer(tmp_path, log_every=1, checkpoint_every=9), batch_at, cut=2).run()
     assert [line["update"] for line in lines(tmp_path)] == [1, 2]
+    assert "begins again" not in caplog.text
     cut_off(trainer(tmp_path, log_every=1, checkpoint_every=9, resume=True), batch_at, cut=None).run()
     assert [line["update"] for line in lines(tmp_path) if "loss" in line] == list(range(1, LENGTH + 1))
+    assert f"there is no checkpoint in {tmp_path / 'checkpoints'}: the run begins again" in caplog.text
 
 
 def test_a_window_comes_back_from_a_checkpoint_to_the_bit():
