@@ -454,6 +454,14 @@ def test_one_text_under_two_labels_is_asked_about_where_most_are(look: Look) -> 
     assert once.counts["groups"] == 1
 
 
+def test_a_few_conflicts_among_many_rows_are_not_asked_about(look: Look) -> None:
+    other = {"good": "bad", "bad": "good"}
+    rows = [*reviews(900), *((text, other[label]) for text, label in reviews(900)[:4])]
+    conflicts = found(look(csv_of(rows), quick=True), "conflicts")
+    assert conflicts.counts == {"groups": 4, "rows": 8, "texts that come again": 4}
+    assert "multi-label" not in conflicts.says
+
+
 @pytest.mark.parametrize(("one", "other"), [("I", "a"), ("👍", "👎"), ("好", "坏")])
 def test_every_word_counts_however_short(look: Look, one: str, other: str) -> None:
     rows = [
