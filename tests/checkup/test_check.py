@@ -152,6 +152,13 @@ def test_damage_in_answers_is_found(look: Look) -> None:
     assert lines_of(found(checked, "encoding", "control")) == ["3"]
 
 
+def test_control_characters_of_damage_are_damage_alone(look: Look) -> None:
+    rows = [*reviews(40), ("It wasnâ\x80\x99t a lovely story.", "good"), ("It wasn\x92t a dull one.", "bad")]
+    checked = look(csv_of(rows), quick=True)
+    assert lines_of(found(checked, "encoding", "damaged")) == ["42"]
+    assert lines_of(found(checked, "encoding", "control")) == ["43"]
+
+
 def test_the_order_of_answers_hides_no_repeat_and_no_conflict(look: Look) -> None:
     rows = questions()
     text, answers = rows[0]["question"], rows[0]["answers"]
