@@ -208,10 +208,10 @@ class Gatherer:
     def _look_at(self, text: str) -> None:
         if not text or text.isspace():
             self._empty.append(self.rows)
-        damage = damage_of(text)
-        if has_control(damage.repaired):
+        damage = None if text.isascii() else damage_of(text)
+        if has_control(damage.repaired if damage else text):
             self._control.append(self.rows)
-        if text.isascii():
+        if damage is None:
             return
         if damage.lost:
             self._lost[self.rows] = self._lost.get(self.rows, 0) + damage.lost
