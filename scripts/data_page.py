@@ -37,6 +37,11 @@ TESTS = (
     "tests/recipes/test_blank_text.py",
     "tests/recipes/test_undefined_scores.py",
     "tests/tasks/files/test_writing.py",
+    "tests/checkup/test_check.py",
+    "tests/checkup/test_corpora.py",
+    "tests/corpus/test_cleaning.py",
+    "tests/texts/test_damage.py",
+    "tests/texts/test_language.py",
 )
 
 

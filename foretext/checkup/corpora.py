@@ -68,10 +68,10 @@ class Corpus:
         return [document for _, _, document in sorted(self._heap, key=lambda entry: -entry[1])]
 
     def _look_at(self, document: Document) -> None:
-        if has_control(document.text):
+        damage = damage_of(document.text)
+        if has_control(damage.repaired):
             self.controls += 1
             self.control += [document.where] if self.controls <= PLACES else []
-        damage = damage_of(document.text)
         if damage.lost:
             self.lost_characters += damage.lost
             self.lost[document.where] = damage.lost

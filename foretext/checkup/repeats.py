@@ -11,6 +11,7 @@ from foretext.checkup.finding import Finding, Severity
 from foretext.checkup.rows import Keys, Part
 
 MOST = 0.5  # of the texts that come again, the share under several labels from which on that seems to be meant
+SHARE = 0.01  # of all rows, that they must be for that
 FEWEST_GROUPS = 3  # texts that come again before such a share says anything
 
 Places = npt.NDArray[np.int64]
@@ -55,7 +56,8 @@ def _conflicts(part: Part) -> list[Finding]:
     rows = np.concatenate(differ)
     counts = {"groups": len(differ), "rows": len(rows), "texts that come again": len(groups)}
     says = f"texts of {part.name} under several labels; at most {best:.2%} of its rows can be answered as labelled"
-    if part.one_class and len(groups) >= FEWEST_GROUPS and len(differ) > MOST * len(groups):
+    many = len(groups) >= FEWEST_GROUPS and len(rows) >= SHARE * part.rows
+    if part.one_class and many and len(differ) > MOST * len(groups):
         says += ". Most texts that come again have several labels: is that meant (--kind multi-label)?"
     return [Finding("conflicts", "doubtful", says, counts, part.at(rows), part.examples(rows))]
 

@@ -208,11 +208,11 @@ class Gatherer:
     def _look_at(self, text: str) -> None:
         if not text or text.isspace():
             self._empty.append(self.rows)
-        if has_control(text):
+        damage = None if text.isascii() else damage_of(text)
+        if has_control(damage.repaired if damage else text):
             self._control.append(self.rows)
-        if text.isascii():
+        if damage is None:
             return
-        damage = damage_of(text)
         if damage.lost:
             self._lost[self.rows] = self._lost.get(self.rows, 0) + damage.lost
         if damage.sure or damage.doubtful:

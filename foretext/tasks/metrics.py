@@ -1,8 +1,8 @@
 """The metrics of the paper's tasks: one number from true and predicted labels, higher is better.
 
 Classes and answers are integers counted from 0. Where a metric is not defined, its value is 0, to count with, and
-`why_undefined` says why: a correlation when one side is constant or there are fewer than two examples, F1 when the
-class is neither true nor predicted anywhere.
+`why_undefined` says why: a correlation when one side is constant or there are fewer than two examples, kappa when
+both are one and the same class, F1 when the class is neither true nor predicted anywhere.
 """
 
 from __future__ import annotations
@@ -116,8 +116,10 @@ CORRELATIONS = ("matthews", "pearson", "spearman")
 
 def why_undefined(metric: str, truth: Numbers, predicted: Numbers) -> str:
     """Why the metric has no value between these labels; nothing where it has one."""
-    if metric in (*CORRELATIONS, "quadratic_kappa"):
-        return _why_no_correlation(truth, predicted, needs_predictions=metric in CORRELATIONS)
+    if metric in CORRELATIONS:
+        return _why_no_correlation(truth, predicted)
+    if metric == "quadratic_kappa" and len(truth) and (truth[0] == truth).all() and (truth[0] == predicted).all():
+        return "all targets and predictions are one class"
     if metric == "f1" and not ((truth == 1) | (predicted == 1)).any():
         return "neither a target nor a prediction is the positive class"
     if metric in ("f1_micro", "f1_macro") and truth.ndim == 2 and not (truth | predicted).any():
@@ -128,16 +130,19 @@ def why_undefined(metric: str, truth: Numbers, predicted: Numbers) -> str:
 
 
 def why_targets_cannot_tell(metric: str, truth: Numbers) -> str:
-    """Why no predictions whatever could be told apart by the metric on these targets; nothing where they can."""
-    return why_undefined(metric, truth, truth)
+    """Why no predictions whatever could be told apart by the metric on these targets; nothing where they can.
+
+    Of kappa too: on equal targets it is 0 for all predictions that differ from them.
+    """
+    return _why_no_correlation(truth, truth) if metric == "quadratic_kappa" else why_undefined(metric, truth, truth)
 
 
-def _why_no_correlation(truth: Numbers, predicted: Numbers, *, needs_predictions: bool) -> str:
+def _why_no_correlation(truth: Numbers, predicted: Numbers) -> str:
     if len(truth) < 2:
         return "it takes two examples"
     if _constant(truth):
         return "all targets are equal"
-    return "all predictions are equal" if needs_predictions and _constant(predicted) else ""
+    return "all predictions are equal" if _constant(predicted) else ""
 
 
 def _constant(values: Numbers) -> bool:

@@ -153,6 +153,13 @@ def test_damage_in_answers_is_found(look: Look) -> None:
     assert lines_of(found(checked, "encoding", "control")) == ["3"]
 
 
+def test_control_characters_of_damage_are_damage_alone(look: Look) -> None:
+    rows = [*reviews(40), ("It wasnâ\x80\x99t a lovely story.", "good"), ("It wasn\x92t a dull one.", "bad")]
+    checked = look(csv_of(rows), quick=True)
+    assert lines_of(found(checked, "encoding", "damaged")) == ["42"]
+    assert lines_of(found(checked, "encoding", "control")) == ["43"]
+
+
 def test_the_order_of_answers_hides_no_repeat_and_no_conflict(look: Look) -> None:
     rows = questions()
     text, answers = rows[0]["question"], rows[0]["answers"]
@@ -454,6 +461,14 @@ def test_one_text_under_two_labels_is_asked_about_where_most_are(look: Look) -> 
     once = found(look(csv_of([*reviews(30), (reviews(1)[0][0], "bad")]), quick=True), "conflicts")
     assert "multi-label" not in once.says
     assert once.counts["groups"] == 1
+
+
+def test_a_few_conflicts_among_many_rows_are_not_asked_about(look: Look) -> None:
+    other = {"good": "bad", "bad": "good"}
+    rows = [*reviews(900), *((text, other[label]) for text, label in reviews(900)[:4])]
+    conflicts = found(look(csv_of(rows), quick=True), "conflicts")
+    assert conflicts.counts == {"groups": 4, "rows": 8, "texts that come again": 4}
+    assert "multi-label" not in conflicts.says
 
 
 @pytest.mark.parametrize(("one", "other"), [("I", "a"), ("👍", "👎"), ("好", "坏")])

@@ -61,6 +61,8 @@ def test_weights_are_not_chosen_by_a_score_that_tells_nothing(capfd, caplog, lan
     result = load_model(run).history.finetuning.result
     if kind == "regression":
         assert result.best_update == result.updates == 4
+    if kind == "ordinal":
+        return  # kappa has a value there, 0, as long as the predictions are not that class alone
 
     assert main(["evaluate", str(run), "--data", str(tmp_path / "valid.csv"), "--device", "cpu"]) == 0
     assert re.search("undefined +all targets are equal", capfd.readouterr().out)

@@ -67,7 +67,9 @@ TWO = np.array([0, 1, 0])
         ("pearson", [1.0], [2.0], "it takes two examples"),
         ("matthews", ONE, TWO, "all targets are equal"),
         ("matthews", TWO, ONE, "all predictions are equal"),
-        ("quadratic_kappa", ONE, TWO, "all targets are equal"),
+        ("quadratic_kappa", ONE, ONE, "all targets and predictions are one class"),
+        ("quadratic_kappa", ONE, TWO, ""),
+        ("quadratic_kappa", ONE, ONE + 1, ""),
         ("quadratic_kappa", TWO, ONE, ""),
         ("f1", ONE, ONE, "neither a target nor a prediction is the positive class"),
         ("f1", ONE, TWO, ""),
@@ -87,6 +89,7 @@ def test_what_has_no_value_says_why_and_is_zero_to_count_with(metric, truth, pre
         assert METRICS[metric](truth, predicted) == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("metric", ["matthews", "quadratic_kappa"])
 @pytest.mark.parametrize(("truth", "why"), [(ONE, "all targets are equal"), (TWO, "")])
-def test_targets_that_are_all_equal_can_tell_no_predictions_apart(truth, why):
-    assert why_targets_cannot_tell("matthews", truth) == why
+def test_targets_that_are_all_equal_can_tell_no_predictions_apart(metric, truth, why):
+    assert why_targets_cannot_tell(metric, truth) == why

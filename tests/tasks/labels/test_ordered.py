@@ -75,3 +75,9 @@ def test_quadratic_kappa_is_that_of_scikit_learn_over_all_classes(seed: int) -> 
 
 def test_quadratic_kappa_of_one_and_the_same_class_is_zero() -> None:
     assert quadratic_kappa(np.array([2, 2]), np.array([2, 2])) == 0.0
+
+
+@pytest.mark.parametrize("said", [[0, 1, 2], [1, 1, 2], [0, 0, 0]])
+def test_quadratic_kappa_on_equal_targets_is_zero_as_in_scikit_learn(said: list[int]) -> None:
+    expected = cohen_kappa_score([2, 2, 2], said, weights="quadratic", labels=[0, 1, 2])
+    assert quadratic_kappa(np.array([2, 2, 2]), np.array(said)) == pytest.approx(expected) == pytest.approx(0.0)
