@@ -114,10 +114,10 @@ class WatchRecord:
         """What to tell a person: nothing where all was well."""
         said = []
         if self.left_out:
-            said.append(f"{self.left_out:,} updates were left out, as they lay far outside the band")
+            said.append(f"updates left out, as they lay far outside the band: {self.left_out:,}")
         if self.outside:
-            said.append(f"{self.outside:,} updates lay far outside the band, and were done")
-        said += [f"at update {at.update:,} {at.why}; went back to update {at.to:,}" for at in self.went_back or ()]
+            said.append(f"updates far outside the band that were done: {self.outside:,}")
+        said += [f"at update {at.update:,}: {at.why}; went back to update {at.to:,}" for at in self.went_back or ()]
         if self.sound is False:
             said.append("the run is not sound: " + (self.stopped or "it was out of its band and was not mended"))
         return [f"watch: {line}" for line in said]

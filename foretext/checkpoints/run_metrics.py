@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ class RunMetrics:
     path: Path
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Appends one line."""
+        """Appends one line; a value of it that is not finite, which JSON cannot hold, becomes None."""
+        line = {name: None if _is_not_finite(value) else value for name, value in line.items()}
         with disk_errors(self.path.parent), self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(line, allow_nan=False) + "\n")
 
     def sync(self) -> None:
         """Makes the lines so far outlive a power cut."""
@@ -85,6 +87,10 @@ class RunMetrics:
 
 def _text(lines: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _is_not_finite(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _went_back(line: Mapping[str, Any]) -> int | None:

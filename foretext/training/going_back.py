@@ -117,7 +117,7 @@ def described(went: WentBack, memory: Memory) -> str:
     to = f"to update {went.to:,}" if went.to else "to the weights it began with"
     slower = " and at half the rate" if memory.rate < 1 else ""
     on = "" if memory.stopped else f" and goes on with another order of the data{slower}"
-    return f"watch: at update {went.update:,} {went.why}; the run goes back {to}{on}"
+    return f"watch: at update {went.update:,}: {went.why}; the run goes back {to}{on}"
 
 
 def _last_calm(state: State) -> int:

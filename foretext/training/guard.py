@@ -76,7 +76,7 @@ class Guard:
         return self.watch.done(update)
 
     def look(self, state: State, *, last: bool) -> str:
-        """Why the run has to go back, "" if it has not; `last` is a look at the end of a run. What is seen is said."""
+        """Why the run has to go back, "" if it has not; `last` is a look where a run may end. What is seen is said."""
         if self.mode == "off" or (state.update % EVERY and not last):
             return ""
         seen = self.watch.look(state.update)
@@ -86,7 +86,7 @@ class Guard:
         if not seen.alarm or self.mode == "act":
             return seen.alarm
         if self.writes:
-            log.warning("watch: at update %s %s", f"{state.update:,}", seen.alarm)
+            log.warning("watch: at update %s: %s", f"{state.update:,}", seen.alarm)
             self._log(state, {"alarm": seen.alarm})
         self.watch.begin_anew()
         return ""

@@ -129,7 +129,7 @@ class Trainer:
     def _went_back(self, bar: Progress) -> bool:
         """Whether the watch has seen trouble, so that the run stands where it was before."""
         update = self.state.update
-        why = self.guard.look(self.state, last=update == self.plan.updates)
+        why = self.guard.look(self.state, last=self._may_be_last())
         if not why:
             return False
         self._keeping.wait()
@@ -164,12 +164,21 @@ class Trainer:
 
     def _validate_and_save(self, objective: nn.Module) -> None:
         done, last = self.state.update, self.state.update == self.plan.updates
-        owed = last or self.state.validation_owed
-        validated = self.validate is not None and (owed or done % self.plan.validate_every == 0)
+        validated = self._validation_due()
         if validated:
             self._validate(objective)
         if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
             self._keeping.save()
+
+    def _validation_due(self) -> bool:
+        last = self.state.update == self.plan.updates
+        owed = last or self.state.validation_owed or self.state.update % self.plan.validate_every == 0
+        return self.validate is not None and owed
+
+    def _may_be_last(self) -> bool:
+        """Whether the run may end at this update: it is the last planned, or patience ends if its validation is bad."""
+        losing = bool(self.plan.patience) and self.state.validations_without_better + 1 >= self.plan.patience
+        return self.state.update == self.plan.updates or (losing and self._validation_due())
 
     def _validate(self, objective: nn.Module) -> None:
         assert self.validate is not None

@@ -74,7 +74,9 @@ class Memory:
         """What the model remembers of it."""
         if self.mode == "off" and not (self.left_out or self.outside or self.alarms):
             return WatchRecord(mode=self.mode)
-        not_mended = self.stopped or self.alarm.high > 1 or self.left_out_in_a_row or self.alarms > len(self.went_back)
+        not_mended = (
+            self.stopped or self.alarm.high > 1 or self.left_out_in_a_row > 1 or self.alarms > len(self.went_back)
+        )
         return WatchRecord(
             mode=self.mode,
             sound=None if self.mode == "off" else not not_mended,

@@ -132,14 +132,14 @@ def test_a_watch_says_what_it_did_and_nothing_of_a_sound_run():
     assert WatchRecord().lines() == []
     assert WatchRecord("act", True, 0, 0, ()).lines() == []
     assert WatchRecord("act", True, 1_200, 1, (WentBack(4_000, 3_900, "the loss is high"),)).lines() == [
-        "watch: 1,200 updates were left out, as they lay far outside the band",
-        "watch: at update 4,000 the loss is high; went back to update 3,900",
+        "watch: updates left out, as they lay far outside the band: 1,200",
+        "watch: at update 4,000: the loss is high; went back to update 3,900",
     ]
     assert WatchRecord("act", False, 0, 3, (), "stopped at update 7").lines() == [
         "watch: the run is not sound: stopped at update 7"
     ]
     assert WatchRecord("warn", True, 0, 0, (), outside=2).lines() == [
-        "watch: 2 updates lay far outside the band, and were done"
+        "watch: updates far outside the band that were done: 2"
     ]
     assert "was not mended" in WatchRecord("warn", False, 0, 1, ()).lines()[0]
 

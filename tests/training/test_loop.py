@@ -132,3 +132,17 @@ def test_a_run_that_is_compiled_learns_as_one_that_is_not(tmp_path, trainer):
     last = {name: run.folder.metrics.lines()[-1]["loss"] for name, run in runs.items()}
     assert last["layers"] == pytest.approx(last["no"], rel=0.05)  # dropout draws otherwise
     assert last["graphs"] == pytest.approx(last["layers"], rel=1e-3)
+
+
+def test_a_validation_that_is_not_a_finite_number_is_null_in_the_metrics(trainer, tmp_path):
+    losses = iter([3.0, math.nan, math.inf, 2.0])
+    made = trainer(tmp_path, validate=lambda: {"loss": next(losses)})
+    state = made.run()
+
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    texts = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    lines = [json.loads(text, parse_constant=refuse) for text in texts]
+    assert [line["valid_loss"] for line in lines if "valid_loss" in line] == [3.0, None, None, 2.0]
+    assert state.best_update == 12

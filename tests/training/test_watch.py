@@ -194,6 +194,25 @@ def test_a_loss_that_is_not_a_number_costs_its_update_alone(made, tmp_path):
     assert all(math.isfinite(line["loss"]) for line in run.folder.metrics.lines() if "loss" in line)
 
 
+def test_the_last_updates_before_patience_ends_are_looked_at_too(made, tmp_path):
+    losses = iter([*range(20, 10, -1), 30.0, 40.0])
+    run = made(tmp_path, patience=2, validate=lambda: {"loss": float(next(losses))})
+    run = dataclasses.replace(run, plan=dataclasses.replace(run.plan, validate_every=7))
+    state = spoil(run, [82], lambda gradient: gradient.fill_(math.nan)).run()
+    assert state.update == 84
+    (event,) = events(run)
+    assert [found["update"] for found in event["left_out"]] == [83]
+    assert state.watch.recent == []
+
+
+def test_a_lone_update_that_is_left_out_at_the_end_does_not_make_a_run_unsound(made, tmp_path):
+    run = made(tmp_path, updates=80)
+    record = spoil(run, [79], lambda gradient: gradient.fill_(math.nan)).run().watch.record()
+    assert (record.left_out, record.sound) == (1, True)
+    row = made(None, updates=80)
+    assert spoil(row, [78, 79], lambda gradient: gradient.fill_(math.nan)).run().watch.record().sound is False
+
+
 @pytest.mark.parametrize("in_a_folder", [True, False])
 def test_a_run_without_a_checkpoint_from_before_begins_again_with_the_weights_that_it_had(made, tmp_path, in_a_folder):
     run = made(tmp_path if in_a_folder else None, updates=40, checkpoint_every=100)
