@@ -28,7 +28,8 @@ def json_rows(text: TextIO, problems: Problems) -> Iterator[Row]:
     if start == "[":
         problems.unit = "row"
         return _of_array(text, problems)
-    return _of_lines(chain([start + text.readline()] if start else [], text), problems, empty)
+    first = [start + text.readline(LONGEST_OBJECT)] if start else []
+    return _of_lines(chain(first, iter(lambda: text.readline(LONGEST_OBJECT), "")), problems, empty)
 
 
 def _of_lines(lines: Iterable[str], problems: Problems, empty_before: int) -> Iterator[Row]:
@@ -40,6 +41,9 @@ def _of_lines(lines: Iterable[str], problems: Problems, empty_before: int) -> It
         for gap in empty:
             problems.add(gap, "an empty line between rows")
         empty.clear()
+        if len(content) >= LONGEST_OBJECT and not content.endswith("\n"):
+            problems.add(line, f"a line that goes on behind {LONGEST_OBJECT:,} characters; nothing behind is read")
+            return
         try:
             yield Row(_object_of(content), line)
         except ValueError as problem:

@@ -85,3 +85,14 @@ def test_no_more_of_an_array_is_read_than_the_next_rows_need():
     rows = json_rows.json_rows(text, Problems("a.json"))
     next(rows)
     assert text.tell() <= json_rows.PIECE + 1
+
+
+@pytest.mark.parametrize("before", ["", '{"text": "a", "label": "x"}\n'])
+def test_a_line_that_never_ends_is_not_read_whole(write, monkeypatch, before):
+    monkeypatch.setattr(json_rows, "LONGEST_OBJECT", 60)
+    line = before.count("\n") + 1
+    path = write("a.jsonl", before + '{"text": "' + "a" * 1000)
+    with pytest.raises(DataError, match=f"a.jsonl:{line}: a line that goes on behind 60 characters"):
+        list(iterate_rows(path))
+    ends = write("b.jsonl", before + json.dumps({"text": "a" * 30, "label": "x"}) + "\n")
+    assert len(list(iterate_rows(ends))) == line
