@@ -248,9 +248,10 @@ def to_json(settings: Settings) -> dict[str, Any]:
 
 
 def to_toml(settings: Settings, sources: Mapping[str, str] | None = None) -> str:
-    """The settings as TOML that `resolve` reads back; what is None is left out.
+    """The settings as TOML that `resolve` reads back; what is None is no value there.
 
-    `sources`, if given, says for a leaf (`model.layers`) what to write behind it as a comment.
+    `sources`, if given, says for a leaf (`model.layers`) what to write behind it as a comment; what is None has a line
+    of comment then.
     """
     return write_toml(to_json(settings), sources or {})
 

@@ -28,9 +28,10 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def write_toml(tree: Mapping[str, Any], comments: Mapping[str, str]) -> str:
-    """A tree of strings, numbers, truth values, lists and tables as TOML; what is None is left out.
+    """A tree of strings, numbers, truth values, lists and tables as TOML.
 
-    `comments` says for a value (`model.layers`) what to write behind it.
+    `comments` says for a value (`model.layers`) what to write behind it. TOML has no word for None: where there is a
+    comment it says that the value is not set, else nothing does.
     """
     return "\n".join(_lines(tree, "", comments)).strip() + "\n"
 
@@ -38,8 +39,10 @@ def write_toml(tree: Mapping[str, Any], comments: Mapping[str, str]) -> str:
 def _lines(tree: Mapping[str, Any], prefix: str, comments: Mapping[str, str]) -> Iterator[str]:
     tables = {key: value for key, value in tree.items() if isinstance(value, dict)}
     for key, value in tree.items():
-        if key not in tables and value is not None:
-            comment = comments.get(prefix + key)
+        comment = comments.get(prefix + key)
+        if value is None and comment:
+            yield f"# {key} is not set  # {comment}"
+        elif key not in tables and value is not None:
             yield f"{key} = {_written(value)}" + (f"  # {comment}" if comment else "")
     for key, table in tables.items():
         yield from ("", f"[{prefix}{key}]")

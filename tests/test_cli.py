@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -303,6 +304,16 @@ def test_print_settings_shows_sources_and_does_nothing(
     assert capsys.readouterr().out == (
         f'files = ["a"]  # --files\nspoons = 7  # FORETEXT_SPOONS\nmilk = false  # --milk\nfail = "bug"  # {toml}\n'
     )
+
+
+@pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
+def test_print_settings_has_a_line_for_every_setting_set_or_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: cli.Command
+) -> None:
+    monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
+    assert cli.main([*shlex.split(command.example)[1:], "--print-settings"]) == 0
+    printed = [text.removeprefix("# ").split(" ")[0] for text in capsys.readouterr().out.splitlines()]
+    assert leaves(command.settings).keys() <= set(printed)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,12 @@ def test_resolved_settings_show_each_source_as_a_comment() -> None:
     assert "[boiler]\npressure = 1.5  # default\nvalves = 6  # default" in text
 
 
+def test_resolved_settings_show_what_is_not_set_and_are_read_back_the_same(toml: Callable[[str], Path]) -> None:
+    resolved = resolve(Engine, flags={"name": "Rocket"})
+    assert "# log is not set  # default\n" in resolved.to_toml()
+    assert resolve(Engine, toml=toml(resolved.to_toml())).value == resolved.value
+
+
 def test_json_holds_only_what_json_knows() -> None:
     tree = to_json(Engine(name="x", log=Path("a"), stops=("b",)))
     assert tree["log"] == "a"

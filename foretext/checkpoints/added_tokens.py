@@ -1,7 +1,8 @@
 """Tokens that somebody added to a GPT-1 of `transformers` for fine-tuning, and which of them we have a place for.
 
-The published weights lack the paper's start, delimiter and extract tokens, so tutorials add them under names of their
-own, behind the pieces. Here they are the three special tokens. One for padding is never read, and left out.
+The published weights lack the paper's start, delimiter and extract tokens, so tutorials add them behind the pieces,
+under names that have become usual, or in roles that `transformers` has for them. Here they are the special tokens. One
+for padding, an end or a mask is never read here, and left out.
 """
 
 from __future__ import annotations
@@ -20,19 +21,26 @@ from foretext.errors import ModelError
 
 SPECIAL_NAMES = {"_start_": 0, "_delimiter_": 1, "_classify_": 2, "_extract_": 2}  # to which of our special tokens
 PADDING = ("[PAD]", "<pad>", "<PAD>", "<|pad|>", "[pad]")
+ROLES = {"bos_token": 0, "sep_token": 1, "cls_token": 2}  # the same, by what the configuration calls a token
+NO_ROLES = ("pad_token", "eos_token", "mask_token")  # of tokens that have no use here
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class AddedTokens:
-    """The tokens behind the pieces, by name with their ids."""
+    """The tokens behind the pieces, by name with their ids; `places` says which special token of ours one is."""
 
     ids: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
 
     def specials(self) -> dict[str, int]:
-        """Those that are special tokens of ours: which, by name."""
-        return {name: SPECIAL_NAMES[name] for name in self.ids if name in SPECIAL_NAMES}
+        """Those that are special tokens of ours: which, by name; of two for one place the first."""
+        found: dict[str, int] = {}
+        for name in self.ids:
+            if name in self.places and self.places[name] not in found.values():
+                found[name] = self.places[name]
+        return found
 
     def fill(self, specials: Tensor, rows: Tensor, source: Path) -> None:
         """Copies their embeddings, `rows` `(added, width)`, to those of our special tokens `(3, width)`.
@@ -48,7 +56,7 @@ class AddedTokens:
             specials[which].copy_(row)
         left = sorted(self.ids.keys() - self.specials().keys())
         if left:
-            log.warning("left out, since nothing is padded here: %s", ", ".join(left))
+            log.warning("left out, since there is no such token here: %s", ", ".join(left))
 
 
 def split_added(folder: Path, ids: Mapping[str, int]) -> tuple[dict[str, int], AddedTokens]:
@@ -61,16 +69,34 @@ def split_added(folder: Path, ids: Mapping[str, int]) -> tuple[dict[str, int], A
     pieces = {name: number for name, number in ids.items() if name not in known}
     added = {name: number for name, number in ids.items() if name in known}
     added |= {name: number for name, number in _listed(folder).items() if name not in pieces}
-    strange = sorted(added.keys() - set(known))
+    roles = _roles(folder)
+    strange = sorted(added.keys() - set(known) - roles.keys())
     if strange:
         raise ModelError(
             f"{folder}: {', '.join(strange[:3])} was added to the vocabulary, and GPT-1's tokenizer here has no such "
-            f"token; what can be read are {', '.join(SPECIAL_NAMES)}"
+            f"token; what can be read are {', '.join(SPECIAL_NAMES)}, or what the configuration of the tokenizer calls "
+            f"{', '.join(ROLES)}"
         )
     expected = range(len(pieces), len(pieces) + len(added))
     if sorted(added.values(), key=str) != sorted(expected, key=str):
         raise ModelError(f"{folder}: {', '.join(added)} must have the ids right behind the {len(pieces):,} pieces")
-    return pieces, AddedTokens(added)
+    by_role = {name: ROLES[role] for name, role in roles.items() if role in ROLES}
+    return pieces, AddedTokens(added, {**by_role, **SPECIAL_NAMES})
+
+
+def _roles(folder: Path) -> dict[str, str]:
+    """The role of each token that the configuration gives one of those we know; of several the first in our order."""
+    named: dict[str, Any] = {}
+    for file in ("special_tokens_map.json", "tokenizer_config.json"):
+        if (folder / file).is_file():
+            named |= read_json(folder / file)
+    found: dict[str, str] = {}
+    for role in (*ROLES, *NO_ROLES):
+        token = named.get(role)
+        name = token.get("content") if isinstance(token, dict) else token
+        if isinstance(name, str):
+            found.setdefault(name, role)
+    return found
 
 
 def _listed(folder: Path) -> dict[str, Any]:

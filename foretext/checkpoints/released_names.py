@@ -74,7 +74,9 @@ def check_vocabulary(settings: ModelSettings, tokenizer: Tokenizer, source: Path
 def drawn_specials(settings: ModelSettings, seed: int, *, there: Iterable[str] = ()) -> str:
     """What importing put in the place of weights that are not there; `there` are the special tokens that are."""
     found = list(there)
-    drawn = f"{SPECIALS - len(found)} special tokens drawn from N(0, {settings.initial_deviation:g}), seed {seed}"
+    missing = SPECIALS - len(found)
+    tokens = "special token" if missing == 1 else "special tokens"
+    drawn = f"{missing} {tokens} drawn from N(0, {settings.initial_deviation:g}), seed {seed}"
     read = f"special tokens read from {', '.join(found)}"
     return drawn if not found else read if len(found) == SPECIALS else f"{read}; {drawn}"
 

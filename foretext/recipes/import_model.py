@@ -35,7 +35,7 @@ class Imported:
         return [
             f"{self.layers} layers x {self.width}, {self.heads} heads, context {self.context}, vocabulary "
             f"{self.vocabulary:,}: {self.parameters:,} parameters",
-            f"beside its pieces: {self.drawn}",
+            self.drawn,
             f"model saved in {self.folder}",
         ]
 

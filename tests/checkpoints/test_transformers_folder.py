@@ -211,6 +211,32 @@ def test_what_transformers_saves_is_read_back_to_the_bit(port, weights, tmp_path
         assert np.array_equal(written[f"transformer.{name}"].numpy(), array), name
 
 
+def test_what_transformers_saves_in_shards_of_two_heads_with_tokens_in_roles_is_read_to_the_bit(
+    port, weights, tmp_path
+):
+    """As the documentation of its model with two heads does it: tokens added, embeddings resized, both saved."""
+    transformers = pytest.importorskip("transformers")
+    write_transformers(tmp_path / "out", read_transformers(port))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    tokenizer.add_special_tokens({"cls_token": "[CLS]", "bos_token": "<s>", "pad_token": "<blank>"})
+    model = transformers.OpenAIGPTDoubleHeadsModel.from_pretrained(tmp_path / "out")
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(tmp_path / "theirs", max_shard_size="2KB")
+    tokenizer.save_pretrained(tmp_path / "theirs")
+    assert len(list((tmp_path / "theirs").glob("model-*.safetensors"))) > 1
+    back = read_transformers(tmp_path / "theirs")
+    pieces = len(weights["tokens_embed.weight"])
+    embedding = model.get_input_embeddings().weight.detach()
+    extract, start = (embedding[tokenizer.convert_tokens_to_ids(name)] for name in ("[CLS]", "<s>"))
+    assert torch.equal(back.gpt.embedding[:pieces], embedding[:pieces])
+    assert torch.equal(back.gpt.embedding[pieces], start)
+    assert torch.equal(back.gpt.embedding[pieces + 2], extract)
+    write_transformers(tmp_path / "back", back)
+    written = load_file(tmp_path / "back" / "model.safetensors")
+    for name, array in weights.items():
+        assert np.array_equal(written[f"transformer.{name}"].numpy(), array), name
+
+
 def test_the_card_says_that_the_tokenizers_differ(port, tmp_path):
     write_transformers(tmp_path / "out", read_transformers(port))
     card = (tmp_path / "out" / "README.md").read_text()
@@ -333,7 +359,39 @@ def test_a_special_token_that_was_not_added_is_drawn_and_padding_is_left_out(por
     assert np.array_equal(saved.gpt.embedding[PIECES + 2].detach().numpy(), rows[1])
     assert torch.equal(saved.gpt.embedding[PIECES : PIECES + 2], plain.gpt.embedding[PIECES : PIECES + 2])
     assert saved.history.imported.drawn.startswith("special tokens read from _classify_; 2 special tokens drawn")
-    assert "nothing is padded here: [PAD]" in caplog.text
+    assert "there is no such token here: [PAD]" in caplog.text
+
+
+@pytest.mark.parametrize("written", [lambda name: name, lambda name: {"content": name, "lstrip": False}])
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "special_tokens_map.json"])
+def test_added_tokens_in_the_roles_of_the_papers_are_the_special_tokens(port, rewrite, weights, caplog, file, written):
+    rows = add(port, rewrite, weights, ["[CLS]", "<s>", "</s>", "<$>", "<blank>"])
+    named = {"cls": "[CLS]", "bos": "<s>", "eos": "</s>", "sep": "<$>", "pad": "<blank>", "unk": "<unk>"}
+    (port / file).write_text(json.dumps({f"{role}_token": written(name) for role, name in named.items()}))
+    saved = read_transformers(port)
+    assert np.array_equal(saved.gpt.embedding.detach()[PIECES : PIECES + 3].numpy(), rows[[1, 3, 0]])
+    assert saved.history.imported.drawn == "special tokens read from [CLS], <s>, <$>"
+    assert "there is no such token here: </s>, <blank>" in caplog.text
+
+
+def test_a_token_in_two_roles_and_two_tokens_for_one_place_count_once(port, rewrite, weights, caplog):
+    plain = read_transformers(port)
+    rows = add(port, rewrite, weights, ["_classify_", "<end>", "_extract_"])
+    (port / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<end>", "eos_token": "<end>"}))
+    saved = read_transformers(port)
+    found = saved.gpt.embedding.detach()[PIECES : PIECES + 3].numpy()
+    assert np.array_equal(found[[0, 2]], rows[[1, 0]])
+    assert np.array_equal(found[1], plain.gpt.embedding[PIECES + 1].detach().numpy())
+    assert "1 special token drawn" in saved.history.imported.drawn
+    assert "there is no such token here: _extract_" in caplog.text
+
+
+def test_a_piece_that_has_a_role_stays_a_piece(port):
+    plain = read_transformers(port)
+    (port / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<unk>", "cls_token": "t"}))
+    saved = read_transformers(port)
+    assert saved.tokenizer.fingerprint == plain.tokenizer.fingerprint
+    assert torch.equal(saved.gpt.embedding, plain.gpt.embedding)
 
 
 def test_an_added_token_that_has_no_place_is_named(port, rewrite, weights):
