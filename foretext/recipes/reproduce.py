@@ -16,6 +16,7 @@ from foretext.files import write_json
 from foretext.locks import held
 from foretext.progress import progress
 from foretext.recipes.paper.departures import departure_lines
+from foretext.recipes.paper.figure_1 import Figure1, figure_1
 from foretext.recipes.paper.reproduction_data import ReproductionData, reproduction_data
 from foretext.recipes.paper.reproduction_rows import HEADER, Row, figure_rows
 from foretext.recipes.paper.scores import FIGURES, figures_of, glue_tasks
@@ -66,11 +67,26 @@ class Reproduced:
         }
 
 
-def reproduce(settings: ReproduceSettings) -> Reproduced:
+def reproduce(settings: ReproduceSettings) -> Reproduced | Figure1:
+    """The task, table or figure of the paper that is asked for, made again; in `settings.out` too.
+
+    Raises:
+        SettingsError: none of these is given, or several; or nobody said where the data are.
+        DataError: of no task there is enough data; the message says which files are wanted, from where.
+        UnknownName: there is no such task or model.
+    """
+    if sum(asked is not None for asked in (settings.task, settings.table, settings.figure)) != 1:
+        raise SettingsError(
+            "give a task (`foretext reproduce RTE`), GLUE, a table (--table 2, 3 or 4) or --figure 1, one of them"
+        )
+    return figure_1(settings) if settings.figure == 1 else _scores(settings)
+
+
+def _scores(settings: ReproduceSettings) -> Reproduced:
     """Fine-tunes the tasks asked for and puts the results beside the paper's figures, in `settings.out`/NAME.json too.
 
     Raises:
-        SettingsError: neither a task nor a table is given, or both; or nobody said where the data are.
+        SettingsError: nobody said where the data are.
         DataError: of no task there is enough data; the message says which files are wanted, from where.
         UnknownName: there is no such task or model.
     """
@@ -102,8 +118,6 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
 
 def _asked_for(settings: ReproduceSettings) -> tuple[str, list[str]]:
     """What it is called, and the tasks."""
-    if (settings.task is None) == (settings.table is None):
-        raise SettingsError("give a task (`foretext reproduce RTE`), GLUE, or a table (--table 2, 3 or 4), not several")
     if settings.table is not None:
         return f"table {settings.table}", list(dict.fromkeys(f.task for f in FIGURES if f.table == settings.table))
     if str(settings.task).upper() == GLUE:

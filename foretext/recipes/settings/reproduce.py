@@ -17,7 +17,7 @@ class ReproduceSettings(Settings):
     """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
 
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Task": ("table", "data"),
+        "Task": ("table", "figure", "data"),
         "Training": ("model", "seeds", "epochs", "batch", "learning_rate", "train_rows", "device"),
         "Output": ("out", "keep_runs"),
     }
@@ -27,6 +27,8 @@ class ReproduceSettings(Settings):
     table: Literal[2, 3, 4] | None = None
     """A whole table instead of a task: 2 inference, 3 question answering and common sense, 4 classification and
     similarity."""
+    figure: Literal[1] | None = None
+    """A figure instead of a task: 1 how an example of each kind becomes what the model reads, drawn with its ids."""
     model: NameOrPath = "openai-gpt"
     """Name of a model, or the folder of a pre-training run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
     seeds: int = Field(5, ge=1)
