@@ -18,6 +18,7 @@ from foretext.recipes.studies.runner import (
     StudiedTask,
     about,
     common,
+    departures_of,
     error_bars,
     read_studied_tasks,
     running,
@@ -64,10 +65,12 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         variants[LSTM] = (load_named(settings.lstm), {})
     tasks = read_studied_tasks(settings)
     rows: list[dict[str, Any]] = []
+    full: list[Trial] = []
     with running(settings, "ablations", len(tasks) * len(variants) * settings.seeds) as runner:
         for task in tasks:
             done = {name: runner.trials(used, task, **changes) for name, (used, changes) in variants.items()}
             rows += [_row(task, name, done[FULL], trials) for name, trials in done.items()]
+            full += done[FULL]
     left_out = [] if settings.lstm else ["LSTM is left out: no model of one was given (--lstm)."]
     study = Study(
         name="ablations",
@@ -83,7 +86,7 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         settings=about(settings),
     )
     write_study(settings.out, study)
-    return Studied(study, settings.out)
+    return Studied(study, settings.out, departures_of(full))
 
 
 def _row(task: StudiedTask, variant: str, full: list[Trial], trials: list[Trial]) -> dict[str, Any]:

@@ -8,8 +8,18 @@ from typing import Any
 from foretext.checkpoints.model_at_update import load_named
 from foretext.errors import SettingsError
 from foretext.recipes.settings.study import StudyLayersSettings
-from foretext.recipes.studies.runner import Studied, about, common, error_bars, read_studied_tasks, running, warnings
+from foretext.recipes.studies.runner import (
+    Studied,
+    about,
+    common,
+    departures_of,
+    error_bars,
+    read_studied_tasks,
+    running,
+    warnings,
+)
 from foretext.recipes.studies.study import Study, write_study
+from foretext.recipes.studies.trials import Trial
 
 ABOUT = (
     "The lowest k layers of the pre-trained model and its embeddings are kept, the layers above them start afresh, and "
@@ -29,11 +39,13 @@ def study_layers(settings: StudyLayersSettings) -> Studied:
     counts = _counts(settings, depth)
     tasks = read_studied_tasks(settings)
     rows: list[dict[str, Any]] = []
+    most: list[Trial] = []
     with running(settings, "layers", len(tasks) * len(counts) * settings.seeds) as runner:
         for task in tasks:
             for layers in counts:
                 trials = runner.trials(model, task, transfer_layers=None if layers == depth else layers)
                 rows.append({"task": task.name, "layers": layers, **common(task, trials)})
+            most += trials
     study = Study(
         name="layers",
         title="Layers transferred",
@@ -46,7 +58,7 @@ def study_layers(settings: StudyLayersSettings) -> Studied:
         settings=about(settings),
     )
     write_study(settings.out, study)
-    return Studied(study, settings.out)
+    return Studied(study, settings.out, departures_of(most))
 
 
 def _counts(settings: StudyLayersSettings, depth: int) -> list[int]:

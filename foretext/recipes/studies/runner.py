@@ -7,12 +7,13 @@ other's trials.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from foretext.checkpoints.history import Departure
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.evaluation.intervals import Estimate, over_seeds
 from foretext.evaluation.scoring import score_examples
@@ -58,13 +59,15 @@ class Studied:
 
     study: Study
     folder: Path
+    departures: tuple[Departure, ...] = ()  # from the paper, of the trials with the whole method
 
     def lines(self) -> list[str]:
         files = ", ".join(f"{self.study.name}.{ending}" for ending in ("csv", "json", "png"))
         return [*self.study.lines(), f"written to {self.folder}: report.html, {files}"]
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self.study), "folder": str(self.folder)}
+        departed = [asdict(departure) for departure in self.departures]
+        return {**asdict(self.study), "folder": str(self.folder), "departures": departed}
 
 
 def read_studied_tasks(settings: StudySettings) -> list[StudiedTask]:
@@ -178,6 +181,11 @@ def warnings(settings: StudySettings, tasks: Sequence[StudiedTask], rows: Sequen
     if settings.seeds < 3:
         notes.append(f"{settings.seeds} seed(s) say little about the luck of a run.")
     return notes
+
+
+def departures_of(trials: Iterable[Trial]) -> tuple[Departure, ...]:
+    """What departs from the paper in any of these, each once."""
+    return tuple(dict.fromkeys(departure for done in trials for departure in done.departures))
 
 
 def about(settings: StudySettings) -> dict[str, Any]:
