@@ -17,7 +17,7 @@ class ReproduceSettings(Settings):
     """What to reproduce, with which model; how to fine-tune is the paper's unless said otherwise."""
 
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Task": ("table", "figure", "data"),
+        "Task": ("table", "figure", "plan", "data"),
         "Training": ("model", "lstm", "seeds", "epochs", "batch", "learning_rate", "train_rows", "device"),
         "Output": ("out", "keep_runs"),
     }
@@ -49,4 +49,7 @@ class ReproduceSettings(Settings):
     of it."""
     keep_runs: bool = False
     """Keep the fine-tuned models, for `foretext submit` and `predict`; without it only their scores are kept."""
+    plan: bool = False
+    """Only say what is at hand, what is missing, what is done and what the rest would take on this machine, measured
+    over a few updates; with neither task, table nor figure, of tables 2 to 5 and figure 2 together."""
     finetuning: FinetuningSettings = FinetuningSettings()

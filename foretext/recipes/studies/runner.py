@@ -23,7 +23,7 @@ from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.study import StudySettings
 from foretext.recipes.studies.rows import with_interval
 from foretext.recipes.studies.study import Study
-from foretext.recipes.studies.trials import Trial, trial
+from foretext.recipes.studies.trials import Trial, WantedTrial, wanted_trial
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.labelled import (
     LabelledData,
@@ -108,27 +108,31 @@ class Runner:
 
     def trials(self, model: SavedModel, task: StudiedTask, *, rows: int | None = None, **changes: Any) -> list[Trial]:
         """One trial a seed: `model` fine-tuned on `rows` examples of the task, with `changes` to the settings."""
-        values = {name: getattr(self.settings.finetuning, name) for name in FinetuningSettings.model_fields}
-        rows = task.train_rows if rows is None else rows
         done = []
         for seed in range(self.settings.seeds):
             self.bar.advance(0, text=f"{task.name}, seed {seed}")
-            with _quiet(task.name in self.described):
+            with quiet(task.name in self.described):
                 self.described.add(task.name)
-                data = limited(task.data, rows, seed)
-                valid = data.valid if self.settings.finetuning.keep == "best" else data.valid[:GLANCE]
-                done.append(
-                    trial(
-                        model,
-                        LabelledData(data.schema, data.train, valid),
-                        seed=seed,
-                        folder=self.settings.out / "trials",
-                        tests={"scored": task.data.valid},
-                        **{**values, **changes},
-                    )
-                )
+                done.append(wanted(self.settings, model, task, seed, rows=rows, **changes).result())
             self.bar.advance(1)
         return done
+
+
+def wanted(
+    settings: StudySettings, model: SavedModel, task: StudiedTask, seed: int, *, rows: int | None = None, **changes: Any
+) -> WantedTrial:
+    """The trial of one seed: `model` fine-tuned on `rows` examples of the task, with `changes` to the settings."""
+    values = {name: getattr(settings.finetuning, name) for name in FinetuningSettings.model_fields}
+    data = limited(task.data, task.train_rows if rows is None else rows, seed)
+    valid = data.valid if settings.finetuning.keep == "best" else data.valid[:GLANCE]
+    return wanted_trial(
+        model,
+        LabelledData(data.schema, data.train, valid),
+        seed=seed,
+        folder=settings.out / "trials",
+        tests={"scored": task.data.valid},
+        **{**values, **changes},
+    )
 
 
 @contextmanager
@@ -194,7 +198,7 @@ def about(settings: StudySettings) -> dict[str, Any]:
 
 
 @contextmanager
-def _quiet(quiet: bool) -> Iterator[None]:
+def quiet(quiet: bool) -> Iterator[None]:
     """Leaves out, if asked, what fine-tuning logs of its data: all trials of a task would say much the same."""
     loggers = [logging.getLogger(f"foretext.{name}") for name in ("recipes.finetune", "recipes.run", "tasks.labelled")]
     levels = [logger.level for logger in loggers]
