@@ -190,8 +190,8 @@ class Sample:
 def of_scores(target: str, found: WantedScores) -> Cost:
     """The cost of scores without training."""
     left = found.scores - found.done
-    seconds = left * found.examples * found.seconds
-    return Cost(target, f"{found.task}, zero-shot", 0, found.examples, found.scores, found.done, 0, None, seconds)
+    seconds = left * found.answered * found.seconds
+    return Cost(target, f"{found.task}, zero-shot", 0, found.scored, found.scores, found.done, 0, None, seconds)
 
 
 def machine(device: str) -> str:

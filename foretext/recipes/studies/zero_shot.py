@@ -103,8 +103,9 @@ class WantedScores:
     task: str
     scores: int  # one for each stage
     done: int
-    examples: int  # of one score, those by which a threshold is chosen among them
-    seconds: float  # of an example, as measured; 0 where nothing is left to do
+    scored: int  # examples
+    answered: int  # examples of one score: those, and the ones by which a threshold is chosen
+    seconds: float  # of an answer, as measured; 0 where nothing is left to do
 
 
 def wanted_scores(settings: StudyZeroShotSettings) -> Iterator[WantedScores]:
@@ -121,8 +122,8 @@ def wanted_scores(settings: StudyZeroShotSettings) -> Iterator[WantedScores]:
     for name, task in tasks.items():
         left = [scorer for scorer in scorers if not scorer.record(task).exists()]
         seconds = scorers[0].seconds(name, task) if left else 0.0
-        examples = len(task.examples) + len(task.training)
-        yield WantedScores(name, len(scorers), len(scorers) - len(left), examples, seconds)
+        done = len(scorers) - len(left)
+        yield WantedScores(name, len(scorers), done, len(task.examples), _answered(task), seconds)
 
 
 def best_supervised() -> dict[str, float]:
@@ -215,12 +216,12 @@ class _Scorer:
         return self.settings.out / "scores" / f"{self._fingerprint(task)}.json"
 
     def seconds(self, name: str, task: ZeroShotTask) -> float:
-        """How long an example takes here, by a few of them."""
+        """How long an answer takes here, by a few of them."""
         few = replace(task, examples=task.examples[:MEASURED], training=task.training[:MEASURED])
         self.saved = self.saved or self.stage.load()
         began = time.monotonic()
         self._computed(name, few)
-        return (time.monotonic() - began) / (len(few.examples) + len(few.training))
+        return (time.monotonic() - began) / _answered(few)
 
     def _computed(self, name: str, task: ZeroShotTask) -> dict[str, Any]:
         saved = self.saved = self.saved or self.stage.load()
@@ -247,6 +248,11 @@ class _Scorer:
             "how": [task.heuristic, task.suffix, task.words],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _answered(task: ZeroShotTask) -> int:
+    """How many examples are answered for one score."""
+    return len(task.examples) + (len(task.training) if task.heuristic == "acceptability" else 0)
 
 
 def _row(stage: Stage, name: str, scores: dict[str, Any], best: float | None) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from foretext.recipes.paper.plan import Plan
 from foretext.recipes.reproduce import reproduce
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.reproduce import ReproduceSettings
+from foretext.recipes.settings.study import StudyZeroShotSettings
+from foretext.recipes.studies.zero_shot import wanted_scores
+from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings
 
 QUICK = FinetuningSettings(epochs=2.0, batch=4, learning_rate=1e-2, loop=LoopSettings(device="cpu", precision="fp32"))
@@ -124,6 +127,22 @@ def test_scores_without_training_that_are_kept_are_done(run: Run, tmp_path: Path
     [after] = run(figure=2).costs
     assert (before.runs - before.done, after.runs - after.done, after.seconds) == (before.runs, 0, 0)
     assert before.seconds > 0
+
+
+def test_examples_that_choose_a_threshold_are_answered_and_not_scored(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / "CoLA").mkdir()
+    (tmp_path / "data" / "SST-2").mkdir()
+    for name, count in {"train": 8, "dev": 4}.items():
+        rows = [f"a\t{n % 2}\t\tAnn saw a {('cat', 'cat cat')[n % 2]}." for n in range(count)]
+        (tmp_path / "data" / "CoLA" / f"{name}.tsv").write_text("\n".join([*rows, ""]))
+        lines = [f"Ann saw a cat {n}.\t{n % 2}" for n in range(count)]
+        (tmp_path / "data" / "SST-2" / f"{name}.tsv").write_text("\n".join(["sentence\tlabel", *lines, ""]))
+    model, data = run("RTE").model, LabelledDataSettings(data=tmp_path / "data")
+    settings = StudyZeroShotSettings(
+        models=(model,), tasks=("CoLA", "SST-2"), out=tmp_path / "out", device="cpu", labelled=data
+    )
+    found = {one.task: (one.scored, one.answered) for one in wanted_scores(settings)}
+    assert found == {"CoLA": (4, 12), "SST-2": (4, 4)}
 
 
 def test_a_run_planned_by_the_clock_takes_that_long() -> None:
