@@ -94,12 +94,12 @@ class _Counter:
         parts = [
             f"{count} {self.unit}".rstrip(),
             f"{_number(speed)} {self.unit}/s".replace(" /s", "/s"),
-            f"{_clock(self.elapsed)} passed",
+            f"{clock(self.elapsed)} passed",
         ]
         if self.total:
             parts[0] = f"{min(self.done / self.total, 1):.0%}, {parts[0]}"
             if 0 < self.done < self.total:
-                parts.append(f"{_clock((self.total - self.done) / speed)} left")
+                parts.append(f"{clock((self.total - self.done) / speed)} left")
         return f"{self.title}: {', '.join(parts)}{'; ' + self.text if self.text else ''}"
 
 
@@ -164,7 +164,7 @@ def _new_display() -> rich.progress.Progress:
             speed, left = task.finished_speed or task.speed, task.time_remaining
             share = f"{task.percentage:3.0f}%" if task.total else _number(task.completed)
             pace = f"{_number(speed)} {task.fields['unit']}/s".replace(" /s", "/s") if speed else ""
-            times = _clock(task.elapsed or 0) + (f" passed, {_clock(left)} left" if left else "")
+            times = clock(task.elapsed or 0) + (f" passed, {clock(left)} left" if left else "")
             return Text("  ".join(part for part in (share, pace, times) if part), style="progress.remaining")
 
     return Display(
@@ -190,7 +190,7 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)

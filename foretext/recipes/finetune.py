@@ -92,6 +92,11 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
 
 def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
     """The same from a model and examples that are in memory already."""
+    return carry_out(finetuning_run(source, data, settings))
+
+
+def finetuning_run(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Run[Finetuned]:
+    """The run that fine-tunes, of which nothing is done yet."""
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
     seen = overview(data.schema.labels, data.train, train, data.valid, valid)
@@ -109,7 +114,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
     )
     objective = FineTuning(model, plan)
     decides = _deciding_metric(data)
-    run = Run(
+    return Run(
         title="fine-tuning",
         settings=settings,
         record=_record(settings, source, data, plan),
@@ -128,7 +133,6 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
         ),
         tokenizer=source.tokenizer,
     )
-    return carry_out(run)
 
 
 def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longest: int) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -15,13 +15,20 @@ from foretext.errors import DataError, SettingsError
 from foretext.files import write_json
 from foretext.locks import held
 from foretext.progress import progress
+from foretext.recipes.paper.at_hand import Table1, table_1
+from foretext.recipes.paper.costs import Job
 from foretext.recipes.paper.departures import departure_lines
+from foretext.recipes.paper.figure_1 import Figure1, figure_1
+from foretext.recipes.paper.figure_2 import Figure2, figure_2
+from foretext.recipes.paper.plan import Plan, plan
 from foretext.recipes.paper.reproduction_data import ReproductionData, reproduction_data
 from foretext.recipes.paper.reproduction_rows import HEADER, Row, figure_rows
 from foretext.recipes.paper.scores import FIGURES, figures_of, glue_tasks
+from foretext.recipes.paper.table_5 import Table5, table_5
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.reproduce import ReproduceSettings
-from foretext.recipes.studies.trials import Trial, trial
+from foretext.recipes.studies.runner import departures_of
+from foretext.recipes.studies.trials import Trial, WantedTrial, wanted_trial
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.labelled import published_root
 from foretext.text_table import text_table
@@ -66,11 +73,54 @@ class Reproduced:
         }
 
 
-def reproduce(settings: ReproduceSettings) -> Reproduced:
+def reproduce(settings: ReproduceSettings) -> Reproduced | Table1 | Table5 | Figure1 | Figure2 | Plan:
+    """The task, table or figure of the paper that is asked for, made again; in `settings.out` too.
+
+    Raises:
+        SettingsError: none of these is given, or several, or a setting that means nothing for it; or nobody said where
+            the data are.
+        DataError: of no task there is enough data; the message says which files are wanted, from where.
+        UnknownName: there is no such task or model.
+    """
+    _check(settings)
+    if settings.plan:
+        return plan(settings, _jobs)
+    if settings.figure is not None:
+        return figure_1(settings) if settings.figure == 1 else figure_2(settings)
+    if settings.table == 1:
+        return table_1(settings)
+    return table_5(settings) if settings.table == 5 else _scores(settings)
+
+
+def _check(settings: ReproduceSettings) -> None:
+    """Nothing where one thing is asked for and every setting means something for it.
+
+    Raises:
+        SettingsError: it is otherwise.
+    """
+    asked = sum(given is not None for given in (settings.task, settings.table, settings.figure))
+    if asked > 1 or (not asked and not settings.plan):
+        raise SettingsError(
+            "give a task (`foretext reproduce RTE`), GLUE, a table (--table 1 to 5) or a figure (--figure 1 or 2), one "
+            "of them"
+        )
+    if settings.plan and 1 in (settings.table, settings.figure):
+        raise SettingsError("table 1 and figure 1 take no training, so there is nothing to plan; leave out --plan")
+    of_a_study = settings.table == 5 or settings.figure == 2 or not asked
+    if settings.lstm is not None and not of_a_study:
+        raise SettingsError("--lstm is for --table 5 and --figure 2, where an LSTM is compared with")
+    if of_a_study and (settings.transfer_layers is not None or settings.keep_runs):
+        raise SettingsError(
+            "--table 5 and --figure 2 choose the layers themselves and keep scores alone; leave out --transfer-layers "
+            "and --keep-runs"
+        )
+
+
+def _scores(settings: ReproduceSettings) -> Reproduced:
     """Fine-tunes the tasks asked for and puts the results beside the paper's figures, in `settings.out`/NAME.json too.
 
     Raises:
-        SettingsError: neither a task nor a table is given, or both; or nobody said where the data are.
+        SettingsError: nobody said where the data are.
         DataError: of no task there is enough data; the message says which files are wanted, from where.
         UnknownName: there is no such task or model.
     """
@@ -83,13 +133,13 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
             trials[name] = []
             for seed in range(settings.seeds):
                 bar.advance(0, text=f"{name}, seed {seed}")
-                trials[name].append(_trial(model, at_hand, seed, settings))
+                trials[name].append(_wanted(model, at_hand, seed, settings).result(keep_run=settings.keep_runs))
                 bar.advance(1)
     result = Reproduced(
         model=settings.model,
         seeds=settings.seeds,
         rows=figure_rows(names, prepared, trials, averages=title == GLUE, table=settings.table),
-        departures=_departures(chain.from_iterable(trials.values())),
+        departures=list(departures_of(chain.from_iterable(trials.values()))),
         data_departures={name: at_hand.departures for name, at_hand in prepared.items() if at_hand.departures},
         notes=_notes(settings, prepared),
         missing=[*missing, *(why for at_hand in prepared.values() for why in at_hand.absent.values())],
@@ -102,8 +152,6 @@ def reproduce(settings: ReproduceSettings) -> Reproduced:
 
 def _asked_for(settings: ReproduceSettings) -> tuple[str, list[str]]:
     """What it is called, and the tasks."""
-    if (settings.task is None) == (settings.table is None):
-        raise SettingsError("give a task (`foretext reproduce RTE`), GLUE, or a table (--table 2, 3 or 4), not several")
     if settings.table is not None:
         return f"table {settings.table}", list(dict.fromkeys(f.task for f in FIGURES if f.table == settings.table))
     if str(settings.task).upper() == GLUE:
@@ -141,23 +189,32 @@ def _prepare(names: Sequence[str], settings: ReproduceSettings) -> tuple[dict[st
     return prepared, missing
 
 
-def _trial(model: SavedModel, at_hand: ReproductionData, seed: int, settings: ReproduceSettings) -> Trial:
+def _wanted(model: SavedModel, at_hand: ReproductionData, seed: int, settings: ReproduceSettings) -> WantedTrial:
     how = {name: getattr(settings.finetuning, name) for name in FinetuningSettings.model_fields}
-    return trial(
+    return wanted_trial(
         model,
         at_hand.data,
         seed=seed,
         folder=settings.out / "trials",
         tests=at_hand.tests,
-        keep_run=settings.keep_runs,
         transfer_layers=settings.transfer_layers,
         **how,
     )
 
 
-def _departures(trials: Iterable[Trial]) -> list[Departure]:
-    """What departs from the paper in any of these, each once."""
-    return list(dict.fromkeys(departure for done in trials for departure in done.departures))
+def _jobs(settings: ReproduceSettings) -> tuple[Iterator[Job], list[str]]:
+    """The fine-tunings of the tasks asked for, and what is not at hand."""
+    title, names = _asked_for(settings)
+    prepared, missing = _prepare(names, settings)
+    for name, at_hand in prepared.items():
+        missing += [*at_hand.absent.values(), *(f"{name}: {line}" for line in at_hand.departures)]
+    model = load_named(settings.model)
+    seeds = range(settings.seeds)
+    jobs = (
+        Job(title, name, [_wanted(model, at_hand, seed, settings) for seed in seeds])
+        for name, at_hand in prepared.items()
+    )
+    return jobs, missing
 
 
 def _notes(settings: ReproduceSettings, prepared: Mapping[str, ReproductionData]) -> list[str]:

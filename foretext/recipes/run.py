@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
 
-from foretext.checkpoints.history import Finetuning, History, Pretraining
+from foretext.checkpoints.history import EngineRecord, Finetuning, History, Pretraining
 from foretext.checkpoints.run_folder import SETTINGS, RunFolder
 from foretext.checkpoints.saved_model import SavedModel, save_model, write_description
 from foretext.errors import SettingsError, UnsoundRun
@@ -33,6 +33,7 @@ from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
 from foretext.training.objectives import Objective
 from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
+from foretext.training.planning import Speed, measured
 from foretext.training.requests import requests_until
 from foretext.training.state import State
 
@@ -106,6 +107,16 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         where = f"the best model, that after update {state.update:,}, is saved in {run.settings.out}"
         raise UnsoundRun(f"{unsound}; {where}") from unsound
     return concluded.outcome
+
+
+def speed_of(run: Run[Outcome]) -> tuple[Speed, EngineRecord]:
+    """How long an update of `run` and its validation take here, by its first few; of the run nothing is done.
+
+    Raises:
+        SettingsError: there is no such device here.
+    """
+    engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
+    return measured(_trainer(run, engine, RunFolder(run.settings.out), started())), engine.describe()
 
 
 @contextmanager

@@ -48,8 +48,7 @@ class EpochBatches:
     @property
     def updates_per_epoch(self) -> int:
         """Batches in the examples, 1 at least."""
-        whole, left = divmod(len(self.encoded), self.examples_per_update)
-        return whole + bool(left and self.last_batch == "spread")
+        return updates_per_epoch(len(self.encoded), self.batch, self.last_batch)
 
     def indices(self, update: int, order: int = 0) -> list[int]:
         """Which examples update `update` (from 0) sees; each `order` shuffles them otherwise."""
@@ -69,6 +68,12 @@ class EpochBatches:
         indices = self.indices(update, order)
         low, high = (len(indices) * part // world for part in (rank, rank + 1))
         return packed([self.encoded[index] for index in indices[low:high]])
+
+
+def updates_per_epoch(examples: int, batch: int, last_batch: Literal["drop", "spread"]) -> int:
+    """How many batches `EpochBatches` makes of so many examples."""
+    whole, left = divmod(examples, min(batch, examples))
+    return whole + bool(left and last_batch == "spread")
 
 
 def length_sorted(

@@ -18,6 +18,7 @@ from foretext.recipes.studies.runner import (
     StudiedTask,
     about,
     common,
+    departures_of,
     error_bars,
     read_studied_tasks,
     running,
@@ -50,24 +51,15 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         SettingsError: there is no auxiliary loss to leave out, or no task is given.
         DataError: a task's files are missing or wrong.
     """
-    if not settings.finetuning.language_model_weight:
-        raise SettingsError(
-            "--language-model-weight is 0, so there is no auxiliary loss to leave out; the paper has 0.5"
-        )
-    model = load_named(settings.model)
-    variants: dict[str, tuple[SavedModel, dict[str, Any]]] = {
-        FULL: (model, {}),
-        NO_PRETRAINING: (model, {"transfer_layers": -1}),
-        NO_AUXILIARY: (model, {"language_model_weight": 0.0}),
-    }
-    if settings.lstm is not None:
-        variants[LSTM] = (load_named(settings.lstm), {})
+    compared = variants(settings)
     tasks = read_studied_tasks(settings)
     rows: list[dict[str, Any]] = []
-    with running(settings, "ablations", len(tasks) * len(variants) * settings.seeds) as runner:
+    full: list[Trial] = []
+    with running(settings, "ablations", len(tasks) * len(compared) * settings.seeds) as runner:
         for task in tasks:
-            done = {name: runner.trials(used, task, **changes) for name, (used, changes) in variants.items()}
+            done = {name: runner.trials(used, task, **changes) for name, (used, changes) in compared.items()}
             rows += [_row(task, name, done[FULL], trials) for name, trials in done.items()]
+            full += done[FULL]
     left_out = [] if settings.lstm else ["LSTM is left out: no model of one was given (--lstm)."]
     study = Study(
         name="ablations",
@@ -78,12 +70,33 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         "seeds; p is two-sided and not corrected for the number of comparisons.",
         rows=rows,
         shown=["task", "variant", "metric", "score", "difference", "p", "chance", "paper"],
-        findings=_findings(rows, list(variants)),
+        findings=_findings(rows, list(compared)),
         warnings=[*left_out, *warnings(settings, tasks, rows)],
         settings=about(settings),
     )
     write_study(settings.out, study)
-    return Studied(study, settings.out)
+    return Studied(study, settings.out, departures_of(full))
+
+
+def variants(settings: StudyAblationsSettings) -> dict[str, tuple[SavedModel, dict[str, Any]]]:
+    """The models to compare by name, each with what changes in the settings of fine-tuning.
+
+    Raises:
+        SettingsError: there is no auxiliary loss to leave out.
+    """
+    if not settings.finetuning.language_model_weight:
+        raise SettingsError(
+            "--language-model-weight is 0, so there is no auxiliary loss to leave out; the paper has 0.5"
+        )
+    model = load_named(settings.model)
+    found: dict[str, tuple[SavedModel, dict[str, Any]]] = {
+        FULL: (model, {}),
+        NO_PRETRAINING: (model, {"transfer_layers": -1}),
+        NO_AUXILIARY: (model, {"language_model_weight": 0.0}),
+    }
+    if settings.lstm is not None:
+        found[LSTM] = (load_named(settings.lstm), {})
+    return found
 
 
 def _row(task: StudiedTask, variant: str, full: list[Trial], trials: list[Trial]) -> dict[str, Any]:

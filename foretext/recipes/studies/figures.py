@@ -38,23 +38,29 @@ def zero_shot(rows: Rows) -> Figure:
 
     Each run has a kind of line of its own; tasks whose best score is not known are not drawn.
     """
-    drawn = [row for row in rows if row["relative"] is not None]
     with panels(1, height=3.8) as (figure, (axes,)):
         figure.set_figwidth(7.2)
-        runs, tasks = _values(rows, "model"), _values(rows, "task")
-        for run, line in zip(runs, LINES * len(runs), strict=False):
-            for task, colour in zip(tasks, CYCLE * len(tasks), strict=False):
-                here = sorted(_where(drawn, model=run, task=task), key=lambda row: row["updates"])
-                if here:
-                    name = f"{task}, {run}" if len(runs) > 1 else task
-                    _band(axes, here, "relative", color=colour, label=name, linestyle=line)
-        for level in (0, 1):
-            axes.axhline(level, color=INK, linewidth=0.8, linestyle=":")
-        axes.set(xlabel="pre-training updates", ylabel="0: chance, 1: best supervised")
-        _logarithmic(axes, [row["updates"] for row in drawn])
-        axes.grid(visible=False, axis="x")
-        if drawn:
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        _zero_shot(axes, rows)
+    return figure
+
+
+def both_halves(transferred: Rows, zero_shot: Rows) -> Figure:
+    """The paper's Figure 2: all tasks against layers transferred on the left, against pre-training on the right."""
+    with panels(2, height=3.8) as (figure, (left, right)):
+        figure.set_figwidth(12)
+        left.set(xlabel="layers transferred", ylabel="score x 100")
+        for task, colour in zip(_values(transferred, "task"), CYCLE, strict=False):
+            here = _where(transferred, task=task)
+            _curve(left, here, "layers", color=colour, label=f"{task}, {here[0]['metric']}")
+            left.axhline(100 * here[0]["chance"], color=colour, linewidth=1, linestyle=":")
+        left.xaxis.set_major_locator(MaxNLocator(integer=True))
+        left.grid(visible=False, axis="x")
+        _zero_shot(right, zero_shot)
+        if transferred:
+            left.legend()
+        for place, rows in ((left, transferred), (right, zero_shot)):
+            if not rows:
+                place.text(0.5, 0.5, "not measured", ha="center", va="center", transform=place.transAxes)
     return figure
 
 
@@ -93,6 +99,24 @@ FIGURES: dict[str, Callable[[Rows], Figure]] = {
     "ablations": ablations,
     "data": data,
 }
+
+
+def _zero_shot(axes: Axes, rows: Rows) -> None:
+    drawn = [row for row in rows if row["relative"] is not None]
+    runs, tasks = _values(rows, "model"), _values(rows, "task")
+    for run, line in zip(runs, LINES * len(runs), strict=False):
+        for task, colour in zip(tasks, CYCLE * len(tasks), strict=False):
+            here = sorted(_where(drawn, model=run, task=task), key=lambda row: row["updates"])
+            if here:
+                name = f"{task}, {run}" if len(runs) > 1 else task
+                _band(axes, here, "relative", color=colour, label=name, linestyle=line)
+    for level in (0, 1):
+        axes.axhline(level, color=INK, linewidth=0.8, linestyle=":")
+    axes.set(xlabel="pre-training updates", ylabel="0: chance, 1: best supervised")
+    _logarithmic(axes, [row["updates"] for row in drawn])
+    axes.grid(visible=False, axis="x")
+    if drawn:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _curve(axes: Axes, rows: Rows, x: str, *, color: str, label: str) -> None:

@@ -6,10 +6,21 @@ from itertools import pairwise
 from typing import Any
 
 from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import SettingsError
 from foretext.recipes.settings.study import StudyLayersSettings
-from foretext.recipes.studies.runner import Studied, about, common, error_bars, read_studied_tasks, running, warnings
+from foretext.recipes.studies.runner import (
+    Studied,
+    about,
+    common,
+    departures_of,
+    error_bars,
+    read_studied_tasks,
+    running,
+    warnings,
+)
 from foretext.recipes.studies.study import Study, write_study
+from foretext.recipes.studies.trials import Trial
 
 ABOUT = (
     "The lowest k layers of the pre-trained model and its embeddings are kept, the layers above them start afresh, and "
@@ -25,15 +36,16 @@ def study_layers(settings: StudyLayersSettings) -> Studied:
         DataError: a task's files are missing or wrong.
     """
     model = load_named(settings.model)
-    depth = model.gpt.settings.layers
-    counts = _counts(settings, depth)
+    counts = transferred(settings, model)
     tasks = read_studied_tasks(settings)
     rows: list[dict[str, Any]] = []
+    most: list[Trial] = []
     with running(settings, "layers", len(tasks) * len(counts) * settings.seeds) as runner:
         for task in tasks:
-            for layers in counts:
-                trials = runner.trials(model, task, transfer_layers=None if layers == depth else layers)
+            for layers, changes in counts.items():
+                trials = runner.trials(model, task, **changes)
                 rows.append({"task": task.name, "layers": layers, **common(task, trials)})
+            most += trials
     study = Study(
         name="layers",
         title="Layers transferred",
@@ -46,14 +58,21 @@ def study_layers(settings: StudyLayersSettings) -> Studied:
         settings=about(settings),
     )
     write_study(settings.out, study)
-    return Studied(study, settings.out)
+    return Studied(study, settings.out, departures_of(most))
 
 
-def _counts(settings: StudyLayersSettings, depth: int) -> list[int]:
+def transferred(settings: StudyLayersSettings, model: SavedModel) -> dict[int, dict[str, Any]]:
+    """The numbers of layers to transfer, in order, and what changes in the settings of fine-tuning for each.
+
+    Raises:
+        SettingsError: the model does not have so many.
+    """
+    depth = model.gpt.settings.layers
     counts = sorted(set(settings.layers)) if settings.layers else list(range(depth + 1))
     if counts[0] < -1 or counts[-1] > depth:
         raise SettingsError(f"{settings.model} has {depth} layers; give numbers from -1 to {depth}")
-    return sorted({*counts, -1}) if settings.scratch else counts
+    counts = sorted({*counts, -1}) if settings.scratch else counts
+    return {layers: {"transfer_layers": None if layers == depth else layers} for layers in counts}
 
 
 def _finding(task: str, rows: list[dict[str, Any]]) -> str:

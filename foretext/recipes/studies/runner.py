@@ -7,12 +7,13 @@ other's trials.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from foretext.checkpoints.history import Departure
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.evaluation.intervals import Estimate, over_seeds
 from foretext.evaluation.scoring import score_examples
@@ -22,7 +23,7 @@ from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.study import StudySettings
 from foretext.recipes.studies.rows import with_interval
 from foretext.recipes.studies.study import Study
-from foretext.recipes.studies.trials import Trial, trial
+from foretext.recipes.studies.trials import Trial, WantedTrial, wanted_trial
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.labelled import (
     LabelledData,
@@ -58,13 +59,15 @@ class Studied:
 
     study: Study
     folder: Path
+    departures: tuple[Departure, ...] = ()  # from the paper, of the trials with the whole method
 
     def lines(self) -> list[str]:
         files = ", ".join(f"{self.study.name}.{ending}" for ending in ("csv", "json", "png"))
         return [*self.study.lines(), f"written to {self.folder}: report.html, {files}"]
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self.study), "folder": str(self.folder)}
+        departed = [asdict(departure) for departure in self.departures]
+        return {**asdict(self.study), "folder": str(self.folder), "departures": departed}
 
 
 def read_studied_tasks(settings: StudySettings) -> list[StudiedTask]:
@@ -105,27 +108,31 @@ class Runner:
 
     def trials(self, model: SavedModel, task: StudiedTask, *, rows: int | None = None, **changes: Any) -> list[Trial]:
         """One trial a seed: `model` fine-tuned on `rows` examples of the task, with `changes` to the settings."""
-        values = {name: getattr(self.settings.finetuning, name) for name in FinetuningSettings.model_fields}
-        rows = task.train_rows if rows is None else rows
         done = []
         for seed in range(self.settings.seeds):
             self.bar.advance(0, text=f"{task.name}, seed {seed}")
-            with _quiet(task.name in self.described):
+            with quiet(task.name in self.described):
                 self.described.add(task.name)
-                data = limited(task.data, rows, seed)
-                valid = data.valid if self.settings.finetuning.keep == "best" else data.valid[:GLANCE]
-                done.append(
-                    trial(
-                        model,
-                        LabelledData(data.schema, data.train, valid),
-                        seed=seed,
-                        folder=self.settings.out / "trials",
-                        tests={"scored": task.data.valid},
-                        **{**values, **changes},
-                    )
-                )
+                done.append(wanted(self.settings, model, task, seed, rows=rows, **changes).result())
             self.bar.advance(1)
         return done
+
+
+def wanted(
+    settings: StudySettings, model: SavedModel, task: StudiedTask, seed: int, *, rows: int | None = None, **changes: Any
+) -> WantedTrial:
+    """The trial of one seed: `model` fine-tuned on `rows` examples of the task, with `changes` to the settings."""
+    values = {name: getattr(settings.finetuning, name) for name in FinetuningSettings.model_fields}
+    data = limited(task.data, task.train_rows if rows is None else rows, seed)
+    valid = data.valid if settings.finetuning.keep == "best" else data.valid[:GLANCE]
+    return wanted_trial(
+        model,
+        LabelledData(data.schema, data.train, valid),
+        seed=seed,
+        folder=settings.out / "trials",
+        tests={"scored": task.data.valid},
+        **{**values, **changes},
+    )
 
 
 @contextmanager
@@ -180,13 +187,18 @@ def warnings(settings: StudySettings, tasks: Sequence[StudiedTask], rows: Sequen
     return notes
 
 
+def departures_of(trials: Iterable[Trial]) -> tuple[Departure, ...]:
+    """What departs from the paper in any of these, each once."""
+    return tuple(dict.fromkeys(departure for done in trials for departure in done.departures))
+
+
 def about(settings: StudySettings) -> dict[str, Any]:
     """The settings as a study keeps them."""
     return settings.model_dump(mode="json", exclude={"out"})
 
 
 @contextmanager
-def _quiet(quiet: bool) -> Iterator[None]:
+def quiet(quiet: bool) -> Iterator[None]:
     """Leaves out, if asked, what fine-tuning logs of its data: all trials of a task would say much the same."""
     loggers = [logging.getLogger(f"foretext.{name}") for name in ("recipes.finetune", "recipes.run", "tasks.labelled")]
     levels = [logger.level for logger in loggers]

@@ -17,6 +17,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -99,33 +100,81 @@ def trial(
         SettingsError: a setting is unknown or out of range.
         ForetextError: training failed.
     """
-    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, **settings)
-    tests = tests or {"valid": data.valid}
-    mark = fingerprint(model, data, wanted, tests)
-    record, run = folder / f"{mark}.json", folder / mark
-    done = read_trial(record)
-    if done is not None and (not keep_run or (run / "model.json").exists()):
-        return done
+    return wanted_trial(model, data, seed=seed, folder=folder, tests=tests, **settings).result(keep_run=keep_run)
 
-    begun = {"out": run, "resume": RunFolder(run).is_begun}
-    finetuned = finetune_from(model, data, wanted.model_copy(update=begun))
-    done = Trial(
-        fingerprint=mark,
-        seed=seed,
-        settings=deciding(wanted),
-        updates=finetuned.updates,
-        kept_update=finetuned.best_update,
-        seconds=finetuned.seconds,
-        sets=_scored(run, tests, wanted.loop.device),
-        departures=(describe(run).history.finetuning or Finetuning()).departures or (),
-        folder=str(run) if keep_run else None,
-    )
-    write_json(record, {"format": FORMAT, **asdict(done)})
-    if keep_run:
-        shutil.rmtree(run / "checkpoints", ignore_errors=True)
-    else:
-        shutil.rmtree(run)
-    return done
+
+def wanted_trial(
+    model: SavedModel,
+    data: LabelledData,
+    *,
+    seed: int,
+    folder: Path,
+    tests: Mapping[str, Sequence[Example]] | None = None,
+    **settings: Any,
+) -> WantedTrial:
+    """The trial that `trial` would do.
+
+    Raises:
+        SettingsError: a setting is unknown or out of range.
+    """
+    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, **settings)
+    return WantedTrial(model, data, tests or {"valid": data.valid}, wanted)
+
+
+@dataclass(frozen=True)
+class WantedTrial:
+    """A trial to be done, or done already; `settings.out` is the folder of all of them."""
+
+    model: SavedModel
+    data: LabelledData
+    tests: Mapping[str, Sequence[Example]]
+    settings: FinetuneSettings
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What stands for all that its result follows from."""
+        return fingerprint(self.model, self.data, self.settings, self.tests)
+
+    @property
+    def run(self) -> RunFolder:
+        """Where it trains."""
+        return RunFolder(self.settings.out / self.fingerprint)
+
+    @property
+    def record(self) -> Path:
+        """The file that its result is kept in."""
+        return self.settings.out / f"{self.fingerprint}.json"
+
+    def kept(self, *, keep_run: bool = False) -> Trial | None:
+        """Its result, where it was got before, and with `keep_run` its model too."""
+        done = read_trial(self.record)
+        return done if done is None or not keep_run or (self.run.path / "model.json").exists() else None
+
+    def result(self, *, keep_run: bool = False) -> Trial:
+        """Its result, got now if it is not kept."""
+        done = self.kept(keep_run=keep_run)
+        if done is not None:
+            return done
+        run = self.run.path
+        begun = {"out": run, "resume": self.run.is_begun}
+        finetuned = finetune_from(self.model, self.data, self.settings.model_copy(update=begun))
+        done = Trial(
+            fingerprint=self.fingerprint,
+            seed=self.settings.seed,
+            settings=deciding(self.settings),
+            updates=finetuned.updates,
+            kept_update=finetuned.best_update,
+            seconds=finetuned.seconds,
+            sets=_scored(run, self.tests, self.settings.loop.device),
+            departures=(describe(run).history.finetuning or Finetuning()).departures or (),
+            folder=str(run) if keep_run else None,
+        )
+        write_json(self.record, {"format": FORMAT, **asdict(done)})
+        if keep_run:
+            shutil.rmtree(run / "checkpoints", ignore_errors=True)
+        else:
+            shutil.rmtree(run)
+        return done
 
 
 def fingerprint(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from foretext.tasks.sources import named_sources
 
 FORMAT = 1  # of the scores that are kept; another number makes old ones unread
 
+MEASURED = 64  # examples, to tell how long a score takes
 BEST_ON_DPR = 0.764  # Peng et al. 2015; the paper gives none
 
 ABOUT = (
@@ -92,6 +94,36 @@ def study_zero_shot(settings: StudyZeroShotSettings) -> Studied:
     )
     write_study(settings.out, study)
     return Studied(study, settings.out)
+
+
+@dataclass(frozen=True)
+class WantedScores:
+    """The scores of one task, some of which may be kept already."""
+
+    task: str
+    scores: int  # one for each stage
+    done: int
+    scored: int  # examples
+    answered: int  # examples of one score: those, and the ones by which a threshold is chosen
+    seconds: float  # of an answer, as measured; 0 where nothing is left to do
+
+
+def wanted_scores(settings: StudyZeroShotSettings) -> Iterator[WantedScores]:
+    """What `study_zero_shot` has to do; how long it takes is measured on a few examples.
+
+    Raises:
+        ModelError: a model is missing, damaged or unfinished.
+        SettingsError: no task is given or no heuristic fits one.
+        DataError: a task's files are missing or wrong.
+    """
+    tasks, _ = _tasks(settings)
+    stages, _ = _stages(settings.models)
+    scorers = [_Scorer(stage, settings) for stage in stages]
+    for name, task in tasks.items():
+        left = [scorer for scorer in scorers if not scorer.record(task).exists()]
+        seconds = scorers[0].seconds(name, task) if left else 0.0
+        done = len(scorers) - len(left)
+        yield WantedScores(name, len(scorers), done, len(task.examples), _answered(task), seconds)
 
 
 def best_supervised() -> dict[str, float]:
@@ -178,12 +210,24 @@ class _Scorer:
 
     def score(self, name: str, task: ZeroShotTask) -> dict[str, Any]:
         """Metric, score with interval, chance, counts: the columns of a row."""
-        record = self.settings.out / "scores" / f"{self._fingerprint(task)}.json"
+        record = self.record(task)
         if record.exists():
             return dict(json.loads(record.read_text(encoding="utf-8")))
         scores = self._computed(name, task)
         write_json(record, scores)
         return scores
+
+    def record(self, task: ZeroShotTask) -> Path:
+        """The file that the score of a task is kept in."""
+        return self.settings.out / "scores" / f"{self._fingerprint(task)}.json"
+
+    def seconds(self, name: str, task: ZeroShotTask) -> float:
+        """How long an answer takes here, by a few of them."""
+        few = replace(task, examples=task.examples[:MEASURED], training=task.training[:MEASURED])
+        self.saved = self.saved or self.stage.load()
+        began = time.monotonic()
+        self._computed(name, few)
+        return (time.monotonic() - began) / _answered(few)
 
     def _computed(self, name: str, task: ZeroShotTask) -> dict[str, Any]:
         saved = self.saved = self.saved or self.stage.load()
@@ -210,6 +254,11 @@ class _Scorer:
             "how": [task.heuristic, task.suffix, task.words],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _answered(task: ZeroShotTask) -> int:
+    """How many examples are answered for one score."""
+    return len(task.examples) + (len(task.training) if task.heuristic == "acceptability" else 0)
 
 
 def _row(stage: Stage, name: str, scores: dict[str, Any], best: float | None) -> dict[str, Any]:

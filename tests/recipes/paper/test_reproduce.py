@@ -186,7 +186,7 @@ def test_what_departs_from_the_paper_in_settings_and_model_is_said(run: Run, tmp
 
 
 def test_one_thing_is_to_be_asked_for(run: Run) -> None:
-    for given in ({}, {"task": "RTE", "table": 2}):
+    for given in ({}, {"task": "RTE", "table": 2}, {"table": 2, "figure": 1}):
         with pytest.raises(SettingsError, match="give a task"):
             run(**given)
 
