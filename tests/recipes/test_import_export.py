@@ -103,4 +103,4 @@ def test_wrong_arguments_are_one_line(capsys, tmp_path, monkeypatch, arguments, 
 )
 def test_special_tokens_are_said_to_come_from_where_they_do(tmp_path, where):
     imported = Imported(tmp_path, layers=1, width=8, heads=2, context=16, vocabulary=40, parameters=99, drawn=where)
-    assert imported.lines()[1] == f"beside its pieces: {where}"
+    assert imported.lines()[1] == where
