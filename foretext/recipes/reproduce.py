@@ -23,7 +23,6 @@ from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.recipes.settings.reproduce import ReproduceSettings
 from foretext.recipes.studies.trials import Trial, trial
 from foretext.tasks.catalogue import find_task
-from foretext.tasks.labelled import published_root
 from foretext.text_table import text_table
 
 GLUE = "GLUE"  # stands for all tasks that count in GLUE's average
@@ -122,10 +121,6 @@ def _prepare(names: Sequence[str], settings: ReproduceSettings) -> tuple[dict[st
     prepared, missing = {}, []
     for name in names:
         task = find_task(name)
-        root = published_root(settings.data, task)
-        if len(names) > 1 and task.folder(root) == root:  # files that lie in the root itself are of some one task
-            missing.append(task.missing(root, "train"))
-            continue
         try:
             prepared[name] = reproduction_data(
                 task,

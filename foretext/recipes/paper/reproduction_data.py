@@ -61,7 +61,11 @@ def reproduction_data(
         LabelledData(train.schema, train.train, valid),
         scored,
         {"test": "test", "valid": "validation"}.get(base, "held-out training"),
-        [*_of_training(task, read, train), *_of_scoring(base, tests, scored)],
+        [
+            *_of_training(task.published_count(root, "train"), read, train),
+            *_of_scoring(base, tests, scored),
+            *_of_sets(task, root, {splits[part]: examples for part, examples in tests.items() if part in splits}),
+        ],
         absent,
     )
 
@@ -76,11 +80,11 @@ def _why(task: Task, root: Path, split: Split) -> str:
     )
 
 
-def _of_training(task: Task, read: LabelledData, train: LabelledData) -> list[str]:
+def _of_training(published: int | None, read: LabelledData, train: LabelledData) -> list[str]:
     """How the training examples depart from the published ones."""
     lines = []
-    if task.train_rows and len(read.train) < task.train_rows:
-        lines.append(f"{len(read.train):,} training examples are at hand (published: {task.train_rows:,})")
+    if published and len(read.train) != published:
+        lines.append(f"{len(read.train):,} training examples are at hand (published: {published:,})")
     if len(train.train) < len(read.train):
         lines.append(f"trained on {len(train.train):,} of {len(read.train):,} examples, the same for every seed")
     return lines
@@ -97,4 +101,14 @@ def _of_scoring(
         lines.append("scored on a tenth of the training examples, held out (paper: the test set)")
     if any(len(scored[part]) < len(examples) for part, examples in tests.items()):
         lines.append(f"scored on {max(map(len, scored.values())):,} examples of a set at most")
+    return lines
+
+
+def _of_sets(task: Task, root: Path, sets: Mapping[Split, Sequence[Example]]) -> list[str]:
+    """Which of the scored sets have another number of examples than was published."""
+    lines = []
+    for split, examples in sets.items():
+        published = task.published_count(root, split)
+        if published and len(examples) != published:
+            lines.append(f"{len(examples):,} examples of the {split} set are at hand (published: {published:,})")
     return lines
