@@ -291,5 +291,6 @@ def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, 
         model=source.fingerprint,
         data=data.fingerprint,
         task=data.schema,
+        published=data.published,
         learning_rate=plan.learning_rate,
     )

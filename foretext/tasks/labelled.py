@@ -120,6 +120,7 @@ class LabelledData:
     train: Sequence[Example]
     valid: Sequence[Example]
     allow_unknown: bool = False  # whether most of their text may be unknown to a model
+    published: str | None = None  # the name of the published task that they are
 
     @property
     def fingerprint(self) -> str:
@@ -182,7 +183,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
     schema = task.schema(train.examples).model_copy(update=settings.reading())
-    return LabelledData(schema, train.examples, valid, settings.file.allow_unknown)
+    return LabelledData(schema, train.examples, valid, settings.file.allow_unknown, task.name)
 
 
 def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:

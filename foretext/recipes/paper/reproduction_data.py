@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foretext.errors import DataError
@@ -58,7 +58,7 @@ def reproduction_data(
     valid = scored[""] if base != "test" and "" in scored else train.valid
     return ReproductionData(
         task,
-        LabelledData(train.schema, train.train, valid),
+        replace(train, valid=valid),
         scored,
         {"test": "test", "valid": "validation"}.get(base, "held-out training"),
         [
