@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foretext.errors import DataError
+from foretext.tasks.cutting import Cutting
 from foretext.tasks.examples import Example
 from foretext.tasks.labelled import (
     LabelledData,
@@ -35,7 +36,13 @@ class ReproductionData:
 
 
 def reproduction_data(
-    task: Task, *, data: Path | None, train_rows: int, score_rows: int, parts: Sequence[str]
+    task: Task,
+    *,
+    data: Path | None,
+    train_rows: int,
+    score_rows: int,
+    cutting: Cutting | None,
+    parts: Sequence[str],
 ) -> ReproductionData:
     """The examples to reproduce a task with: the test set where its labels are public, else the validation set.
 
@@ -45,7 +52,7 @@ def reproduction_data(
     root = published_root(data, task)
     if "train" not in task.files:
         raise DataError(f"{task.name} has no training examples; a model of another task answers it. {task.note}")
-    read = read_labelled_data(LabelledDataSettings(task=task.name, data=data), seed=SUBSET_SEED)
+    read = read_labelled_data(LabelledDataSettings(task=task.name, data=data, cutting=cutting), seed=SUBSET_SEED)
     base = next((split for split in ("test", "valid") if _any_labelled(task, root, split, parts)), "")
     splits = {part: f"{base} {part}".strip() for part in parts} if base else {}
     tests = {part: task.read(root, split).examples for part, split in splits.items() if task.is_labelled(root, split)}

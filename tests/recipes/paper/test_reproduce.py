@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,33 @@ def test_the_levels_of_race_are_scored_apart_and_together(run: Run, tmp_path: Pa
     middle, high, both = run("RACE").rows
     assert [row.name for row in (middle, high, both)] == ["RACE-m", "RACE-h", "RACE"]
     assert both.ours[0] == pytest.approx((4 * middle.ours[0] + 2 * high.ours[0]) / 6)
+
+
+def test_what_was_cut_is_said_with_the_rule_that_cut_it(run: Run, tmp_path: Path) -> None:
+    exam = {
+        "article": "Ann saw a cat. " * 12,
+        "questions": ["Who?", "What?"],
+        "options": [["Ann", "Bob", "Cleo", "Dan"]] * 2,
+        "answers": ["A", "B"],
+    }
+    for split in ("train", "test"):
+        for number, level in enumerate(("middle", "middle", "high")):
+            folder = tmp_path / "RACE" / split / level
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.txt").write_text(
+                json.dumps({**exam, "article": exam["article"] if number else "Ann."})
+            )
+    for cutting, words in {
+        None: r"the document keeps its beginning \(--cutting beginning\)",
+        "end": r"the document keeps its end \(--cutting end\)",
+        "equal": r"every field keeps an equal share \(--cutting equal\)",
+    }.items():
+        [note] = [line for line in run("RACE", cutting=cutting).notes if "cut" in line]
+        counted = (
+            r"RACE: cut to fit the context were 4 \(66\.7%, by \d+ tokens on average\) of the scored examples, \d .*"
+        )
+        assert re.fullmatch(counted + words, note)
+    assert len(list((tmp_path / "out" / "trials").glob("*.json"))) == 3
 
 
 def test_glue_has_its_averages_below_its_tasks(run: Run, tmp_path: Path) -> None:
