@@ -159,6 +159,7 @@ class Finetuning:
     model: str | None = None  # fingerprint of the weights it started from
     data: str | None = None  # fingerprint of the examples
     task: TaskSchema | None = None
+    published: str | None = None  # the name of the published task that the examples are; None for a person's own
     learning_rate: float | None = None  # the peak, where the settings leave it to the model's width
     engine: EngineRecord = EngineRecord()
     result: FinetuningResult = FinetuningResult()
@@ -178,6 +179,11 @@ class History:
     imported: Imported | None = None
     pretraining: Pretraining | None = None
     finetuning: Finetuning | None = None
+
+    @property
+    def published(self) -> str | None:
+        """The name of the published task that the model was fine-tuned on, if it was and that is known."""
+        return self.finetuning.published if self.finetuning else None
 
     def after(self, run: Pretraining | Finetuning) -> History:
         """The history of what came out of `run`."""

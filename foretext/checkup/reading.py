@@ -238,7 +238,7 @@ def _learned(
         says = "the labels teach nothing: there are fewer than two different ones, or one for each row"
         findings.append(Finding("labels", "unusable", says, {"rows": part.rows}, (), (str(error),)))
         return None
-    return schema.model_copy(update=settings.reading())
+    return settings.as_read(schema)
 
 
 def _refused(

@@ -101,7 +101,7 @@ def _tasks_in(root: Path) -> dict[str, LabelledDataSettings]:
     found = {
         name: LabelledDataSettings(task=name, data=root)
         for name, task in TASKS.items()
-        if (task.task_kind.usual_heuristic or name in HEURISTICS) and task.folder(root) != root and task.splits(root)
+        if (task.task_kind.usual_heuristic or name in HEURISTICS) and task.splits(root)
     }
     if not found:
         raise SettingsError(f"{root} holds no published task that can be answered without training")

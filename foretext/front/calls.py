@@ -191,7 +191,7 @@ def evaluate(model: EvaluateSettings | ModelLike, data: Any = None, **settings: 
     """The scores of a fine-tuned model on labelled examples, a file, a table or a list; see `Model.evaluate`."""
     if isinstance(model, EvaluateSettings):
         return evaluating.evaluate(_alone(model, data, *settings))
-    return _held(model).evaluate(_needed(data, "labelled examples"), **settings)
+    return _held(model).evaluate(data, **settings)
 
 
 def predict(model: PredictSettings | ModelLike, data: Any = None, **settings: Any) -> Any:
@@ -201,7 +201,7 @@ def predict(model: PredictSettings | ModelLike, data: Any = None, **settings: An
     """
     if isinstance(model, PredictSettings):
         return predicting.predict(_alone(model, data, *settings))
-    return _held(model).predict(_needed(data, "examples"), **settings)
+    return _held(model).predict(data, **settings)
 
 
 def embed(model: EmbedSettings | ModelLike, data: Any = None, **settings: Any) -> Any:

@@ -23,7 +23,7 @@ from foretext.recipes.embed import Embedded, embed_from, embed_in_memory
 from foretext.recipes.evaluate import Evaluated, evaluate_from
 from foretext.recipes.generate import Generated, generate_from
 from foretext.recipes.perplexity import Measured, perplexity_from
-from foretext.recipes.predict import predict_from
+from foretext.recipes.predict import predict_from, set_to_answer
 from foretext.recipes.settings.embed import EmbedSettings
 from foretext.recipes.settings.evaluate import EvaluateSettings
 from foretext.recipes.settings.generate import GenerateSettings
@@ -54,13 +54,16 @@ class Model:
     device: str = "auto"
     precision: str = "auto"
 
-    def predict(self, examples: Any, *, as_frame: bool = False, out: str | Path | None = None, **settings: Any) -> Any:
+    def predict(
+        self, examples: Any = None, *, as_frame: bool = False, out: str | Path | None = None, **settings: Any
+    ) -> Any:
         """One `Prediction` for each example of a list, a table or a file, in order.
 
         An example is a text, a sequence of texts (for choice the texts, then the list of answers), a mapping from the
         columns of training to cells, or an `Example`. A text alone is the path of a file. With `as_frame` a table of
         pandas, polars or pyarrow comes back as it was, with the columns of the answers beside, those that
-        `foretext predict` writes; with `out` a file or table is written so.
+        `foretext predict` writes; with `out` a file or table is written so. Without examples, or with the folder of a
+        published task, that task's are answered (`task="RTE"`; else the one that the model was fine-tuned on).
 
         Raises:
             ModelError: the model has no task.
@@ -68,13 +71,15 @@ class Model:
                 model, and `allow_unknown` is off.
             UnknownName: there is no such setting, or a table lacks a column of training.
         """
-        examples = a_file_or_examples(examples)
+        examples = None if examples is None else a_file_or_examples(examples)
         found = self._settings(PredictSettings, examples, out=out or "-", **settings)
         if out is not None:
             return predict_from(self.saved, examples, found)
         predictor = self._predictor(found.device, found.precision)
         columns = {"text": found.text or predictor.schema.text, "choices": found.choices or predictor.schema.choices}
         schema = predictor.schema.model_copy(update=columns)
+        if official := set_to_answer(self.saved, examples, schema, found):
+            examples = official.examples
         if as_frame:
             return with_answers(predictor, schema, examples, found)
         given, unread = examples_to_answer(examples, schema, found.file.options()), predictor.unread()
@@ -87,8 +92,11 @@ class Model:
         given = examples_to_answer(a_file_or_examples(examples), self.schema)
         return self.predictor.stream(given, tokens_per_batch=tokens_per_batch)
 
-    def evaluate(self, data: Any, **settings: Any) -> Evaluated:
+    def evaluate(self, data: Any = None, **settings: Any) -> Evaluated:
         """The scores on labelled examples: a file, a table or a list.
+
+        Without any, or with the folder of a published task, on that task's: `model.evaluate(task="RTE")`; without
+        `task` on the one that the model was fine-tuned on.
 
         Raises:
             DataError: the examples cannot be used; all bad rows are named together.
@@ -96,7 +104,7 @@ class Model:
         """
         found = evaluate_from(self.saved, data, self._settings(EvaluateSettings, data, **settings))
         for line in found.unread.lines():
-            log.warning("%s: %s", source_of(data), line)
+            log.warning("%s: %s", found.data, line)
         return found
 
     def embed(self, data: Any, *, out: str | Path | None = None, **settings: Any) -> Vectors | Embedded:
@@ -170,7 +178,8 @@ class Model:
         """What it is, for a person."""
         gpt, task = self.saved.gpt, self.saved.task
         shape = f"{gpt.settings.layers} layers x {gpt.settings.width}, {gpt.parameter_count():,} parameters"
-        what = f"{task.kind} of {', '.join(task.text)}" if task else "a language model"
+        learned = f" ({self.saved.history.published})" if self.saved.history.published else ""
+        what = f"{task.kind} of {', '.join(task.text)}{learned}" if task else "a language model"
         scores = [f"validation: {line}" for line in (self.scores.lines()[:1] if self.scores else [])]
         place = [f"in {self.saved.folder}"] if self.saved.folder else []
         return [f"{what}: {shape}", *(task.labels.lines() if task else []), *scores, *place]
@@ -195,7 +204,7 @@ class Model:
         """The settings of a recipe; device and precision are the model's where the recipe has them."""
         own = {
             "model": str(self.saved.folder or "this model"),
-            "data": source_of(data),
+            "data": None if data is None else source_of(data),
             "device": self.device,
             "precision": self.precision,
         }

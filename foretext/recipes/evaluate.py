@@ -17,17 +17,23 @@ from foretext.recipes.settings.evaluate import EvaluateSettings
 from foretext.serving.int8_report import Int8Report, compare
 from foretext.serving.predictor import Predictor
 from foretext.tasks.encode import encode
+from foretext.tasks.examples import Example
+from foretext.tasks.files.tables import source_of
+from foretext.tasks.official import official_set
 from foretext.tasks.reading import read_labelled
+from foretext.tasks.schema import TaskSchema
 from foretext.tasks.unread import Unread
 
 
 @shows_itself
 @dataclass(frozen=True, repr=False)
 class Evaluated:
-    """Scores of one model on one file, or on examples in memory."""
+    """Scores of one model on one file, on examples in memory, or on a set of a published task."""
 
     model: str
     data: Path
+    task: str | None
+    split: str | None
     evaluation: Evaluation
     unread: Unread  # what of the examples the model did not get to see
     report: Path | None
@@ -43,6 +49,8 @@ class Evaluated:
         return {
             "model": self.model,
             "data": str(self.data),
+            "task": self.task,
+            "split": self.split,
             **self.evaluation.to_json(),
             **self.unread.to_json(),
             "precision": self.precision,
@@ -58,6 +66,7 @@ def evaluate(settings: EvaluateSettings) -> Evaluated:
         ModelError: the model is missing, damaged, or has no task.
         DataError: the examples cannot be used; all bad rows are named together. More than half of their tokens are
             unknown to the model, and `allow_unknown` is off.
+        SettingsError: it is not said on what, or the model does not answer that published task.
     """
     return evaluate_from(load_named(settings.model), settings.data, settings)
 
@@ -66,32 +75,57 @@ def evaluate_from(saved: SavedModel, data: Any, settings: EvaluateSettings) -> E
     """The same from a model in memory, on a file or on examples in memory."""
     predictor = Predictor.of(saved, device=settings.device, precision=settings.precision)
     schema = predictor.schema
-    reading = read_labelled(
+    official = official_set(
+        data,
+        task=settings.task,
+        split=settings.split,
+        columns=(*settings.text, *settings.choices, *([settings.label] if settings.label else [])),
+        schema=schema,
+        learned=saved.history.published,
+        labelled=True,
+    )
+    examples = official.labelled if official else _own(data, schema, settings)
+    place = official.path if official else settings.data or Path(source_of(data))
+    encoded = encode(examples, schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
+    unread = Unread(predictor.saved.tokenizer, schema)
+    unread.add(examples, encoded)
+    unread.unknown.say(str(place), allowed=settings.file.allow_unknown)
+    with progress("evaluating", len(encoded), unit="examples") as bar:
+        predictions = predictor.answer(encoded, tokens_per_batch=settings.tokens_per_batch, bar=bar)
+    evaluation = score_examples(examples, predictions, schema=schema, seed=settings.seed)
+    int8 = None
+    if predictor.precision == "int8":
+        int8 = compare(saved, predictor, examples, place)
+    if settings.report is not None:
+        page = evaluation_report(
+            evaluation,
+            examples,
+            predictions,
+            schema=schema,
+            title=f"{settings.model} on {f'{official.task.name}, {official.split}' if official else place.name}",
+            settings=settings.model_dump(mode="json"),
+        )
+        write_report(settings.report, page)
+    return Evaluated(
+        model=settings.model,
+        data=place,
+        task=official.task.name if official else None,
+        split=official.split if official else None,
+        evaluation=evaluation,
+        unread=unread,
+        report=settings.report,
+        precision=predictor.precision,
+        int8=int8,
+    )
+
+
+def _own(data: Any, schema: TaskSchema, settings: EvaluateSettings) -> list[Example]:
+    """The labelled examples of a person's own file, or in memory."""
+    return read_labelled(
         data,
         schema,
         text=settings.text,
         choices=settings.choices,
         label=settings.label,
         options=settings.file.options(),
-    )
-    encoded = encode(reading.examples, schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
-    unread = Unread(predictor.saved.tokenizer, schema)
-    unread.add(reading.examples, encoded)
-    unread.unknown.say(reading.table.source, allowed=settings.file.allow_unknown)
-    with progress("evaluating", len(encoded), unit="examples") as bar:
-        predictions = predictor.answer(encoded, tokens_per_batch=settings.tokens_per_batch, bar=bar)
-    evaluation = score_examples(reading.examples, predictions, schema=schema, seed=settings.seed)
-    int8 = None
-    if predictor.precision == "int8":
-        int8 = compare(saved, predictor, reading.examples, settings.data)
-    if settings.report is not None:
-        page = evaluation_report(
-            evaluation,
-            reading.examples,
-            predictions,
-            schema=schema,
-            title=f"{settings.model} on {settings.data.name}",
-            settings=settings.model_dump(mode="json"),
-        )
-        write_report(settings.report, page)
-    return Evaluated(settings.model, settings.data, evaluation, unread, settings.report, predictor.precision, int8)
+    ).examples

@@ -24,11 +24,12 @@ from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
 from foretext.serving.predictor import outputs
 from foretext.tasks.batching import EpochBatches
+from foretext.tasks.cutting import IN_WORDS
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded
 from foretext.tasks.labelled import LabelledData, read_labelled_data
 from foretext.tasks.metrics import why_targets_cannot_tell
-from foretext.tasks.overview import overview
+from foretext.tasks.overview import Cut, Overview, overview
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.unread import Unread
 from foretext.training.objectives import FineTuning
@@ -50,6 +51,7 @@ class Finetuned:
     learning_rate: float
     best_update: int
     evaluation: Evaluation
+    training_cut: Cut  # what of the training examples did not fit the context
     watch: WatchRecord = field(default_factory=WatchRecord)
 
     def lines(self) -> list[str]:
@@ -63,8 +65,14 @@ class Finetuned:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        shallow = {name: value for name, value in vars(self).items() if name not in ("evaluation", "watch")}
-        made = {"validation": self.evaluation.to_json(), "watch": to_json(self.watch)}
+        shallow = {
+            name: value for name, value in vars(self).items() if name not in ("evaluation", "training_cut", "watch")
+        }
+        made = {
+            "validation": self.evaluation.to_json(),
+            "training_cut": to_json(self.training_cut),
+            "watch": to_json(self.watch),
+        }
         return {**shallow, "folder": str(self.folder), **made}
 
     def result(self) -> FinetuningResult:
@@ -100,7 +108,7 @@ def finetuning_run(source: SavedModel, data: LabelledData, settings: FinetuneSet
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
     seen = overview(data.schema.labels, data.train, train, data.valid, valid)
-    for line in (*seen.lines(), *doubts(data), *data.schema.notes()):
+    for line in (*seen.lines(), *_how_cut(seen, data.schema), *doubts(data), *data.schema.notes()):
         log.info("%s", line)
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
@@ -129,10 +137,22 @@ def finetuning_run(source: SavedModel, data: LabelledData, settings: FinetuneSet
         ],
         validate=partial(_validate, model, data, valid, decides) if decides else None,
         conclude=partial(
-            _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
+            _conclude,
+            objective,
+            data=data,
+            valid=valid,
+            training_cut=Cut.of(train),
+            keep=settings.keep,
+            learning_rate=plan.learning_rate,
         ),
         tokenizer=source.tokenizer,
     )
+
+
+def _how_cut(seen: Overview, schema: TaskSchema) -> list[str]:
+    """By which rule examples were cut, where some were."""
+    cut = seen.train.cut_rows or (seen.valid and seen.valid.cut_rows)
+    return [f"what is too long is cut so: {IN_WORDS[schema.cutting]} (--cutting {schema.cutting})"] if cut else []
 
 
 def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longest: int) -> Plan:
@@ -209,6 +229,7 @@ def _conclude(
     *,
     data: LabelledData,
     valid: Sequence[Encoded],
+    training_cut: Cut,
     keep: Literal["best", "last"],
     learning_rate: float,
 ) -> Concluded[Finetuned]:
@@ -222,7 +243,7 @@ def _conclude(
         taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))
         log.info("%s chosen on the validation examples, so that their score is optimistic; score on others", taught)
     watch = state.watch.record()
-    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation, watch)
+    done = Finetuned(folder.path, state.update, state.seconds, learning_rate, kept, evaluation, training_cut, watch)
     return Concluded(done, schema)
 
 
@@ -315,5 +336,6 @@ def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, 
         model=source.fingerprint,
         data=data.fingerprint,
         task=data.schema,
+        published=data.published,
         learning_rate=plan.learning_rate,
     )

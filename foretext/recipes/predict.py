@@ -22,6 +22,7 @@ from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import STANDARD, Table, open_table, source_of
 from foretext.tasks.files.writing import write_rows
+from foretext.tasks.official import OfficialSet, official_set
 from foretext.tasks.reading import read_labelled, unlabelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.unread import Unread
@@ -54,6 +55,7 @@ def predict(settings: PredictSettings) -> Predicted:
         ModelError: the model is missing, damaged, or has no task.
         DataError: a row cannot be used, a column of the input would be overwritten, or more than half of all tokens
             are unknown to the model and `allow_unknown` is off; no file is written then.
+        SettingsError: it is not said what to answer, or the model does not answer that published task.
     """
     return predict_from(load_named(settings.model), settings.data, settings)
 
@@ -63,11 +65,29 @@ def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Pre
     predictor = _predictor(saved, settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
+    if official := set_to_answer(saved, data, schema, settings):
+        data, columns = official.rows(), official.columns
     unread = predictor.unread()
     with open_answers(predictor, schema.model_copy(update=columns), data, settings, unread) as (table, rows):
         out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
         count = write_rows(settings.out, ({**row.values, **answer} for row, answer in rows), out_format)
     return Predicted(count, settings.out, unread)
+
+
+def set_to_answer(saved: SavedModel, data: Any, schema: TaskSchema, settings: PredictSettings) -> OfficialSet | None:
+    """The set of a published task that is asked for; None where `data` are a person's own examples.
+
+    Raises:
+        SettingsError: it is not said what to answer, or the model does not answer that task.
+    """
+    return official_set(
+        data,
+        task=settings.task,
+        split=settings.split,
+        columns=(*settings.text, *settings.choices),
+        schema=schema,
+        learned=saved.history.published,
+    )
 
 
 @contextmanager

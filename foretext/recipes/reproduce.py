@@ -30,7 +30,8 @@ from foretext.recipes.settings.reproduce import ReproduceSettings
 from foretext.recipes.studies.runner import departures_of
 from foretext.recipes.studies.trials import Trial, WantedTrial, wanted_trial
 from foretext.tasks.catalogue import find_task
-from foretext.tasks.labelled import published_root
+from foretext.tasks.cutting import IN_WORDS
+from foretext.tasks.overview import Cut
 from foretext.text_table import text_table
 
 GLUE = "GLUE"  # stands for all tasks that count in GLUE's average
@@ -141,7 +142,7 @@ def _scores(settings: ReproduceSettings) -> Reproduced:
         rows=figure_rows(names, prepared, trials, averages=title == GLUE, table=settings.table),
         departures=list(departures_of(chain.from_iterable(trials.values()))),
         data_departures={name: at_hand.departures for name, at_hand in prepared.items() if at_hand.departures},
-        notes=_notes(settings, prepared),
+        notes=[*_notes(settings, prepared), *_cuts(prepared, trials)],
         missing=[*missing, *(why for at_hand in prepared.values() for why in at_hand.absent.values())],
         runs={name: [run.folder for run in runs if run.folder] for name, runs in trials.items() if settings.keep_runs},
         file=settings.out / f"{title.lower().replace(' ', '-')}.json",
@@ -170,16 +171,13 @@ def _prepare(names: Sequence[str], settings: ReproduceSettings) -> tuple[dict[st
     prepared, missing = {}, []
     for name in names:
         task = find_task(name)
-        root = published_root(settings.data, task)
-        if len(names) > 1 and task.folder(root) == root:  # files that lie in the root itself are of some one task
-            missing.append(task.missing(root, "train"))
-            continue
         try:
             prepared[name] = reproduction_data(
                 task,
                 data=settings.data,
                 train_rows=settings.train_rows,
                 score_rows=settings.score_rows,
+                cutting=settings.cutting,
                 parts=_parts(name),
             )
         except DataError as error:
@@ -223,3 +221,15 @@ def _notes(settings: ReproduceSettings, prepared: Mapping[str, ReproductionData]
     if settings.finetuning.keep == "last" or not chosen:
         return []
     return [f"{', '.join(chosen)}: what is scored also chose the epoch, so the scores are a little high (--keep last)"]
+
+
+def _cuts(prepared: Mapping[str, ReproductionData], trials: Mapping[str, Sequence[Trial]]) -> list[str]:
+    """What of each task did not fit the context, where something did not; it is the same under every seed."""
+    lines = []
+    for name, runs in trials.items():
+        rule = prepared[name].data.schema.cutting
+        cuts = {"scored": Cut.total(scores.cut for scores in runs[0].sets.values()), "training": runs[0].training_cut}
+        said = [f"{cut} of the {what} examples" for what, cut in cuts.items() if cut is not None and cut.rows]
+        if said:
+            lines.append(f"{name}: cut to fit the context were {', '.join(said)}; {IN_WORDS[rule]} (--cutting {rule})")
+    return lines

@@ -21,20 +21,10 @@ from foretext.tasks.schema import TaskSchema
 from foretext.tasks.task import Task
 
 STORY_CLOZE = "answer.txt"
-_ENTAILMENT = ("contradiction", "entailment", "neutral")
-GLUE: dict[str, tuple[str, ...]] = {  # each file of a submission, and the words that may stand in it
-    "CoLA.tsv": ("0", "1"),
-    "SST-2.tsv": ("0", "1"),
-    "MRPC.tsv": ("0", "1"),
-    "QQP.tsv": ("0", "1"),
-    "STS-B.tsv": (),  # scores
-    "MNLI-m.tsv": _ENTAILMENT,
-    "MNLI-mm.tsv": _ENTAILMENT,
-    "QNLI.tsv": ("entailment", "not_entailment"),
-    "RTE.tsv": ("entailment", "not_entailment"),
-    "WNLI.tsv": ("0", "1"),
-    "AX.tsv": _ENTAILMENT,
-}
+GLUE = (  # the files of a submission
+    *("CoLA.tsv", "SST-2.tsv", "MRPC.tsv", "QQP.tsv", "STS-B.tsv", "MNLI-m.tsv", "MNLI-mm.tsv"),
+    *("QNLI.tsv", "RTE.tsv", "WNLI.tsv", "AX.tsv"),
+)
 LOWEST, HIGHEST = 0.0, 5.0  # scores of STS-B that GLUE's server takes
 DIGITS = 6  # of a score in a file: what float32 can tell
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file in an archive, so that equal answers are equal bytes
@@ -88,12 +78,12 @@ def submit(settings: SubmitSettings) -> Submitted:
     if not found:
         raise DataError(wanted[0][0].missing(root, wanted[0][1]))
     predictor = Predictor.load(settings.run, device=settings.device, precision="fp32")
-    _check_same_task(predictor.schema, task, wanted[0][2], settings.run)
+    _check_same_task(predictor.schema, task, settings.run)
     written = [_write(predictor, one.rows(root, split), settings.out / name) for one, split, name in found]
     absent = [
         f"{name} is not written: {one.missing(root, split)}" for one, split, name in wanted if not one.find(root, split)
     ]
-    archive, lacking = _archive(settings.out, glue=task.submissions.get("test") != STORY_CLOZE)
+    archive, lacking = _archive(settings.out, glue=STORY_CLOZE not in task.submissions.values())
     return Submitted(written, absent, archive, lacking)
 
 
@@ -106,13 +96,12 @@ def _wanted(task: Task) -> list[tuple[Task, str, str]]:
     return [(one, split, name) for one in (task, *also) for split, name in one.submissions.items()]
 
 
-def _check_same_task(schema: TaskSchema, task: Task, file: str, run: str) -> None:
-    words = GLUE.get(file, ())
-    if schema.identity != TaskSchema(kind=task.kind, text=task.text, classes=words).identity:
+def _check_same_task(schema: TaskSchema, task: Task, run: str) -> None:
+    if schema.identity != TaskSchema(kind=task.kind, text=task.text, classes=task.classes).identity:
         raise SettingsError(
             f"{run} was fine-tuned for {_in_words(schema.kind, schema.text, schema.classes)}; {task.name} is "
-            f"{_in_words(task.kind, task.text, words)}. `foretext finetune MODEL --task {task.name} --out RUN` makes a "
-            "run of it"
+            f"{_in_words(task.kind, task.text, task.classes)}. "
+            f"`foretext finetune MODEL --task {task.name} --out RUN` makes a run of it"
         )
 
 
@@ -132,7 +121,7 @@ def _write(predictor: Predictor, examples: Sequence[Example], file: Path) -> Ans
         write_text(file, "\n".join(["InputStoryid,AnswerRightEnding", *rows, ""]))
         return Answers(file, len(rows))
     words, clipped = list(map(str, labels)), 0
-    if not GLUE[file.name]:
+    if not predictor.schema.classes:
         scores = predictor.schema.labels.numbers(labels)
         allowed = scores.clip(LOWEST, HIGHEST)
         words, clipped = [f"{score:.{DIGITS}f}" for score in allowed], int((scores != allowed).sum())

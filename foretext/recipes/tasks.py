@@ -79,8 +79,9 @@ def _in_full(task: Task, root: Path | None) -> list[str]:
         f"  source       {task.url}",
         f"  licence      {task.licence} (as generally known)",
     ]
-    if task.train_rows:
-        lines.append(f"  training     {task.train_rows:,} examples as published")
+    if task.published:
+        published = ", ".join(f"{split} {count:,}" for split, count in task.published.items())
+        lines.append(f"  examples     {published}, as published")
     if task.note:
         lines.append(f"  note         {task.note}")
     if root:
@@ -103,7 +104,7 @@ def _described(task: Task, root: Path | None) -> dict[str, Any]:
         "publication": task.source,
         "url": task.url,
         "licence": task.licence,
-        "train_rows": task.train_rows,
+        "published": dict(task.published),
         "note": task.note,
         "looked_in": [str(place) for place in task.places(root)] if root else [],
         "files": {

@@ -5,13 +5,20 @@ To add one: a `Task` there, and if its format is new a reader in `published/`.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from foretext.errors import UnknownName
 from foretext.tasks.further_tasks import FURTHER_TASKS, GLUE_PAGE
 from foretext.tasks.labels.scores import ScoreLabels
-from foretext.tasks.published import race, story_cloze
+from foretext.tasks.published import race, sst, story_cloze, sts_benchmark
+from foretext.tasks.published.originals import WithOriginals
 from foretext.tasks.published.splits import Files
 from foretext.tasks.published.table_reader import Layout, TableReader
 from foretext.tasks.task import Task
+
+_INFERENCE = ("contradiction", "entailment", "neutral")
+_ENTAILMENT = ("entailment", "not_entailment")
+_NO_AND_YES = ("0", "1")
 
 _GLUE_FILES: Files = {"train": ("train.tsv",), "valid": ("dev.tsv",), "test": ("test.tsv",)}
 
@@ -35,9 +42,10 @@ SNLI = Task(
     source="Bowman et al. 2015",
     url="https://nlp.stanford.edu/projects/snli/",
     licence="CC BY-SA 4.0",
+    classes=_INFERENCE,
     folders=("snli_1.0",),
     paper=True,
-    train_rows=549_367,
+    published={"train": 549_367, "valid": 9_842, "test": 9_824},
     note='Pairs with the label "-", on which the annotators did not agree, are left out and counted.',
 )
 
@@ -63,10 +71,17 @@ MNLI = Task(
     source="Williams et al. 2018",
     url=GLUE_PAGE,
     licence="mixed, mostly open",
+    classes=_INFERENCE,
     folders=("multinli_1.0",),
     paper=True,
     glue=("accuracy",),
-    train_rows=392_702,
+    published={
+        "train": 392_702,
+        "valid": 9_815,
+        "valid mismatched": 9_832,
+        "test": 9_796,
+        "test mismatched": 9_847,
+    },
     submissions={"test": "MNLI-m.tsv", "test mismatched": "MNLI-mm.tsv"},
     note="The labels of the test sets are not public.",
 )
@@ -84,10 +99,11 @@ QNLI = Task(
     source="Wang et al. 2018, from Rajpurkar et al. 2016",
     url=GLUE_PAGE,
     licence="CC BY-SA 4.0",
+    classes=_ENTAILMENT,
     positive="entailment",
     paper=True,
     glue=("accuracy",),
-    train_rows=104_743,
+    published={"train": 104_743, "valid": 5_463, "test": 5_463},
     submissions={"test": "QNLI.tsv"},
     note="The paper's figure is for this set's first version, which GLUE replaced. The test labels are not public.",
 )
@@ -101,10 +117,11 @@ RTE = Task(
     source="Dagan et al. 2005 and after",
     url=GLUE_PAGE,
     licence="research",
+    classes=_ENTAILMENT,
     positive="entailment",
     paper=True,
     glue=("accuracy",),
-    train_rows=2_490,
+    published={"train": 2_490, "valid": 277, "test": 3_000},
     submissions={"test": "RTE.tsv"},
     note="The test labels are not public.",
 )
@@ -136,10 +153,11 @@ SCITAIL = Task(
     source="Khot et al. 2018",
     url="https://allenai.org/data/scitail",
     licence="Apache-2.0",
+    classes=("entailment", "neutral"),
     positive="entailment",
     folders=("SciTailV1.1",),
     paper=True,
-    train_rows=23_596,
+    published={"train": 23_596, "valid": 1_304, "test": 2_126},
     note='The two published forms name the labels differently; here they are "entailment" and "neutral".',
 )
 
@@ -153,7 +171,15 @@ RACE = Task(
     url="https://www.cs.cmu.edu/~glai1/data/race/",
     licence="non-commercial research",
     paper=True,
-    train_rows=87_866,
+    published={
+        "train": 87_866,
+        "valid": 4_887,
+        "test": 4_934,
+        "valid middle": 1_436,
+        "valid high": 3_451,
+        "test middle": 1_436,
+        "test high": 3_498,
+    },
     note="The paper gives figures for middle schools (RACE-m), high schools (RACE-h) and both.",
 )
 
@@ -168,7 +194,7 @@ STORY_CLOZE = Task(
     licence="research, on request",
     folders=("Story Cloze", "ROCStories", "rocstories"),
     paper=True,
-    train_rows=1_497,
+    published={"train": 1_497, "valid": 374, "test": 1_871},
     submissions={"test": "answer.txt"},
     note="1,497 stories of the validation file are for training, 374 held out, as the released code draws them.",
 )
@@ -177,6 +203,7 @@ _MRPC_FILES: Files = {
     "train": ("train.tsv", "msr_paraphrase_train.txt"),
     "valid": ("dev.tsv",),
     "test": ("msr_paraphrase_test.txt", "test.tsv"),
+    "test hidden": ("test.tsv",),
 }
 MRPC = Task(
     "MRPC",
@@ -190,13 +217,14 @@ MRPC = Task(
     source="Dolan and Brockett 2005",
     url="https://www.microsoft.com/en-us/download/details.aspx?id=52398",
     licence="Microsoft Research, research only",
+    classes=_NO_AND_YES,
     folders=("MSRParaphraseCorpus",),
     paper=True,
     glue=("f1", "accuracy"),
-    train_rows=3_668,
-    submissions={"test": "MRPC.tsv"},
-    note="The original test file has labels, GLUE's (the same pairs in the same order) has none. The original training "
-    "file has 4,076 pairs; GLUE holds out 408 of them as dev.tsv.",
+    published={"train": 3_668, "msr_paraphrase_train.txt": 4_076, "valid": 408, "test": 1_725, "test hidden": 1_725},
+    submissions={"test hidden": "MRPC.tsv"},
+    note="The original test file has labels, GLUE's has none. The original training file has 4,076 pairs; GLUE holds "
+    "out 408 of them as dev.tsv.",
 )
 
 QQP = Task(
@@ -212,44 +240,62 @@ QQP = Task(
     source="Iyer et al. 2017",
     url=GLUE_PAGE,
     licence="Quora's terms, non-commercial",
+    classes=_NO_AND_YES,
     paper=True,
     glue=("f1", "accuracy"),
-    train_rows=363_849,
+    published={"train": 363_849, "valid": 40_430, "test": 390_965},
     submissions={"test": "QQP.tsv"},
     note="Some published rows are torn by line breaks inside a question; they are left out and counted. "
     "The test labels are not public.",
 )
 
+_STS_B_ORIGINAL = "original/sts-test.tsv"
 STS_B = Task(
     "STS-B",
     "similarity",
     "pearson",
-    TableReader(_GLUE_FILES, (Layout(("sentence1", "sentence2"), "score", id="index"),), labels=ScoreLabels()),
+    WithOriginals(
+        TableReader(
+            {**_GLUE_FILES, "test": (_STS_B_ORIGINAL, "test.tsv"), "test hidden": ("test.tsv",)},
+            (Layout(("sentence1", "sentence2"), "score", id="index"),),
+            labels=ScoreLabels(),
+        ),
+        {_STS_B_ORIGINAL: sts_benchmark.read},
+    ),
     ("sentence1", "sentence2"),
     source="Cer et al. 2017",
     url=GLUE_PAGE,
     licence="CC BY-SA 4.0",
     paper=True,
     glue=("pearson", "spearman"),
-    train_rows=5_749,
-    submissions={"test": "STS-B.tsv"},
-    note="The test labels are not in GLUE's file.",
+    published={"train": 5_749, "valid": 1_500, "test": 1_379, "test hidden": 1_379},
+    submissions={"test hidden": "STS-B.tsv"},
+    note="The test labels are not in GLUE's file; original/sts-test.tsv, which lies beside it, has them.",
 )
 
+_SST_2_SENTENCES = "stsa.binary.test"
 SST_2 = Task(
     "SST-2",
     "classification",
     "accuracy",
-    TableReader(_GLUE_FILES, (Layout(("sentence",), "label", id="index"),)),
+    WithOriginals(
+        TableReader(
+            {**_GLUE_FILES, "test": (_SST_2_SENTENCES, "test.tsv"), "test hidden": ("test.tsv",)},
+            (Layout(("sentence",), "label", id="index"),),
+        ),
+        {_SST_2_SENTENCES: sst.read},
+    ),
     ("sentence",),
     source="Socher et al. 2013",
     url=GLUE_PAGE,
     licence="research",
+    classes=_NO_AND_YES,
     paper=True,
     glue=("accuracy",),
-    train_rows=67_349,
-    submissions={"test": "SST-2.tsv"},
-    note="Training examples are phrases, many of them parts of others. The test labels are not in GLUE's file.",
+    published={"train": 67_349, "valid": 872, "test": 1_821, "test hidden": 1_821},
+    submissions={"test hidden": "SST-2.tsv"},
+    note="Training examples are phrases, many of them parts of others. The test labels are not in GLUE's file; "
+    "stsa.binary.test, as repositories of sentence classification have it, holds them, in another order.",
 )
 
 COLA = Task(
@@ -264,16 +310,20 @@ COLA = Task(
     source="Warstadt et al. 2019",
     url=GLUE_PAGE,
     licence="research",
+    classes=_NO_AND_YES,
     paper=True,
     glue=("matthews",),
-    train_rows=8_551,
+    published={"train": 8_551, "valid": 1_043, "test": 1_063},
     submissions={"test": "CoLA.tsv"},
     note="train.tsv and dev.tsv have no header, test.tsv has one. The test labels are not public.",
 )
 
 # In the order of Table 1.
 _PAPER_TASKS = (SNLI, MNLI, QNLI, RTE, SCITAIL, RACE, STORY_CLOZE, MRPC, QQP, STS_B, SST_2, COLA)
-TASKS: dict[str, Task] = {task.name: task for task in (*_PAPER_TASKS, *FURTHER_TASKS)}
+_TASKS = (*_PAPER_TASKS, *FURTHER_TASKS)
+TASKS: dict[str, Task] = {
+    task.name: replace(task, others=tuple(other for other in _TASKS if other is not task)) for task in _TASKS
+}
 
 
 def find_task(name: str) -> Task:

@@ -77,6 +77,7 @@ def _without_offsets(
         context=context,
         special_tokens=kind.special_tokens(len(example.texts) * schema.times_read),
         rule=schema.cutting,
+        times_read=schema.times_read,
     )
     label = None if example.label is None else schema.labels.target(example.label)
     return Encoded(kind.transform(fields, answers, tokenizer), label, lost)
@@ -95,12 +96,17 @@ def _with_offsets(
     tags = None if example.label is None else labels.tags(example.label, offsets, text)
     special_tokens = kind.special_tokens(schema.times_read)
     fields, _, lost = cut(
-        [tokens] * schema.times_read, [], context=context, special_tokens=special_tokens, rule=schema.cutting
+        [range(len(tokens))] * schema.times_read,
+        [],
+        context=context,
+        special_tokens=special_tokens,
+        rule=schema.cutting,
+        times_read=schema.times_read,
     )
     unread = [[UNTAGGED] * len(field) for field in fields[:-1]]
-    places = kind.transform([*unread, range(len(fields[-1]))], [], NOWHERE)
+    places = kind.transform([*unread, fields[-1]], [], NOWHERE)
     return Encoded(
-        kind.transform(fields, [], tokenizer),
+        kind.transform([[tokens[k] for k in field] for field in fields], [], tokenizer),
         cut=lost,
         offsets=[[None if k == UNTAGGED else offsets[k] for k in sequence] for sequence in places],
         tags=None

@@ -24,7 +24,9 @@ WNLI = Task(
     source="Levesque et al. 2012, as in Wang et al. 2018",
     url=GLUE_PAGE,
     licence="CC BY 4.0",
+    classes=("0", "1"),
     glue=("accuracy",),
+    published={"train": 635, "valid": 71, "test": 146},
     submissions={"test": "WNLI.tsv"},
     note="Made so that what is learned from the training examples misleads. The test labels are not public.",
 )
@@ -39,7 +41,9 @@ AX = Task(
     source="Wang et al. 2018",
     url=GLUE_PAGE,
     licence="research",
+    classes=("contradiction", "entailment", "neutral"),
     folders=("diagnostic",),
+    published={"test": 1_104},
     submissions={"test": "AX.tsv"},
     note="GLUE's diagnostic pairs, which a model of MNLI answers: `foretext submit MNLI`. The file has no labels.",
 )
@@ -61,6 +65,14 @@ _SICK_FILES: Files = {
     "valid": ("SICK_trial.txt", "SICK.txt"),
     "test": ("SICK_test_annotated.txt", "SICK.txt"),
 }
+_SICK_PUBLISHED = {  # of SICK.txt, and of the files of SemEval 2014, which hold 87 pairs more
+    "train": 4_439,
+    "valid": 495,
+    "test": 4_906,
+    "SICK_train.txt": 4_500,
+    "SICK_trial.txt": 500,
+    "SICK_test_annotated.txt": 4_927,
+}
 SICK_E = Task(
     "SICK-E",
     "entailment",
@@ -70,7 +82,9 @@ SICK_E = Task(
     source="Marelli et al. 2014",
     url="https://zenodo.org/records/2787612",
     licence="CC BY-NC-SA 3.0",
+    classes=("CONTRADICTION", "ENTAILMENT", "NEUTRAL"),
     folders=("SICK",),
+    published=_SICK_PUBLISHED,
     note="The labels are ENTAILMENT, NEUTRAL and CONTRADICTION. SICK-R has the scores of the same pairs.",
 )
 SICK_R = Task(
@@ -83,8 +97,12 @@ SICK_R = Task(
     url="https://zenodo.org/records/2787612",
     licence="CC BY-NC-SA 3.0",
     folders=("SICK",),
+    published=_SICK_PUBLISHED,
     note="Scores from 1 to 5. SICK-E has the labels of the same pairs.",
 )
+
+
+_ANLI_PUBLISHED = {1: (16_946, 1_000, 1_000), 2: (45_460, 1_000, 1_000), 3: (100_459, 1_200, 1_200)}
 
 
 def _anli(number: int) -> Task:
@@ -105,7 +123,9 @@ def _anli(number: int) -> Task:
         source="Nie et al. 2020",
         url="https://github.com/facebookresearch/anli",
         licence="CC BY-NC 4.0",
+        classes=("contradiction", "entailment", "neutral"),
         folders=("ANLI", "anli_v1.0"),
+        published=dict(zip(files, _ANLI_PUBLISHED[number], strict=True)),
         note=f"Round {number} of three, each collected against a stronger model.",
     )
 
@@ -119,8 +139,12 @@ OPENBOOKQA = Task(
     source="Mihaylov et al. 2018",
     url="https://allenai.org/data/open-book-qa",
     licence="Apache-2.0",
+    published={"train": 4_957, "valid": 500, "test": 500},
     note="Without the book: the question and its four answers alone.",
 )
+
+
+_ARC_PUBLISHED = {"Easy": (2_251, 570, 2_376), "Challenge": (1_119, 299, 1_172)}
 
 
 def _arc(level: str) -> Task:
@@ -138,6 +162,7 @@ def _arc(level: str) -> Task:
         url="https://allenai.org/data/arc",
         licence="CC BY-SA 4.0",
         folders=("ARC", "ARC-V1-Feb2018-2", "ARC-V1-Feb2018"),
+        published=dict(zip(files, _ARC_PUBLISHED[level], strict=True)),
         note="Questions have three to five answers, labelled by letters or by numbers.",
     )
 
@@ -151,6 +176,7 @@ COPA = Task(
     source="Roemmele et al. 2011",
     url="https://people.ict.usc.edu/~gordon/copa.html",
     licence="BSD-2",
+    published={"train": 500, "test": 500},
     note='The development set is what one trains on. What is asked for becomes a word behind the premise, "because" or '
     '"so".',
 )
@@ -164,6 +190,7 @@ DPR = Task(
     source="Rahman and Ng 2012",
     url="https://www.hlt.utdallas.edu/~vince/data/emnlp12/",
     licence="research",
+    published={"train": 1_322, "test": 564},
     note="The paper answers it without training. Of several such pronouns the first behind both candidates is meant.",
 )
 
@@ -181,6 +208,7 @@ SWAG = Task(
     source="Zellers et al. 2018",
     url="https://rowanzellers.com/swag/",
     licence="MIT",
+    published={"train": 73_546, "valid": 20_006, "test": 20_005},
     note="sent2 is the beginning of the sentence that the endings finish. The test labels are not public.",
 )
 
@@ -193,6 +221,7 @@ DREAM = Task(
     source="Sun et al. 2019",
     url="https://dataset.org/dream/",
     licence="non-commercial research",
+    published={"train": 6_116, "valid": 2_040, "test": 2_041},
     note="The turns of a dialogue are lines of one text.",
 )
 
@@ -210,6 +239,7 @@ COMMONSENSEQA = Task(
     source="Talmor et al. 2019",
     url="https://www.tau-nlp.org/commonsenseqa",
     licence="MIT",
+    published={"train": 9_741, "valid": 1_221, "test": 1_140},
     note="The test labels are not public.",
 )
 
@@ -222,6 +252,8 @@ TREC = Task(
     source="Li and Roth 2002",
     url="https://cogcomp.seas.upenn.edu/Data/QA/QC/",
     licence="research",
+    classes=("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM"),
+    published={"train": 5_452, "test": 500},
     note="Latin-1; the coarse one of the two types is the label.",
 )
 
@@ -238,6 +270,8 @@ SUBJ = Task(
     source="Pang and Lee 2004",
     url=_CORNELL_PAGE,
     licence="research",
+    classes=("objective", "subjective"),
+    published={"train": 10_000},
     note="No split is published: a share is held out (--validation).",
 )
 
@@ -251,6 +285,8 @@ MR = Task(
     source="Pang and Lee 2005",
     url=_CORNELL_PAGE,
     licence="research",
+    classes=("negative", "positive"),
+    published={"train": 10_662},
     note="No split is published: a share is held out (--validation).",
 )
 
@@ -268,7 +304,9 @@ AG_NEWS = Task(
     source="Zhang et al. 2015, from Gulli",
     url="http://groups.di.unipi.it/~gulli/AG_corpus_of_news_articles.html",
     licence="non-commercial research",
+    classes=("World", "Sports", "Business", "Sci/Tech"),
     folders=("ag_news_csv", "AG News"),
+    published={"train": 120_000, "test": 7_600},
     note="Quoted CSV without a header. A backslash stands where the source had a line break, and stays.",
 )
 
@@ -282,7 +320,9 @@ IMDB = Task(
     source="Maas et al. 2011",
     url="https://ai.stanford.edu/~amaas/data/sentiment/",
     licence="research",
+    classes=("negative", "positive"),
     folders=("aclImdb",),
+    published={"train": 25_000, "test": 25_000},
     note='A file a review, in folders neg and pos; "<br />" becomes a line break. The unlabelled reviews are not read.',
 )
 
@@ -296,6 +336,8 @@ WIC = Task(
     source="Pilehvar and Camacho-Collados 2019",
     url=_SUPERGLUE_PAGE,
     licence="CC BY-NC 4.0",
+    classes=("false", "true"),
+    published={"train": 5_428, "valid": 638, "test": 1_400},
     note="SuperGLUE's files; the word stands before its two sentences. The test labels are not public.",
 )
 
@@ -312,6 +354,8 @@ BOOLQ = Task(
     source="Clark et al. 2019",
     url="https://github.com/google-research-datasets/boolean-questions",
     licence="CC BY-SA 3.0",
+    classes=("false", "true"),
+    published={"train": 9_427, "valid": 3_270, "test": 3_245},
     note="The publisher's own files or SuperGLUE's. The test labels are not public.",
 )
 

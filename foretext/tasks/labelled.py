@@ -16,7 +16,7 @@ from pydantic import Field
 from foretext.errors import SettingsError
 from foretext.settings import Settings
 from foretext.tasks.catalogue import find_task
-from foretext.tasks.cutting import Cutting
+from foretext.tasks.cutting import Cutting, usual_cutting
 from foretext.tasks.examples import AnswerRule, Example
 from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
@@ -84,9 +84,10 @@ class LabelledDataSettings(Settings):
     metric: str | None = None
     """The metric that decides. Not given: accuracy for classes and answers, Pearson's correlation for scores, quadratic
     weighted kappa for classes in an order, F1 over all labels together for sets of them."""
-    cutting: Cutting = "equal"
-    """How an example that is too long is cut: equal shares for its fields, as the paper, or fill, so that room that a
-    short field leaves goes to the longer ones."""
+    cutting: Cutting | None = None
+    """How an example that is too long is cut: equal shares for its fields, as the paper; fill, so that room that a
+    short field leaves goes to the longer ones; beginning or end: question and answers stay whole, the document before
+    them keeps its beginning or end. Not given: beginning for a document, a question and answers, else equal."""
     read_twice: bool = False
     """Read the texts a second time behind a delimiter, so that what is read of them has seen all of them: the decoder
     sees only what stands before a token. It doubles the length."""
@@ -96,9 +97,10 @@ class LabelledDataSettings(Settings):
     """Train on so many examples, drawn by the seed; 0 means all."""
     file: FileSettings = FileSettings()
 
-    def reading(self) -> dict[str, Any]:
-        """How the model reads an example, whatever its labels: fields of the schema."""
-        return {"cutting": self.cutting, "read_twice": self.read_twice}
+    def as_read(self, schema: TaskSchema) -> TaskSchema:
+        """The schema with how the model reads an example, whatever its labels."""
+        usual = usual_cutting(len(schema.text), has_answers=schema.task_kind.has_answers)
+        return schema.model_copy(update={"cutting": self.cutting or usual, "read_twice": self.read_twice})
 
     def label_options(self) -> LabelOptions:
         """What is said of the labels."""
@@ -121,6 +123,7 @@ class LabelledData:
     valid: Sequence[Example]
     allow_unknown: bool = False  # whether most of their text may be unknown to a model
     beside: Sequence[Beside] = ()  # some examples of the training file, where it has columns that are not read
+    published: str | None = None  # the name of the published task that they are
 
     @property
     def fingerprint(self) -> str:
@@ -191,8 +194,8 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
-    schema = task.schema(train.examples).model_copy(update=settings.reading())
-    return LabelledData(schema, train.examples, valid, settings.file.allow_unknown)
+    schema = settings.as_read(task.schema(train.examples))
+    return LabelledData(schema, train.examples, valid, settings.file.allow_unknown, published=task.name)
 
 
 def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:
@@ -208,7 +211,7 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
         options=options,
     )
     _say(reading)
-    schema = reading.schema.model_copy(update=settings.reading())
+    schema = settings.as_read(reading.schema)
     found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown, reading.beside)
     if valid is None:
         return found

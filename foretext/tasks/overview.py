@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,33 @@ class Lengths:
     median: int
     percentile_95: int
     maximum: int
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many of some examples were too long for the context, and how many tokens they lost together."""
+
+    rows: int
+    examples: int
+    tokens: int
+
+    @classmethod
+    def of(cls, encoded: Sequence[Encoded]) -> Cut:
+        """What these examples lost."""
+        return cls(sum(item.cut > 0 for item in encoded), len(encoded), sum(item.cut for item in encoded))
+
+    @classmethod
+    def total(cls, cuts: Iterable[Cut | None]) -> Cut | None:
+        """All of them together; None where one is not known."""
+        known = [(cut.rows, cut.examples, cut.tokens) if cut else None for cut in cuts]
+        sums = [sum(column) for column in zip(*known, strict=True)] if None not in known else []
+        return cls(*sums) if sums else None
+
+    def __str__(self) -> str:
+        """It in words: "12 (2.4 %, by 30 tokens on average)"."""
+        if not self.rows:
+            return "0"
+        return f"{self.rows:,} ({self.rows / self.examples:.1%}, by {self.tokens / self.rows:,.0f} tokens on average)"
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class TaskSchema(Settings):
     metric: str | None = None
     """The metric that decides; None means the usual one for these labels."""
     cutting: Cutting = "equal"
-    """How an example that is too long is cut: equal (the paper) or fill."""
+    """How an example that is too long is cut: equal (the paper), fill, beginning or end."""
     read_twice: bool = False
     """Whether the texts are read a second time behind a delimiter."""
 

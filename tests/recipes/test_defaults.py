@@ -5,6 +5,7 @@ from __future__ import annotations
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import resolve
+from foretext.tasks.schema import TaskSchema
 
 
 def test_pre_training_defaults_are_the_papers():
@@ -32,4 +33,5 @@ def test_fine_tuning_defaults_are_the_papers():
     assert (settings.language_model_weight, settings.dropout, settings.classifier_dropout) == (0.5, 0.1, 0.1)
     assert settings.transfer_layers is None
     assert settings.keep == "best"
-    assert settings.labelled.cutting == "equal"
+    pair = TaskSchema(kind="entailment", text=("premise", "hypothesis"))
+    assert settings.labelled.as_read(pair).cutting == "equal"

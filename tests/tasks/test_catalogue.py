@@ -137,6 +137,59 @@ def test_a_task_is_found_in_tasks_below_a_folder_below_it_or_in_it(tmp_path: Pat
     assert len(find_task("RTE").read(tmp_path, "valid").examples) == 1
 
 
+RTE_ROWS = "index\tsentence1\tsentence2\tlabel\n0\tA.\tB.\tentailment\n1\tC.\tD.\tnot_entailment\n"
+
+
+@pytest.mark.parametrize("name", ["RTE", "rte", "downloads"])
+def test_a_folder_that_is_given_itself_is_read_as_the_one_task_whose_it_can_be(tmp_path: Path, name: str) -> None:
+    root = folder(tmp_path, name, "train.tsv", RTE_ROWS) / name
+    (root / "test.tsv").write_text("index\tsentence1\tsentence2\n0\tA.\tB.\n")
+    assert [name for name, task in TASKS.items() if task.splits(root)] == ["RTE"]
+    with pytest.raises(DataError, match=r"WNLI: there is no train\.tsv .*not called WNLI, and its columns and labels"):
+        find_task("WNLI").read(root, "train")
+
+
+def test_a_folder_that_may_be_several_tasks_is_taken_for_none_until_it_has_a_name(tmp_path: Path) -> None:
+    rows = '{"premise": "p", "hypothesis": "h", "label": "neutral"}\n'
+    root = folder(tmp_path, "pairs", "train.jsonl", rows)
+    assert [name for name, task in TASKS.items() if task.splits(root / "pairs")] == []
+    (root / "pairs").rename(root / "snli")
+    assert [name for name, task in TASKS.items() if task.splits(root / "snli")] == ["SNLI"]
+
+
+def test_tasks_that_share_their_files_are_both_found_in_them(tmp_path: Path) -> None:
+    header = "pair_ID\tsentence_A\tsentence_B\tentailment_label\trelatedness_score\tSemEval_set\n"
+    row = "{}\tA.\tB.\tNEUTRAL\t3.0\t{}\n"
+    rows = "".join(row.format(number, name) for number, name in enumerate(("TRAIN", "TRIAL", "TEST")))
+    root = folder(tmp_path, "pairs", "SICK.txt", header + rows) / "pairs"
+    assert [name for name, task in TASKS.items() if task.splits(root)] == ["SICK-E", "SICK-R"]
+
+
+def test_labels_that_are_not_a_tasks_own_are_refused_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    root = folder(tmp_path, "WNLI", "train.tsv", RTE_ROWS)
+    with pytest.raises(DataError, match=r"train\.tsv:2: the label 'entailment' is none of WNLI's, 0, 1; it is not"):
+        find_task("WNLI").read(root, "train")
+
+
+def test_another_number_of_examples_than_was_published_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = folder(tmp_path, "RTE", "train.tsv", RTE_ROWS)
+    find_task("RTE").read(root, "train")
+    assert caplog.messages == [f"RTE: {root / 'RTE' / 'train.tsv'} has 2 examples; published were 2,490"]
+    caplog.clear()
+    (root / "RTE" / "dev.tsv").write_text(RTE_ROWS.splitlines()[0] + "\n" + "0\tA.\tB.\tentailment\n" * 277)
+    find_task("RTE").read(root, "valid")
+    assert caplog.messages == []
+
+
+def test_every_number_of_published_examples_is_of_a_split_or_of_a_file_that_is_looked_for() -> None:
+    for name, task in TASKS.items():
+        files = {Path(file).name for names in task.files.values() for file in names}
+        assert set(task.published) <= set(task.files) | files, name
+        assert set(task.files) - {"train", "valid", "test"} or set(task.published) >= set(task.files), name
+
+
 def test_the_papers_twelve_tasks_come_first_in_the_order_of_table_1() -> None:
     paper = [name for name, task in TASKS.items() if task.paper]
     assert paper == list(TASKS)[:12]

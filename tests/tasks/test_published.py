@@ -109,6 +109,55 @@ def test_mrpc_is_read_from_glues_files_and_from_the_original_ones_with_their_byt
     assert [label for *_, label in read("MRPC", root, "train")] == ["1", "0"]
 
 
+def test_the_number_of_rows_that_mrpc_should_have_depends_on_the_form(
+    published: Published, caplog: pytest.LogCaptureFixture
+) -> None:
+    header, row = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"], ["1", "11", "12", "A.", "B."]
+    root = published("MRPC/msr_paraphrase_train.txt", "\ufeff" + tsv(header, *[row] * 4_076))
+    read("MRPC", root, "train")
+    assert caplog.messages == []
+    published("MRPC/train.tsv", tsv(header, *[row] * 4_076))
+    read("MRPC", root, "train")
+    assert caplog.messages == [f"MRPC: {root / 'MRPC' / 'train.tsv'} has 4,076 examples; published were 3,668"]
+
+
+STS_B_ROW = ["main-news", "MSRpar", "2012test", "0024", "2.500", 'A "girl" is.', "A girl was."]
+
+
+def test_the_labelled_test_set_of_sts_b_has_no_header_no_quotes_and_on_some_rows_sources(published: Published) -> None:
+    sources = ["Collection from https://a", "from https://b"]
+    root = published("STS-B/original/sts-test.tsv", tsv(STS_B_ROW, [*STS_B_ROW[:4], "5", "C.", "D.", *sources]))
+    published("STS-B/test.tsv", tsv(["index", "sentence1", "sentence2"], ["0", "C.", "D."]))
+    assert read("STS-B", root, "test") == [('A "girl" is.', "A girl was.", 2.5), ("C.", "D.", 5.0)]
+    assert find_task("STS-B").is_labelled(root, "test")
+    assert read("STS-B", root, "test hidden") == [("C.", "D.", None)]
+
+
+def test_bad_rows_of_the_labelled_test_set_of_sts_b_are_named(published: Published) -> None:
+    root = published("STS-B/original/sts-test.tsv", tsv(STS_B_ROW[:6], STS_B_ROW, [*STS_B_ROW[:4], "x", "A.", "B."]))
+    with pytest.raises(DataError) as caught:
+        find_task("STS-B").read(root, "test")
+    assert "sts-test.tsv:1: 6 cells; a row has 7 to 9" in str(caught.value)
+    assert "sts-test.tsv:3: the score 'x' is no number" in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_the_labelled_test_set_of_sst_2_is_a_label_and_a_text_on_each_line(published: Published, encoding: str) -> None:
+    root = published("SST-2/stsa.binary.test", '0 no movement , no yuks .\n1 a café , " fine " .\n', encoding)
+    assert read("SST-2", root, "test") == [("no movement , no yuks .", "0"), ('a café , " fine " .', "1")]
+    published("SST-2/test.tsv", tsv(["index", "sentence"], ["0", "fine ."]))
+    assert find_task("SST-2").is_labelled(root, "test")
+    assert read("SST-2", root, "test hidden") == [("fine .", None)]
+
+
+def test_bad_lines_of_the_labelled_test_set_of_sst_2_are_named(published: Published) -> None:
+    root = published("SST-2/stsa.binary.test", "0 no .\n2 so so .\n1\n")
+    with pytest.raises(DataError) as caught:
+        find_task("SST-2").read(root, "test")
+    assert "stsa.binary.test:2: not a label, 0 or 1, a blank and a text" in str(caught.value)
+    assert "2 problems" in str(caught.value)
+
+
 def test_torn_rows_of_qqp_are_left_out_and_counted(published: Published, caplog: pytest.LogCaptureFixture) -> None:
     header = ["id", "qid1", "qid2", "question1", "question2", "is_duplicate"]
     content = tsv(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretext.tasks.catalogue import find_task
 from foretext.tasks.cutting import cut, limits
 from foretext.tasks.kinds import KINDS, TaskKind
+from foretext.tasks.labelled import LabelledDataSettings
+from foretext.tasks.schema import TaskSchema
 from foretext.tasks.transforms import in_both_orders, in_one_sequence, one_sequence_an_answer
 
 
@@ -67,7 +71,7 @@ def test_the_two_orders_mirror_each_other_when_the_pair_is_swapped(a: list[int],
     assert in_both_orders([a, b], [], MARKS) == in_both_orders([b, a], [], MARKS)[::-1]
 
 
-@given(kind_and_fields, st.integers(7, 40), st.sampled_from(["equal", "fill"]))
+@given(kind_and_fields, st.integers(7, 40), st.sampled_from(["equal", "fill", "beginning", "end"]))
 def test_no_sequence_is_longer_than_the_context_and_every_lost_token_is_counted(
     case: tuple[TaskKind, list[list[int]], list[list[int]]], context: int, rule: str
 ) -> None:
@@ -78,8 +82,9 @@ def test_no_sequence_is_longer_than_the_context_and_every_lost_token_is_counted(
     assert max(map(len, kind.transform(kept, kept_answers, MARKS))) <= context
     before = sum(map(len, [*fields, *answers]))
     assert before - sum(map(len, [*kept, *kept_answers])) == lost
-    for short, long in zip([*kept, *kept_answers], [*fields, *answers], strict=True):
-        assert list(short) == long[: len(short)]
+    for place, (short, long) in enumerate(zip([*kept, *kept_answers], [*fields, *answers], strict=True)):
+        from_end = rule == "end" and place == 0
+        assert list(short) == (long[len(long) - len(short) :] if from_end else long[: len(short)])
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=4), st.integers(4, 60))
@@ -91,6 +96,40 @@ def test_filling_cuts_nothing_while_there_is_room_and_wastes_none(lengths: list[
 
 def test_point_13_equal_shares_are_those_of_the_released_code_at_context_512() -> None:
     assert limits([400, 400], 512 - 3, "equal") == [512 // 2 - 2] * 2
+
+
+def test_the_document_gives_way_to_the_question_and_the_answers_which_stay_whole() -> None:
+    document, question, answers = list(range(600)), [1] * 20, [[2] * 12, [3] * 8]
+    for rule, wanted in {"beginning": document[:477], "end": document[123:]}.items():
+        kept, kept_answers, lost = cut([document, question], answers, context=512, special_tokens=3, rule=rule)  # type: ignore[arg-type]
+        assert (kept, kept_answers, lost) == ([wanted, question], answers, 123)
+    shares = cut([document, question], answers, context=512, special_tokens=3, rule="equal")[0]
+    assert len(shares[0]) == 509 // 3
+
+
+def test_the_question_and_the_answers_are_cut_only_where_they_leave_no_token_for_the_document() -> None:
+    assert limits([600, 500, 8], 509, "beginning") == [1, 500, 8]
+    assert limits([600, 500, 9], 509, "beginning") == [1, 499, 9]
+    assert limits([3, 20, 9], 509, "beginning") == [3, 20, 9]
+
+
+def test_a_document_that_is_read_twice_gives_way_in_both_places() -> None:
+    document, question = list(range(40)), [1] * 4
+    kept, _, lost = cut([document, question] * 2, [[2] * 2], context=35, special_tokens=5, rule="end", times_read=2)
+    assert kept == [document[-10:], question] * 2
+    assert lost == 60
+
+
+@pytest.mark.parametrize(
+    ("task", "rule"), [("RACE", "beginning"), ("COPA", "beginning"), ("StoryCloze", "equal"), ("RTE", "equal")]
+)
+def test_a_document_a_question_and_answers_are_cut_by_our_rule_and_other_fields_by_the_released_codes(
+    task: str, rule: str
+) -> None:
+    known = find_task(task)
+    schema = TaskSchema(kind=known.kind, text=known.text, choices=known.inputs[len(known.text) :])
+    assert LabelledDataSettings().as_read(schema).cutting == rule
+    assert LabelledDataSettings(cutting="fill").as_read(schema).cutting == "fill"
 
 
 def test_all_answers_are_cut_to_one_limit_so_that_the_context_before_them_is_the_same() -> None:

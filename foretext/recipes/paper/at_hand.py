@@ -108,7 +108,12 @@ def table_1(settings: ReproduceSettings) -> Table1:
     tasks = [task for task in TASKS.values() if task.paper]
     root = published_root(settings.data, tasks[0])
     sets = [
-        DataSet(TYPES[task.kind], task.name, task.train_rows, [_split(task, root, split) for split in task.files])
+        DataSet(
+            TYPES[task.kind],
+            task.name,
+            task.published_count(root, "train"),
+            [_split(task, root, split) for split in task.files],
+        )
         for task in tasks
     ]
     missing = [_wanted(task, root, one.splits) for task, one in zip(tasks, sets, strict=True) if not one.complete]
@@ -129,7 +134,7 @@ def at_hand(names: Sequence[str], data: Path | None, *, training: bool) -> tuple
         root = published_root(data, task)
         wanted = ["train"] if training else [split for split in ("valid", "test", "train") if split in task.files]
         try:
-            if _is_apart(task, root) and any(task.is_labelled(root, split) for split in wanted):
+            if any(task.is_labelled(root, split) for split in wanted):
                 found.append(name)
             else:
                 missing.append(task.missing(root, wanted[0]))
@@ -138,18 +143,13 @@ def at_hand(names: Sequence[str], data: Path | None, *, training: bool) -> tuple
     return found, missing
 
 
-def _is_apart(task: Task, root: Path) -> bool:
-    """Whether it has a folder of its own: files that lie in the root itself are of some one task."""
-    return task.folder(root) != root
-
-
 def _split(task: Task, root: Path, split: str) -> SplitAtHand:
     """What there is of a split.
 
     Raises:
         DataError: its file cannot be read.
     """
-    found = task.find(root, split) if _is_apart(task, root) else None
+    found = task.find(root, split)
     if found is None:
         return SplitAtHand(split, 0, 0, None)
     rows = task.rows(root, split)

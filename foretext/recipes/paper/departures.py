@@ -114,12 +114,17 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
     return {
         **settings,
         "learning_rate": settings["learning_rate"] or run.learning_rate or run.result.learning_rate,
-        "cutting": run.task.cutting if run.task else None,
+        "cutting": run.task.cutting if run.task and not _three_fields(run.task) else None,
         "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),
         "transfer_layers": "all" if transferred in (None, layers) else transferred,
         "precision": run.engine.precision,
     }
+
+
+def _three_fields(task: TaskSchema) -> bool:
+    """Whether its examples are a document, a question and answers, of whose cutting neither paper nor code says how."""
+    return task.task_kind.has_answers and len(task.text) > 1
 
 
 def _defaults(cls: type[Settings]) -> dict[str, Any]:

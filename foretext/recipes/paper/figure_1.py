@@ -188,12 +188,11 @@ def _example(kind: str, root: Path | None) -> tuple[Example, str]:
     """An example of this kind and where it comes from: the paper's data sets are looked for first."""
     for task in TASKS.values() if root else ():
         assert root is not None
-        if task.kind != kind or task.folder(root) == root:  # files that lie in the root itself are of some one task
-            continue
+        folder = task.folder(root)
         split = next((split for split in ("train", "valid", "test") if task.find(root, split)), None)
-        if split is None:
+        if task.kind != kind or folder is None or split is None:
             continue
-        read = [one for one in islice(task.reader(task.folder(root), split), LOOKED_AT) if one.label is not None]
+        read = [one for one in islice(task.reader(folder, split), LOOKED_AT) if one.label is not None]
         if read:
             found = min(read, key=_shortness)
             return found, f"{task.name}, {found.where}, a short one of its first {len(read)}"

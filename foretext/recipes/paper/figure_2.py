@@ -98,7 +98,7 @@ def halves_wanted(settings: ReproduceSettings) -> Halves:
     missing = list(dict.fromkeys([*without_training, *without_labels]))
     if not layers and not zero_shot:
         raise DataError("\n".join(missing))
-    labelled = LabelledDataSettings(data=settings.data, train_rows=settings.train_rows)
+    labelled = LabelledDataSettings(data=settings.data, train_rows=settings.train_rows, cutting=settings.cutting)
     left = StudyLayersSettings(
         model=settings.model,
         tasks=tuple(layers),

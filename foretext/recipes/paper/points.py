@@ -113,7 +113,7 @@ POINTS = (
         "13",
         "Long examples",
         "nothing",
-        "each field gets an equal share of the context and is cut from the right",
+        "each of two fields gets half of the context and is cut from the right; there are never three",
         ("finetuning.cutting",),
     ),
     Point(

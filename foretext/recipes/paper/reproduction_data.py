@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foretext.errors import DataError
+from foretext.tasks.cutting import Cutting
 from foretext.tasks.examples import Example
 from foretext.tasks.labelled import (
     LabelledData,
@@ -35,7 +36,13 @@ class ReproductionData:
 
 
 def reproduction_data(
-    task: Task, *, data: Path | None, train_rows: int, score_rows: int, parts: Sequence[str]
+    task: Task,
+    *,
+    data: Path | None,
+    train_rows: int,
+    score_rows: int,
+    cutting: Cutting | None,
+    parts: Sequence[str],
 ) -> ReproductionData:
     """The examples to reproduce a task with: the test set where its labels are public, else the validation set.
 
@@ -45,7 +52,7 @@ def reproduction_data(
     root = published_root(data, task)
     if "train" not in task.files:
         raise DataError(f"{task.name} has no training examples; a model of another task answers it. {task.note}")
-    read = read_labelled_data(LabelledDataSettings(task=task.name, data=data), seed=SUBSET_SEED)
+    read = read_labelled_data(LabelledDataSettings(task=task.name, data=data, cutting=cutting), seed=SUBSET_SEED)
     base = next((split for split in ("test", "valid") if _any_labelled(task, root, split, parts)), "")
     splits = {part: f"{base} {part}".strip() for part in parts} if base else {}
     tests = {part: task.read(root, split).examples for part, split in splits.items() if task.is_labelled(root, split)}
@@ -58,10 +65,14 @@ def reproduction_data(
     valid = scored[""] if base != "test" and "" in scored else train.valid
     return ReproductionData(
         task,
-        LabelledData(train.schema, train.train, valid),
+        replace(train, valid=valid),
         scored,
         {"test": "test", "valid": "validation"}.get(base, "held-out training"),
-        [*_of_training(task, read, train), *_of_scoring(base, tests, scored)],
+        [
+            *_of_training(task.published_count(root, "train"), read, train),
+            *_of_scoring(base, tests, scored),
+            *_of_sets(task, root, {splits[part]: examples for part, examples in tests.items() if part in splits}),
+        ],
         absent,
     )
 
@@ -76,11 +87,11 @@ def _why(task: Task, root: Path, split: Split) -> str:
     )
 
 
-def _of_training(task: Task, read: LabelledData, train: LabelledData) -> list[str]:
+def _of_training(published: int | None, read: LabelledData, train: LabelledData) -> list[str]:
     """How the training examples depart from the published ones."""
     lines = []
-    if task.train_rows and len(read.train) < task.train_rows:
-        lines.append(f"{len(read.train):,} training examples are at hand (published: {task.train_rows:,})")
+    if published and len(read.train) != published:
+        lines.append(f"{len(read.train):,} training examples are at hand (published: {published:,})")
     if len(train.train) < len(read.train):
         lines.append(f"trained on {len(train.train):,} of {len(read.train):,} examples, the same for every seed")
     return lines
@@ -97,4 +108,14 @@ def _of_scoring(
         lines.append("scored on a tenth of the training examples, held out (paper: the test set)")
     if any(len(scored[part]) < len(examples) for part, examples in tests.items()):
         lines.append(f"scored on {max(map(len, scored.values())):,} examples of a set at most")
+    return lines
+
+
+def _of_sets(task: Task, root: Path, sets: Mapping[Split, Sequence[Example]]) -> list[str]:
+    """Which of the scored sets have another number of examples than was published."""
+    lines = []
+    for split, examples in sets.items():
+        published = task.published_count(root, split)
+        if published and len(examples) != published:
+            lines.append(f"{len(examples):,} examples of the {split} set are at hand (published: {published:,})")
     return lines

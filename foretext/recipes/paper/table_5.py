@@ -85,7 +85,7 @@ def ablations_wanted(settings: ReproduceSettings) -> tuple[StudyAblationsSetting
         out=settings.out,
         seeds=settings.seeds,
         score_rows=settings.score_rows,
-        labelled=LabelledDataSettings(data=settings.data, train_rows=settings.train_rows),
+        labelled=LabelledDataSettings(data=settings.data, train_rows=settings.train_rows, cutting=settings.cutting),
         finetuning=settings.finetuning,
     )
     return wanted, missing

@@ -18,15 +18,21 @@ class EvaluateSettings(Settings):
     """What to score, and on what."""
 
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Data": ("text", "label", "choices"),
+        "Data": ("task", "split", "text", "label", "choices"),
         "Output": ("report",),
         "Computing": ("device", "precision"),
     }
 
     model: NameOrPath
     """Folder of a fine-tuned run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
-    data: Path
-    """File with labelled examples (CSV, TSV, JSON lines or Parquet)."""
+    data: Path | None = None
+    """File with labelled examples (CSV, TSV, JSON lines or Parquet); with --task, the folder to look in. Not given: the
+    published task that the model was fine-tuned on, below FORETEXT_DATA."""
+    task: str | None = None
+    """A published task, read as its publisher has it."""
+    split: str | None = None
+    """Which of its sets: valid, test or another that `foretext tasks NAME` shows. Not given: test where its labels are
+    at hand, else valid."""
     text: tuple[str, ...] = ()
     """Columns of the texts, if they are called otherwise than in training."""
     choices: tuple[str, ...] = ()

@@ -19,15 +19,20 @@ class PredictSettings(Settings):
     """Which model answers what, and where the answers go."""
 
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
-        "Data": ("text", "choices", "format"),
+        "Data": ("task", "split", "text", "choices", "format"),
         "Output": ("out", "out_format"),
         "Computing": ("device", "precision"),
     }
 
     model: NameOrPath
     """Folder of a fine-tuned run; RUN@500, RUN@best or RUN@last is a checkpoint of it."""
-    data: NameOrPath
-    """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input."""
+    data: NameOrPath | None = None
+    """File with the examples (CSV, TSV, JSON lines or Parquet), or - for standard input; with --task, the folder to
+    look in. Not given: the published task that the model was fine-tuned on, below FORETEXT_DATA."""
+    task: str | None = None
+    """A published task, read as its publisher has it."""
+    split: str | None = None
+    """Which of its sets: valid, test or another that `foretext tasks NAME` shows. Not given: test, else valid."""
     out: NameOrPath = "-"
     """File to write, its format by its ending; - is standard output."""
     out_format: Format | None = None

@@ -11,6 +11,7 @@ from pydantic import Field
 from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuningSettings
 from foretext.settings import Settings
+from foretext.tasks.cutting import Cutting
 
 
 class ReproduceSettings(Settings):
@@ -44,6 +45,9 @@ class ReproduceSettings(Settings):
     """Train on so many examples, the same for every seed; 0 means all."""
     score_rows: int = Field(0, ge=0)
     """Score on so many examples of each set; 0 means all."""
+    cutting: Cutting | None = None
+    """How an example that is too long is cut: equal, fill, beginning or end, as finetune has it. Not given: beginning
+    for a document, a question and answers (RACE), else equal, as the paper."""
     transfer_layers: int | None = Field(None, ge=-1)
     """How much of the model to start from: -1 nothing, 0 the embeddings, k the embeddings and k blocks. Not given: all
     of it."""

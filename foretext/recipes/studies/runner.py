@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ def _studied(name: str, source: LabelledDataSettings, train_rows: int, score_row
         task = find_task(source.task)
         root = published_root(source.data, task)
         if task.is_labelled(root, "test"):
-            data, scored_on = LabelledData(data.schema, data.train, task.read(root, "test").examples), "test examples"
+            data, scored_on = replace(data, valid=task.read(root, "test").examples), "test examples"
     if not data.valid:
         data = read_labelled_data(source.model_copy(update={"train_rows": 0}), seed=0)
         scored_on = "examples held out of those for training"
@@ -95,7 +95,7 @@ def _studied(name: str, source: LabelledDataSettings, train_rows: int, score_row
     if score_rows and score_rows < len(scored):
         of_all, scored = f" of {len(scored):,}", drawn(scored, score_rows, 0)
     scored_on = f"{len(scored):,}{of_all} {scored_on}"
-    return StudiedTask(name, LabelledData(data.schema, data.train, scored), train_rows, scored_on)
+    return StudiedTask(name, replace(data, valid=scored), train_rows, scored_on)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def wanted(
     valid = data.valid if settings.finetuning.keep == "best" else data.valid[:GLANCE]
     return wanted_trial(
         model,
-        LabelledData(data.schema, data.train, valid),
+        replace(data, valid=valid),
         seed=seed,
         folder=settings.out / "trials",
         tests={"scored": task.data.valid},

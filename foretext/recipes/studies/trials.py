@@ -31,8 +31,10 @@ from foretext.recipes.finetune import finetune_from
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.serving.predictor import Predictor
 from foretext.settings import Settings, leaves
+from foretext.tasks.encode import encode
 from foretext.tasks.examples import Example, Label, from_json
 from foretext.tasks.labelled import LabelledData
+from foretext.tasks.overview import Cut
 
 FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
@@ -51,6 +53,7 @@ class Scores:
     metrics: dict[str, float]
     chance: dict[str, float]
     predictions: list[Label]  # in the order of the examples
+    cut: Cut | None = None  # what of them did not fit the context; None in records of before it was counted
 
     @property
     def main(self) -> str:
@@ -71,6 +74,7 @@ class Trial:
     sets: dict[str, Scores]
     departures: tuple[Departure, ...]  # from the paper
     folder: str | None = None  # the finished run, where it was asked for
+    training_cut: Cut | None = None  # what of the training examples did not fit the context; None as in `Scores`
 
     @property
     def score(self) -> float:
@@ -168,6 +172,7 @@ class WantedTrial:
             sets=_scored(run, self.tests, self.settings.loop.device),
             departures=(describe(run).history.finetuning or Finetuning()).departures or (),
             folder=str(run) if keep_run else None,
+            training_cut=finetuned.training_cut,
         )
         write_json(self.record, {"format": FORMAT, **asdict(done)})
         if keep_run:
@@ -213,13 +218,24 @@ def read_trial(record: Path) -> Trial | None:
         if values.pop("format") != FORMAT:
             return None
         sets = {
-            name: Scores(**{**scores, "predictions": list(map(from_json, scores["predictions"]))})
+            name: Scores(
+                **{
+                    **scores,
+                    "predictions": list(map(from_json, scores["predictions"])),
+                    "cut": _cut(scores.get("cut")),
+                }
+            )
             for name, scores in values.pop("sets").items()
         }
         departures = tuple(Departure(**departure) for departure in values.pop("departures"))
-        return Trial(sets=sets, departures=departures, **values)
+        training_cut = _cut(values.pop("training_cut", None))
+        return Trial(sets=sets, departures=departures, training_cut=training_cut, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ForetextError(f"{record} is no record of a trial ({error}); delete it and run again") from None
+
+
+def _cut(values: Mapping[str, int] | None) -> Cut | None:
+    return None if values is None else Cut(**values)
 
 
 def deciding(settings: Settings) -> dict[str, Any]:
@@ -242,8 +258,10 @@ def _scored(run: Path, tests: Mapping[str, Sequence[Example]], device: str) -> d
     predictor = Predictor.load(run, device=device, precision="fp32")
     sets = {}
     for name, examples in tests.items():
-        predictions = predictor.answer_all(examples)
+        encoded = encode(examples, predictor.schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
+        predictions = predictor.answer(encoded)
         evaluation = score_examples(examples, predictions, schema=predictor.schema, resamples=0)
         metrics = {metric: estimate.value for metric, estimate in evaluation.metrics.items()}
-        sets[name] = Scores(len(examples), metrics, evaluation.chance, list(predictions.labels))
+        labels = list(predictions.labels)
+        sets[name] = Scores(len(examples), metrics, evaluation.chance, labels, Cut.of(encoded))
     return sets

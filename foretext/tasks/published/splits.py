@@ -51,10 +51,15 @@ def find_split(folder: Path, split: Split, files: Files) -> Path:
     """
     if split not in files:
         raise UnknownName("split", split, files)
-    for name in files[split]:
-        if (folder / name).exists():
-            return folder / name
-    raise DataError(f"there is no {' or '.join(files[split])} in {folder}")
+    found = split_in(folder, split, files)
+    if found is None:
+        raise DataError(f"there is no {' or '.join(files[split])} in {folder}")
+    return found
+
+
+def split_in(folder: Path, split: Split, files: Files) -> Path | None:
+    """The same, or None where there is none."""
+    return next((folder / name for name in files.get(split, ()) if (folder / name).exists()), None)
 
 
 def is_part(path: Path) -> bool:

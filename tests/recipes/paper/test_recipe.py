@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from foretext.checkpoints.history import Departure, EngineRecord, History, Imported, Pretraining
+from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Imported, Pretraining
 from foretext.checkpoints.saved_model import load_model, save_model
 from foretext.cli import main
 from foretext.errors import SettingsError
@@ -24,6 +24,7 @@ from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.recipes.settings.recipe import RecipeSettings
 from foretext.settings import leaves, resolve, to_json
 from foretext.tasks.labelled import LabelledDataSettings
+from foretext.tasks.schema import TaskSchema
 from foretext.training.settings import LoopSettings, PointSettings
 
 NO_PART_OF_THE_RECIPE = {
@@ -95,6 +96,13 @@ def test_presets_depart_in_size_rate_warm_up_dropout_and_length(preset):
 def test_the_papers_lstm_departs_in_the_backbone_alone():
     values = run_values(ModelSettings(backbone="lstm"), History(), "paper")
     assert [(d.setting, d.value) for d in departures(values)] == [("backbone", "lstm")]
+
+
+@pytest.mark.parametrize(("texts", "cutting", "departs"), [(1, "fill", True), (2, "beginning", False)])
+def test_the_paper_says_nothing_of_how_three_fields_are_cut(texts, cutting, departs):
+    task = TaskSchema(kind="choice", text=("document", "question")[:texts], choices=("answers",), cutting=cutting)
+    values = run_values(ModelSettings(), History(finetuning=Finetuning(task=task)), "paper")
+    assert ("cutting" in [departure.setting for departure in departures(values)]) == departs
 
 
 def test_models_of_earlier_versions_had_the_released_ways():

@@ -164,6 +164,17 @@ def test_special_tokens_have_no_tag_and_no_characters(any_tokenizer: Tokenizer) 
     assert len(encoded.tags[0]) == len(encoded.sequences[0]) == len(encoded.offsets[0])
 
 
+def test_a_text_that_keeps_its_end_keeps_the_characters_of_its_tokens() -> None:
+    ends = SCHEMA.model_copy(update={"cutting": "end"})
+    tokenizer, text = MODES["paper"], "a b c Ada"
+    (whole,) = encode([Example((text,))], ends, tokenizer, 64)
+    (encoded,) = encode([Example((text,), label=(Span(6, 9, "person"),))], ends, tokenizer, 4)
+    assert encoded.sequences == [[tokenizer.start, *whole.sequences[0][-3:-1], tokenizer.extract]]
+    assert whole.offsets is not None
+    assert encoded.offsets == [[None, *whole.offsets[0][-3:-1], None]]
+    assert encoded.cut == len(whole.sequences[0]) - 4
+
+
 def test_of_a_text_that_is_read_twice_the_second_reading_is_tagged(any_tokenizer: Tokenizer) -> None:
     twice = SCHEMA.model_copy(update={"read_twice": True})
     (once,) = encode([Example((TEXT,), label=SPANS)], SCHEMA, any_tokenizer, 64)
