@@ -1,7 +1,7 @@
 """How often the p-values of `paired_over_runs` find a lead that is not there, and how often intervals hold the truth.
 
-    OMP_NUM_THREADS=1 python benchmarks/coverage.py leads       (some 10 minutes)
-    OMP_NUM_THREADS=1 python benchmarks/coverage.py intervals   (some 5 minutes)
+    OMP_NUM_THREADS=1 python benchmarks/coverage.py leads       (some 20 minutes)
+    OMP_NUM_THREADS=1 python benchmarks/coverage.py intervals   (some 10 minutes)
 
 Both draw data from a population that is known. The tables are those of docs/statistics.md.
 """
