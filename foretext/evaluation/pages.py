@@ -30,7 +30,7 @@ def evaluation_report(
     settings: Mapping[str, object] | None = None,
 ) -> Report:
     """A page about one model on one set of labelled examples of the task that `schema` describes."""
-    report = Report(title, f"{evaluation.count:,} examples; scores are times 100, with 95 % bootstrap intervals")
+    report = Report(title, f"{evaluation.count:,} examples; scores are times 100, with 95 % intervals")
     scores = report.section("Scores").warnings(warnings)
     scores.table(
         ("metric", "score", "chance"),

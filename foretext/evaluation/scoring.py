@@ -11,8 +11,8 @@ import numpy as np
 from foretext.errors import DataError, UnknownName
 from foretext.evaluation.calibration import Calibration, calibration
 from foretext.evaluation.confusion import ClassScore, Confusion, class_scores
-from foretext.evaluation.intervals import RESAMPLES, Estimate, bootstrap, exact_proportion_bound
-from foretext.evaluation.statistics import OF_RIGHT, statistic
+from foretext.evaluation.intervals import RESAMPLES, Estimate
+from foretext.evaluation.score_intervals import metric_estimate
 from foretext.notebook import shows_itself
 from foretext.tasks.examples import Example, Label
 from foretext.tasks.labels.form import LabelForm
@@ -150,12 +150,7 @@ def _label(example: Example, labels: LabelForm) -> Label:
 def _estimate(name: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> Estimate:
     if why := why_undefined(name, truth, said):
         return Estimate(0.0, 0.0, 0.0, len(truth), why)
-    statistic_of_rows = statistic(name, truth, said, METRICS[name])
-    estimate = bootstrap(statistic_of_rows, len(truth), resamples=resamples, seed=seed)
-    if name in OF_RIGHT and estimate.value in (0.0, 1.0):
-        low, high = exact_proportion_bound(int(estimate.value), len(truth))
-        return Estimate(estimate.value, low, high, len(truth))
-    return estimate
+    return metric_estimate(name, truth, said, resamples=resamples, seed=seed)
 
 
 def _calibration(right: Sequence[bool | None], predictions: Predictions) -> Calibration | None:

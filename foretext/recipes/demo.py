@@ -271,7 +271,7 @@ def _report(settings: DemoSettings, pretrained: Pretrained, compared: Sequence[_
     rows = [item.row for item in compared]
     report = Report("What pre-training is worth", "A tiny decoder on made-up stories; scores are times 100")
     scores = report.section("Scores")
-    scores.table(HEADER, [row.cells() for row in rows], caption="On test examples, with 95 % bootstrap intervals.")
+    scores.table(HEADER, [row.cells() for row in rows], caption="On test examples, with 95 % intervals.")
     scores.figure(
         scratch_against_pretrained(rows),
         "The same model on the same labels: word counts, from scratch, and after reading the stories.",

@@ -119,10 +119,26 @@ def test_the_lead_over_runs_is_their_mean_and_its_interval_sees_the_luck_of_a_ru
     assert steady.estimate.value == pytest.approx(0.2)
     assert uneven.estimate.value == pytest.approx(0.2)
     assert steady.estimate.high - steady.estimate.low == pytest.approx(0, abs=1e-12)
-    assert (uneven.estimate.low, uneven.estimate.high) == pytest.approx((0, 0.4))
-    assert uneven.p > 0.4  # both runs of a resample are the one without a lead in one case of four
+    # Two runs that differ by 0.4 have a standard error of 0.2 with one degree of freedom, whose t is 12.7.
+    assert (uneven.estimate.low, uneven.estimate.high) == pytest.approx((0.2 - 12.706 * 0.2, 0.2 + 12.706 * 0.2), 1e-3)
+    assert uneven.p == pytest.approx(0.5)
+    assert uneven.runs == 2
 
 
-def test_runs_come_in_pairs():
+def test_of_many_examples_the_probability_is_that_of_welchs_test_over_runs():
+    from scipy.stats import ttest_ind
+
+    first, second = [0.472, 0.435, 0.4775], [0.366, 0.3585, 0.3755]
+    flat = [lambda rows, level=level: np.full(len(rows), level) for level in (*first, *second)]
+    found = paired_over_runs(flat[:3], flat[3:], 2000)
+    assert found.p == pytest.approx(ttest_ind(first, second, equal_var=False).pvalue)
+
+
+def test_few_examples_allow_no_small_probability():
+    found = paired_over_runs([mean_of(np.zeros(3))], [mean_of(np.ones(3))], 3)
+    assert found.p == 0.25  # one sign for all three: 2 of 8
+
+
+def test_either_system_needs_as_many_runs():
     with pytest.raises(DataError, match="1 runs of one system and 2 of the other"):
         paired_over_runs([mean_of(np.ones(3))], [mean_of(np.ones(3))] * 2, 3)

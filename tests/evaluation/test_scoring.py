@@ -79,6 +79,20 @@ def test_all_right_is_not_claimed_to_be_certain():
     assert evaluation.score.low == pytest.approx(0.8316, abs=1e-4)  # exact binomial, 20 of 20
 
 
+@pytest.mark.parametrize("metric", ["f1", "f1_macro", "matthews"])
+def test_24_of_24_right_are_not_100_to_100(metric):
+    labels = ClassLabels(("no", "yes"))
+    found = score(["no", "yes"] * 12, Predictions(("no", "yes") * 12), labels=labels, metrics=[metric]).score
+    assert found.value == found.high == 1
+    assert 0.6 < found.low < 0.95  # one wrong answer in 24 would be an F1 of 0.96
+
+
+def test_a_perfect_correlation_leaves_the_doubt_that_its_number_of_rows_does():
+    said = of_scores(np.arange(24.0))
+    found = score(list(np.arange(24.0)), said, labels=SCORES.labels, metrics=["pearson"]).score
+    assert (found.low, found.high) == pytest.approx((0.025 ** (1 / 24), 1))
+
+
 @pytest.mark.parametrize(("said", "interval"), [(("law", "sea"), (0.8316, 1)), (("sea",), (0, 0.1684))])
 def test_sets_that_are_all_right_or_all_wrong_have_the_exact_interval_too(said, interval):
     truth, predictions = [("law", "sea")] * 20, Predictions((said,) * 20)

@@ -66,10 +66,9 @@ def study_ablations(settings: StudyAblationsSettings) -> Studied:
         title="Ablations",
         about=ABOUT,
         caption=f"{error_bars(settings.seeds)} The dotted line is chance. Differences are mean differences to the full "
-        "method on the same examples under the same seeds, with 95 % paired bootstrap intervals over examples and "
-        "seeds; p is two-sided and not corrected for the number of comparisons.",
+        f"method on the same examples, with 95 % intervals. {_what_p_is(settings.seeds)}",
         rows=rows,
-        shown=["task", "variant", "metric", "score", "difference", "p", "chance", "paper"],
+        shown=["task", "variant", "metric", "score", "difference", "p", "seeds", "chance", "paper"],
         findings=_findings(rows, list(compared)),
         warnings=[*left_out, *warnings(settings, tasks, rows)],
         settings=about(settings),
@@ -97,6 +96,13 @@ def variants(settings: StudyAblationsSettings) -> dict[str, tuple[SavedModel, di
     if settings.lstm is not None:
         found[LSTM] = (load_named(settings.lstm), {})
     return found
+
+
+def _what_p_is(seeds: int) -> str:
+    about = "p is two-sided and not corrected for the number of comparisons"
+    if seeds == 1:
+        return f"{about}; of one run each it knows the luck of the examples alone, not that of a seed."
+    return f"{about}, by a t test over {seeds} runs of each and the examples."
 
 
 def _row(task: StudiedTask, variant: str, full: list[Trial], trials: list[Trial]) -> dict[str, Any]:
@@ -135,6 +141,7 @@ def _findings(rows: list[dict[str, Any]], variants: list[str]) -> list[str]:
         if variant != FULL:
             clear = [row for row in here if row["p"] < CERTAIN]
             worse = sum(row["difference"] < 0 for row in clear)
-            line += f"; p < {CERTAIN}: below full on {worse}, above it on {len(clear) - worse}"
+            runs = here[0]["seeds"]
+            line += f"; p < {CERTAIN} by {runs} run(s) of each: below full on {worse}, above it on {len(clear) - worse}"
         found.append(line + ".")
     return found

@@ -143,7 +143,7 @@ def running(settings: StudySettings, title: str, trials: int) -> Iterator[Runner
 
 
 def summary(task: StudiedTask, trials: Sequence[Trial]) -> Estimate:
-    """The main metric: median and range over seeds; of a single run, its value and bootstrap interval over examples."""
+    """The main metric: median and range over seeds; of a single run, its value and interval over examples."""
     if len(trials) > 1:
         return over_seeds([trial.score for trial in trials])
     said = Predictions(tuple(next(iter(trials[0].sets.values())).predictions), classes=task.data.schema.classes)
@@ -154,7 +154,7 @@ def error_bars(seeds: int) -> str:
     """What the bars of `summary` mean, in words."""
     if seeds > 1:
         return f"Medians over {seeds} seeds, with the range over seeds."
-    return "One seed, with 95 % bootstrap intervals over examples."
+    return "One seed, with 95 % intervals over examples."
 
 
 def common(task: StudiedTask, trials: Sequence[Trial]) -> dict[str, Any]:

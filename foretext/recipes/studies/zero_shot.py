@@ -84,8 +84,7 @@ def study_zero_shot(settings: StudyZeroShotSettings) -> Studied:
         name="zero-shot",
         title="Zero-shot behaviour",
         about=ABOUT,
-        caption="With 95 % bootstrap intervals over examples; relative is 0 for chance and 100 for the best supervised "
-        "model.",
+        caption="With 95 % intervals over examples; relative is 0 for chance and 100 for the best supervised model.",
         rows=rows,
         shown=["task", "model", "updates", "metric", "score", "chance", "best", "relative"],
         findings=[line for name in tasks for line in _findings([row for row in rows if row["task"] == name])],
