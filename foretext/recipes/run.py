@@ -20,7 +20,7 @@ from foretext.evaluation.report import write_report
 from foretext.files import disk_errors, write_text
 from foretext.recipes.extension import check_extension
 from foretext.recipes.length import planned_updates
-from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values, unnamed_values
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import to_toml
@@ -116,7 +116,8 @@ def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
         yield RunFolder(out)
         return
     resume, extend = run.settings.resume, run.settings.extend
-    with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend) as folder:
+    unnamed = unnamed_values(type(run.settings))
+    with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend, unnamed=unnamed) as folder:
         write_text(folder.path / SETTINGS, to_toml(run.settings))
         yield folder
 

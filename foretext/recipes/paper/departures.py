@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import PydanticUndefined
+
 from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
 from foretext.model.settings import Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
@@ -39,6 +41,11 @@ def run_values(model: ModelSettings, history: History, tokenizer: str) -> dict[s
 
 def paper_values(backbone: Backbone = "transformer") -> dict[str, Any]:
     """The paper's value of every setting that a point names: the defaults of the program, in fp32."""
+def unnamed_values(cls: type[Settings]) -> dict[str, Any]:
+    """By its name, what each setting was in a run whose record, of an earlier version, does not name it."""
+    return {name: value for name, value in {**_defaults(cls), **EARLIER}.items() if value is not PydanticUndefined}
+
+
     return default_values("fp32", backbone)
 
 
