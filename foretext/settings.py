@@ -269,11 +269,15 @@ def _walk(cls: type[Settings], path: tuple[str, ...], instance: Settings | None)
 def _flat(
     tree: Mapping[str, Any], known: Mapping[str, Leaf], source: str, table: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any, str]]:
-    """Name, value and source of each leaf in a tree; a leaf stands in its table or above all tables."""
+    """Name, value and source of each leaf in a tree; a leaf stands in its table or above all tables.
+
+    A leaf may have the name of a table, as `optimizer` does: then it is what is not a table.
+    """
     paths = [leaf.path for leaf in known.values()]
     for key, value in tree.items():
         here = (*table, key)
-        if any(path[: len(here)] == here and path != here for path in paths):
+        is_table = any(path[: len(here)] == here and path != here for path in paths)
+        if is_table and (isinstance(value, Mapping) or key not in known):
             if not isinstance(value, Mapping):
                 raise SettingsError(f"{'.'.join(here)} in {source} is {value!r}; it must be a table")
             yield from _flat(value, known, source, here)
@@ -301,9 +305,9 @@ def _flags(flags: Mapping[str, Any], known: Mapping[str, Leaf]) -> Iterator[tupl
 
 def _as_tree(value: Any, leaf: Leaf | None) -> Any:
     """What Python gives for a leaf or a table, as a file would have it."""
-    if leaf is not None:
-        return _several(value, leaf.field)
-    return value.model_dump(exclude_unset=True) if isinstance(value, Settings) else value
+    if isinstance(value, Settings):
+        return value.model_dump(exclude_unset=True)
+    return value if leaf is None else _several(value, leaf.field)
 
 
 def _several(value: Any, field: FieldInfo) -> Any:
