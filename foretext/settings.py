@@ -183,6 +183,19 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def refuse_without(settings: Settings, names: Iterable[str], other: str, needed: str) -> None:
+    """Nothing, unless a setting among `names` is not its default while the setting `other` is not the `needed` one.
+
+    Raises:
+        SettingsError: it is, so that it would mean nothing.
+    """
+    if getattr(settings, other) == needed:
+        return
+    for name in names:
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            raise SettingsError(f"{flag(name)} means something with {flag(other)} {needed} alone; give both or neither")
+
+
 def leaves(cls: type[Settings]) -> dict[str, Leaf]:
     """Every leaf of a settings class by its flat name, in the order of the fields."""
     found: dict[str, Leaf] = {}

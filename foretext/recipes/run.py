@@ -30,8 +30,9 @@ from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
 from foretext.training.guard import Origins
 from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
+from foretext.training.muon import Muon
 from foretext.training.objectives import Objective
-from foretext.training.optimizer import Adam
+from foretext.training.optimizer import Adam, Optimizer
 from foretext.training.plan import Plan
 from foretext.training.requests import requests_until
 from foretext.training.state import State
@@ -97,7 +98,10 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         record = _with_departures(run, engine)
         if engine.rank == 0:
             _describe(run, record, folder)
-        state, unsound = _train(_trainer(run, engine, folder, began))
+        trainer = _trainer(run, engine, folder, began)
+        for line in trainer.optimizer.lines():
+            log.info(line)
+        state, unsound = _train(trainer)
         concluded = run.conclude(folder, state)
         record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
         if engine.rank == 0:
@@ -175,7 +179,7 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float)
         objective=run.objective,
         plan=run.plan,
         engine=engine,
-        optimizer=Adam(run.objective.model, run.plan),
+        optimizer=_optimizer(run, engine),
         batch_at=run.batch_at,
         folder=folder,
         validate=run.validate,
@@ -184,6 +188,12 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float)
         reordered=run.reordered,
         origins=run.origins,
     )
+
+
+def _optimizer(run: Run[Outcome], engine: Engine) -> Optimizer:
+    if run.plan.optimizer == "muon":
+        return Muon(run.objective.model, run.plan, precision=engine.precision)
+    return Adam(run.objective.model, run.plan)
 
 
 def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None, folder: RunFolder) -> None:

@@ -60,6 +60,8 @@ WAYS = {
     "accumulation": {"log_every": 4, "micro_batch": 3, "checkpoint_every": 1},
     "memory as it fits": {"log_every": 4, "micro_batch": "auto", "checkpoint_every": 2},
     "bf16": {"log_every": 5, "precision": "bf16", "checkpoint_every": 2},
+    "muon": {"log_every": 5, "optimizer": "muon", "micro_batch": 3, "checkpoint_every": 2},
+    "muon in bf16": {"log_every": 5, "optimizer": "muon", "precision": "bf16", "checkpoint_every": 1},
     "patience": {"log_every": 4, "patience": 2, "checkpoint_every": 2, "keep_checkpoints": 1},
 }
 

@@ -18,6 +18,8 @@ from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSett
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
+from foretext.training.plan import matrix_rate
+from foretext.training.settings import MUON
 
 EARLIER = {"softmax_rows": "all"}  # what a fine-tuning did whose settings lack it, where that is not the default now
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
@@ -39,13 +41,13 @@ def run_values(model: ModelSettings, history: History, tokenizer: str) -> dict[s
     return {name: value for name, value in values.items() if name in named and value is not None}
 
 
-def paper_values(backbone: Backbone = "transformer") -> dict[str, Any]:
-    """The paper's value of every setting that a point names: the defaults of the program, in fp32."""
 def unnamed_values(cls: type[Settings]) -> dict[str, Any]:
     """By its name, what each setting was in a run whose record, of an earlier version, does not name it."""
     return {name: value for name, value in {**_defaults(cls), **EARLIER}.items() if value is not PydanticUndefined}
 
 
+def paper_values(backbone: Backbone = "transformer") -> dict[str, Any]:
+    """The paper's value of every setting that a point names: the defaults of the program, in fp32."""
     return default_values("fp32", backbone)
 
 
@@ -107,6 +109,7 @@ def _pretraining(run: Pretraining) -> dict[str, Any]:
     settings = {**_defaults(PretrainSettings), **_leaves(run.settings)}
     return {
         **settings,
+        **_muon(settings, settings["learning_rate"]),
         "start": "a trained model" if run.start else "new weights",
         "length": f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs",
         "precision": run.engine.precision,
@@ -118,15 +121,24 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
     settings = {**_defaults(FinetuneSettings), **(EARLIER if run.settings else {}), **_leaves(run.settings)}
     transferred = settings["transfer_layers"]
     scale = run.task.task_kind.scale if run.task and run.task.task_kind.paper_scale and not run.task.classes else None
+    learning_rate = settings["learning_rate"] or run.learning_rate or run.result.learning_rate
     return {
         **settings,
-        "learning_rate": settings["learning_rate"] or run.learning_rate or run.result.learning_rate,
+        **_muon(settings, learning_rate),
+        "learning_rate": learning_rate,
         "cutting": run.task.cutting if run.task else None,
         "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),
         "transfer_layers": "all" if transferred in (None, layers) else transferred,
         "precision": run.engine.precision,
     }
+
+
+def _muon(settings: Mapping[str, Any], learning_rate: Any) -> dict[str, Any]:
+    """What Muon goes by; nothing where Adam moves all weights."""
+    if settings["optimizer"] != "muon":
+        return dict.fromkeys(MUON, "")
+    return {"muon_rate": matrix_rate(settings["muon_rate"], learning_rate)}
 
 
 def _defaults(cls: type[Settings]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foretext.training.settings import MUON
+
 TRAINED = ("pretraining", "finetuning")
 
 
@@ -171,6 +173,13 @@ POINTS = (
         "the same",
         "0.1; each sequence draws its own",
         ("finetuning.dropout", "finetuning.shared_prefixes"),
+    ),
+    Point(
+        "4.1",
+        "Optimizer",
+        "Adam for all weights",
+        "the same",
+        tuple(f"{stage}.{name}" for name in ("optimizer", *MUON) for stage in TRAINED),
     ),
     Point(
         "4.1",
