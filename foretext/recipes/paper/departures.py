@@ -110,6 +110,7 @@ def _pretraining(run: Pretraining) -> dict[str, Any]:
     return {
         **settings,
         **_muon(settings, settings["learning_rate"]),
+        "fall": settings["fall"] if settings["schedule"] == "flat" else "",
         "start": "a trained model" if run.start else "new weights",
         "length": f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs",
         "precision": run.engine.precision,

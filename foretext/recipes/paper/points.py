@@ -186,7 +186,10 @@ POINTS = (
         "Pre-training",
         "rate 2.5e-4, warm-up over 2,000 updates, then a cosine; 64 windows a batch; 100 epochs",
         "not released",
-        tuple(f"pretraining.{name}" for name in ("start", "learning_rate", "warmup", "batch", "length")),
+        tuple(
+            f"pretraining.{name}"
+            for name in ("start", "learning_rate", "warmup", "schedule", "fall", "batch", "length")
+        ),
     ),
     Point(
         "4.1",
