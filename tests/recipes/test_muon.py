@@ -40,7 +40,7 @@ def test_a_pre_training_says_which_weights_are_whose_and_keeps_the_departure(cor
     assert "optimizer muon (not" in table
 
 
-def test_without_it_nothing_of_it_departs(language_model):
+def test_without_it_nothing_of_it_departs_or_is_shown(language_model, capsys):
     history = json.loads((language_model / "model.json").read_text())["history"]
     assert not [
         d for d in history["pretraining"]["departures"] if "muon" in d["setting"] or d["setting"] == "optimizer"
