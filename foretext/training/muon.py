@@ -54,11 +54,10 @@ class Muon(torch.optim.Optimizer):
 
     def lines(self) -> list[str]:
         """Which weights are Muon's and which are Adam's, those of all layers under one name."""
-        mine, others = (
-            ", ".join(dict.fromkeys(_in_any_layer(self.names[p]) for p in self.names if (p in self.matrices) is own))
-            for own in (True, False)
-        )
-        return [f"muon moves {len(self.matrices)} matrices: {mine or 'there is none'}; adam moves {others}"]
+        mine = dict.fromkeys(_in_any_layer(self.names[matrix]) for matrix in self.matrices)
+        others = dict.fromkeys(_in_any_layer(name) for p, name in self.names.items() if p not in self.matrices)
+        listed = ", ".join(mine) or "there is none"
+        return [f"muon moves {len(self.matrices)} matrices: {listed}; adam moves {', '.join(others)}"]
 
     def clip(self, largest: float) -> Tensor:
         """The global norm of all gradients, Adam's too; the next step scales all down to `largest` if it is above."""
