@@ -183,6 +183,19 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def refuse_without(settings: Settings, names: Iterable[str], other: str, needed: str) -> None:
+    """Nothing, unless a setting among `names` is not its default while the setting `other` is not the `needed` one.
+
+    Raises:
+        SettingsError: it is, so that it would mean nothing.
+    """
+    if getattr(settings, other) == needed:
+        return
+    for name in names:
+        if getattr(settings, name) != type(settings).model_fields[name].default:
+            raise SettingsError(f"{flag(name)} means something with {flag(other)} {needed} alone; give both or neither")
+
+
 def leaves(cls: type[Settings]) -> dict[str, Leaf]:
     """Every leaf of a settings class by its flat name, in the order of the fields."""
     found: dict[str, Leaf] = {}
@@ -270,11 +283,15 @@ def _walk(cls: type[Settings], path: tuple[str, ...], instance: Settings | None)
 def _flat(
     tree: Mapping[str, Any], known: Mapping[str, Leaf], source: str, table: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any, str]]:
-    """Name, value and source of each leaf in a tree; a leaf stands in its table or above all tables."""
+    """Name, value and source of each leaf in a tree; a leaf stands in its table or above all tables.
+
+    A leaf may have the name of a table, as `optimizer` does: then it is what is not a table.
+    """
     paths = [leaf.path for leaf in known.values()]
     for key, value in tree.items():
         here = (*table, key)
-        if any(path[: len(here)] == here and path != here for path in paths):
+        is_table = any(path[: len(here)] == here and path != here for path in paths)
+        if is_table and (isinstance(value, Mapping) or key not in known):
             if not isinstance(value, Mapping):
                 raise SettingsError(f"{'.'.join(here)} in {source} is {value!r}; it must be a table")
             yield from _flat(value, known, source, here)
@@ -302,9 +319,9 @@ def _flags(flags: Mapping[str, Any], known: Mapping[str, Leaf]) -> Iterator[tupl
 
 def _as_tree(value: Any, leaf: Leaf | None) -> Any:
     """What Python gives for a leaf or a table, as a file would have it."""
-    if leaf is not None:
-        return _several(value, leaf.field)
-    return value.model_dump(exclude_unset=True) if isinstance(value, Settings) else value
+    if isinstance(value, Settings):
+        return value.model_dump(exclude_unset=True)
+    return value if leaf is None else _several(value, leaf.field)
 
 
 def _several(value: Any, field: FieldInfo) -> Any:

@@ -97,6 +97,30 @@ def test_a_variable_that_means_something_else_is_no_setting() -> None:
     assert value.data == ""
 
 
+class Fuel(Settings):
+    """A table with a leaf of its own name."""
+
+    fuel: Literal["coal", "wood"] = "coal"
+    sacks: int = 2
+
+
+class Tender(Settings):
+    """What has that table."""
+
+    fuel: Fuel = Fuel()
+
+
+@pytest.mark.parametrize("text", ["fuel = 'wood'", "[fuel]\nfuel = 'wood'", "fuel.fuel = 'wood'"])
+def test_a_leaf_may_have_the_name_of_its_table(text: str, toml: Callable[[str], Path]) -> None:
+    wanted = Tender(fuel=Fuel(fuel="wood"))
+    assert resolve(Tender, toml=toml(text)).value == wanted
+    assert resolve(Tender, flags={"fuel": "wood"}).value == wanted
+    assert resolve(Tender, environment={"FORETEXT_FUEL": "wood"}).value == wanted
+    assert resolve(Tender, toml=toml(to_toml(wanted))).value == wanted
+    for given in ("wood", {"fuel": "wood"}, Fuel(fuel="wood")):
+        assert Tender.named({"fuel": given}) == wanted
+
+
 def test_what_is_written_as_toml_is_read_back_the_same(toml: Callable[[str], Path]) -> None:
     value = Engine(
         name='a "b" \\ \t é \x7f', stops=("x", "y"), log=Path("a/b"), steam=False, boiler=Boiler(pressure=1e-7)

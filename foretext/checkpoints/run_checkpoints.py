@@ -37,6 +37,9 @@ class HoldsState(Protocol):
     def state(self) -> Any:
         """Tensors by name for each parameter."""
 
+    def kept(self, parameter: torch.nn.Parameter) -> tuple[str, ...]:
+        """The names of the tensors that `state` has for a parameter."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -209,9 +212,8 @@ def _fill_optimizer(
     model: torch.nn.Module, optimizer: HoldsState, tensors: Mapping[str, torch.Tensor], source: Path
 ) -> None:
     parameters = dict(model.named_parameters())
-    kinds = {key.rpartition("/")[2] for key in tensors}
-    held = {key.rpartition("/")[0] for key in tensors}
-    missing = sorted({f"{name}/{kind}" for name in held for kind in kinds} - tensors.keys())
+    held = {key.rpartition("/")[0] for key in tensors} & parameters.keys()
+    missing = sorted({f"{name}/{kind}" for name in held for kind in optimizer.kept(parameters[name])} - tensors.keys())
     if missing:
         raise ModelError(f"{source} does not fit the model: it lacks {missing[0]}")
     for key, value in tensors.items():
@@ -219,5 +221,7 @@ def _fill_optimizer(
         parameter = parameters.get(name)
         if parameter is None or (kind != "step" and value.shape != parameter.shape):
             raise ModelError(f"{source} does not fit the model: {key} has shape {tuple(value.shape)}")
+        if kind not in optimizer.kept(parameter):
+            raise ModelError(f"{source} is of another optimizer: it has {key}")
         device = torch.device("cpu") if kind == "step" and parameter.device.type == "cpu" else parameter.device
         optimizer.state[parameter][kind] = value.to(device)

@@ -40,7 +40,13 @@ class RunFolder:
     @classmethod
     @contextmanager
     def hold(
-        cls, path: Path, identity: Mapping[str, Any], *, resume: bool, extend: bool = False
+        cls,
+        path: Path,
+        identity: Mapping[str, Any],
+        *,
+        resume: bool,
+        extend: bool = False,
+        unnamed: Mapping[str, Any] | None = None,
     ) -> Iterator[RunFolder]:
         """`start`, with everybody else kept out while the block lasts; left as it was if nothing comes of the block.
 
@@ -59,17 +65,26 @@ class RunFolder:
             kept = {file: file.read_bytes() if file.exists() else None for file in written}
             before = run._progress()
             try:
-                yield cls.start(path, identity, resume=resume, extend=extend)
+                yield cls.start(path, identity, resume=resume, extend=extend, unnamed=unnamed)
             except BaseException:
                 if run._progress() == before:
                     run._put_back(kept)
                 raise
 
     @classmethod
-    def start(cls, path: Path, identity: Mapping[str, Any], *, resume: bool, extend: bool = False) -> RunFolder:
+    def start(
+        cls,
+        path: Path,
+        identity: Mapping[str, Any],
+        *,
+        resume: bool,
+        extend: bool = False,
+        unnamed: Mapping[str, Any] | None = None,
+    ) -> RunFolder:
         """The folder for a run that is told from others by `identity` (settings, data, starting weights).
 
-        With `extend` it is resumed, and may be of another length than before, which it then has.
+        With `extend` it is resumed, and may be of another length than before, which it then has. `unnamed` says by its
+        name what a setting was that a run of an earlier version does not name.
 
         Raises:
             SettingsError: `path` holds another run, or one that can be resumed while `resume` is off, or with `resume`
@@ -81,7 +96,7 @@ class RunFolder:
                 raise SettingsError(
                     f"{path} already holds a run; add --resume to go on with it, or choose another --out"
                 )
-            if check_same_run(path, read_json(path / IDENTITY), identity, extend=extend):
+            if check_same_run(path, read_json(path / IDENTITY), identity, extend=extend, unnamed=unnamed):
                 write_json(path / IDENTITY, dict(identity))
                 (path / LENGTH).unlink(missing_ok=True)
             return run

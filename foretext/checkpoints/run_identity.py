@@ -45,25 +45,35 @@ class Difference:
         return f"{name}: {_shown(self.before)} before, {_shown(self.now)} now"
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """Each value in which two identities differ, in the order of the tree; of runs of two commands, that alone."""
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], unnamed: Mapping[str, Any] | None = None
+) -> list[Difference]:
+    """Each value in which two identities differ, in the order of the tree; of runs of two commands, that alone.
+
+    `unnamed` says by its name what a setting was that `before`, written by an earlier version, does not name.
+    """
     now = json.loads(json.dumps(now))
     if before.get("command") != now.get("command"):
         return [Difference("command", before.get("command"), now.get("command"))]
-    return list(_compared(before, now, ""))
+    return list(_compared(before, now, "", json.loads(json.dumps(unnamed or {}))))
 
 
 def check_same_run(
-    path: Path, before: Mapping[str, Any], now: Mapping[str, Any], *, extend: bool = False
+    path: Path,
+    before: Mapping[str, Any],
+    now: Mapping[str, Any],
+    *,
+    extend: bool = False,
+    unnamed: Mapping[str, Any] | None = None,
 ) -> list[Difference]:
     """What differs, if the run in `path` that was begun as `before` says is the one that `now` asks for: nothing.
 
-    With `extend` it may be of another length.
+    With `extend` it may be of another length. `unnamed` is as `differences` has it.
 
     Raises:
         SettingsError: it is another; each difference is named, and what to do.
     """
-    found = differences(before, now)
+    found = differences(before, now, unnamed)
     of_length = all(each.place in LENGTH for each in found)
     if not found or (extend and of_length):
         return found
@@ -74,11 +84,14 @@ def check_same_run(
     raise SettingsError(f"{path} holds a run that was begun otherwise: {listed}; {advice}; {MAY_CHANGE}")
 
 
-def _compared(before: Mapping[str, Any], now: Mapping[str, Any], table: str) -> Iterator[Difference]:
+def _compared(
+    before: Mapping[str, Any], now: Mapping[str, Any], table: str, unnamed: Mapping[str, Any]
+) -> Iterator[Difference]:
+    in_settings = table.startswith("settings.")
     for name in dict.fromkeys((*before, *now)):
-        was, has = before.get(name), now.get(name)
-        if isinstance(was, Mapping) and isinstance(has, Mapping):
-            yield from _compared(was, has, f"{table}{name}.")
+        was, has = before.get(name, unnamed.get(name) if in_settings else None), now.get(name)
+        if isinstance(has, Mapping) and (isinstance(was, Mapping) or (in_settings and name not in before)):
+            yield from _compared(before.get(name, {}), has, f"{table}{name}.", unnamed)
         elif was != has:
             yield Difference(table + name, was, has)
 

@@ -30,7 +30,7 @@ from foretext.tokenizer import Tokenizer
 from foretext.training.loop import BatchAt
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
-from foretext.training.schedules import warmup_cosine
+from foretext.training.schedules import Schedule, warmup_cosine, warmup_flat_fall
 from foretext.training.state import State
 
 SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
@@ -133,12 +133,12 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
     """What to do with a corpus of so many tokens.
 
     Raises:
-        SettingsError: the warm-up does not fit.
+        SettingsError: the warm-up does not fit, or it and the fall.
     """
     a_batch = settings.batch * settings.model.context
     updates = settings.updates or max(1, round(settings.epochs * tokens / a_batch))
-    schedule = partial(warmup_cosine, warmup=settings.warmup, total=updates)
-    schedule(0)  # refuses a warm-up that does not fit, before anything is written
+    schedule = _schedule(settings, updates)
+    schedule(0)  # refuses what does not fit, before anything is written
     return Plan.of(
         settings.optimizer,
         settings.loop,
@@ -148,6 +148,12 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
         seed=settings.seed,
         validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
     )
+
+
+def _schedule(settings: PretrainSettings, updates: int) -> Schedule:
+    if settings.schedule == "flat":
+        return partial(warmup_flat_fall, warmup=settings.warmup, fall=settings.fall, total=updates)
+    return partial(warmup_cosine, warmup=settings.warmup, total=updates)
 
 
 def _of_length(

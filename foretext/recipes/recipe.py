@@ -103,10 +103,13 @@ def _row(point: Point, values: Mapping[str, Any], departed: Sequence[Departure])
 
 
 def _has(point: Point, values: Mapping[str, Any], departed: Mapping[str, Departure]) -> str:
-    """What a model has for a point: `clip 0.5 (not 1)`; with the stages where they differ in it."""
+    """What a model has for a point: `clip 0.5 (not 1)`; with the stages where they differ in it.
+
+    What is nothing, and so in the paper, is left out.
+    """
     settings: dict[str, dict[str, str]] = {}
     for name in point.settings:
-        if name in values:
+        if name in departed or values.get(name, "") != "":
             stage, setting = name.split(".")
             paper = f" (not {shown(departed[name].paper)})" if name in departed else ""
             settings.setdefault(setting, {})[STAGES[stage]] = f"{shown(values[name])}{paper}"

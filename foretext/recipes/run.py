@@ -20,7 +20,7 @@ from foretext.evaluation.report import write_report
 from foretext.files import disk_errors, write_text
 from foretext.recipes.extension import check_extension
 from foretext.recipes.length import planned_updates
-from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values
+from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values, unnamed_values
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import to_toml
@@ -30,8 +30,9 @@ from foretext.tokenizer import Tokenizer
 from foretext.training.engine import Engine
 from foretext.training.guard import Origins
 from foretext.training.loop import BatchAt, Reordered, Trainer, Validate
+from foretext.training.muon import Muon
 from foretext.training.objectives import Objective
-from foretext.training.optimizer import Adam
+from foretext.training.optimizer import Adam, Optimizer
 from foretext.training.plan import Plan
 from foretext.training.planning import Speed, measured
 from foretext.training.requests import requests_until
@@ -98,7 +99,10 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         record = _with_departures(run, engine)
         if engine.rank == 0:
             _describe(run, record, folder)
-        state, unsound = _train(_trainer(run, engine, folder, began))
+        trainer = _trainer(run, engine, folder, began)
+        for line in trainer.optimizer.lines():
+            log.info(line)
+        state, unsound = _train(trainer)
         concluded = run.conclude(folder, state)
         record = replace(record, result=concluded.outcome.result(), watch=state.watch.record())
         if engine.rank == 0:
@@ -127,7 +131,8 @@ def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
         yield RunFolder(out)
         return
     resume, extend = run.settings.resume, run.settings.extend
-    with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend) as folder:
+    unnamed = unnamed_values(type(run.settings))
+    with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend, unnamed=unnamed) as folder:
         write_text(folder.path / SETTINGS, to_toml(run.settings))
         yield folder
 
@@ -185,7 +190,7 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float)
         objective=run.objective,
         plan=run.plan,
         engine=engine,
-        optimizer=Adam(run.objective.model, run.plan),
+        optimizer=_optimizer(run, engine),
         batch_at=run.batch_at,
         folder=folder,
         validate=run.validate,
@@ -194,6 +199,12 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float)
         reordered=run.reordered,
         origins=run.origins,
     )
+
+
+def _optimizer(run: Run[Outcome], engine: Engine) -> Optimizer:
+    if run.plan.optimizer == "muon":
+        return Muon(run.objective.model, run.plan, precision=engine.precision)
+    return Adam(run.objective.model, run.plan)
 
 
 def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None, folder: RunFolder) -> None:

@@ -14,7 +14,7 @@ from foretext.errors import ForetextError, SettingsError
 from foretext.training.engine import Engine, seed_update
 from foretext.training.memory import cells_that_fit, examples_within, free_memory, grid_cells, is_out_of_memory
 from foretext.training.objectives import Counts, Objective
-from foretext.training.optimizer import Optimizer
+from foretext.training.optimizer import Optimizer, moment_bytes
 from foretext.training.plan import Plan
 from foretext.training.state import State
 
@@ -81,7 +81,7 @@ class Gradients:
         batch = first()
         parameters = list(self.objective.parameters())
         free = free_memory()
-        to_come = 0 if self.optimizer.state else 2 * sum(parameter.nbytes for parameter in parameters)  # its moments
+        to_come = 0 if self.optimizer.state else moment_bytes(self.optimizer, parameters)
 
         def step(part: Batch) -> None:
             self._accumulate(objective, [part], self._counts(part))

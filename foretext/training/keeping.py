@@ -19,7 +19,7 @@ from foretext.training.engine import Engine
 from foretext.training.guard import Guard
 from foretext.training.memory import FREE_SHARE, free_memory
 from foretext.training.objectives import Objective
-from foretext.training.optimizer import Optimizer
+from foretext.training.optimizer import Optimizer, moment_bytes
 from foretext.training.plan import Plan
 from foretext.training.state import State, Window
 
@@ -124,8 +124,9 @@ class Keeping:
 
     @cached_property
     def _size(self) -> int:
-        """Bytes of a checkpoint: weights and two moments."""
-        return 3 * sum(parameter.nbytes for parameter in self.objective.parameters())
+        """Bytes of a checkpoint: weights and moments."""
+        parameters = list(self.objective.parameters())
+        return sum(parameter.nbytes for parameter in parameters) + moment_bytes(self.optimizer, parameters)
 
     def _needed(self) -> set[int]:
         """The older checkpoints that stay beside the newest ones; the same after a resume as when this was saved."""

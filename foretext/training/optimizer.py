@@ -13,6 +13,7 @@ Source: points 4 and 5 of the paper's recipe, which docs/paper-map.md numbers.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Set
 from typing import Any, Protocol
 
 import torch
@@ -23,12 +24,28 @@ from foretext.training.plan import Plan
 CLIP_EPSILON = 1e-6  # added to the norm, as torch's clip_grad_norm_ does
 
 
+def excess(norm: Tensor, largest: float) -> Tensor | None:
+    """What to divide gradients of this norm by so that it is `largest` at most; None where they stay as they are."""
+    return ((norm.float() + CLIP_EPSILON) / largest).clamp_(min=1.0) if largest else None
+
+
+def moment_bytes(optimizer: Optimizer, parameters: Iterable[nn.Parameter]) -> int:
+    """How large the optimizer's state of these parameters is, but for counts of updates."""
+    return sum(p.nbytes * sum(name != "step" for name in optimizer.kept(p)) for p in parameters)
+
+
 class Optimizer(Protocol):
     """What a training needs of its optimizer: `clip`, `leave_out`, `prepare`, `step`, `zero_grad`, in that order."""
 
     @property
     def state(self) -> Any:
         """Tensors by name for each parameter, empty before the first step; checkpoints keep and fill it."""
+
+    def kept(self, parameter: nn.Parameter) -> tuple[str, ...]:
+        """The names of the tensors that `state` has for a parameter; all but "step" are of its shape."""
+
+    def lines(self) -> list[str]:
+        """What is to be said of it when a run begins."""
 
     def clip(self, largest: float) -> Tensor:
         """The gradient's global norm; the next step goes by a gradient of norm `largest` at most (0: as it is)."""
@@ -47,16 +64,24 @@ class Optimizer(Protocol):
 
 
 class Adam(torch.optim.AdamW):
-    """The optimizer over all of a model's parameters; call `prepare(update, rate)` before each `step()`."""
+    """The optimizer over a model's parameters, but for `others`; call `prepare(update, rate)` before each `step()`."""
 
-    def __init__(self, model: nn.Module, plan: Plan) -> None:
+    def __init__(self, model: nn.Module, plan: Plan, *, others: Set[nn.Parameter] = frozenset()) -> None:
         self.plan = plan
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        parameters = [p for p in model.parameters() if p.requires_grad and p not in others]
         groups: list[dict[str, Any]] = [
             {"params": [p for p in parameters if p.dim() > 1], "decays": True},
             {"params": [p for p in parameters if p.dim() <= 1], "decays": False},
         ]
         super().__init__(groups, lr=0.0, betas=(plan.beta1, plan.beta2), eps=plan.epsilon, fused=True)
+
+    def kept(self, parameter: nn.Parameter) -> tuple[str, ...]:
+        """Both moments, and how many updates they are of."""
+        return "exp_avg", "exp_avg_sq", "step"
+
+    def lines(self) -> list[str]:
+        """Nothing: what the paper has needs no word."""
+        return []
 
     def clip(self, largest: float) -> Tensor:
         """The gradient's global norm; the next step scales it down to `largest` if it is above (0: never).
@@ -65,9 +90,12 @@ class Adam(torch.optim.AdamW):
         """
         gradients = [p.grad for group in self.param_groups for p in group["params"] if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
-        scale = (norm.float() + CLIP_EPSILON) / largest if largest else None
-        self.grad_scale = None if scale is None else scale.clamp_(min=1.0)  # the kernel divides by it
+        self.scale_down(excess(norm, largest))
         return norm
+
+    def scale_down(self, by: Tensor | None) -> None:
+        """Has the next step divide its gradients by this number; the kernel reads it where it is."""
+        self.grad_scale = by
 
     def leave_out(self, decided: Tensor | None) -> None:
         """With a 1 the next step changes nothing; the kernel reads it where it is."""

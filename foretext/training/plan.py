@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from foretext.model.tree import SharePrefixes
 
 
+# With it a step of Muon's changes the numbers of a matrix of width 400 as much as a step of Adam's does. Jordan's 0.02
+# is then that of the small presets, whose learning rate is 1e-3.
+MUON_TIMES = 20.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """All that trainer, objective and optimizer do: what a person set, and what data and model decide besides.
@@ -29,6 +34,10 @@ class Plan:
     epsilon: float
     weight_decay: float
     adam: Literal["released", "torch"]
+    optimizer: Literal["adam", "muon"]
+    muon_rate: float | None  # the peak; None: so many times the learning rate as `MUON_TIMES` says
+    muon_momentum: float
+    muon_steps: int
 
     micro_batch: int | Literal["auto"]
     recompute: bool
@@ -49,6 +58,11 @@ class Plan:
     softmax_rows: int = 0  # of the embedding matrix, in the softmax of L1; 0: all there are
     answer_losses: Literal["all", "right"] = "all"
 
+    @property
+    def matrix_rate(self) -> float:
+        """The peak of the rate of Muon's matrices."""
+        return matrix_rate(self.muon_rate, self.learning_rate)
+
     @classmethod
     def of(cls, *settings: Any, **decided: Any) -> Plan:
         """The plan with the values that `settings` have for its fields, and those that are `decided` by the run.
@@ -61,3 +75,8 @@ class Plan:
         names = {each.name for each in fields(cls)}
         values = {name: value for part in settings for name, value in vars(part).items() if name in names}
         return cls(**{**values, **decided})
+
+
+def matrix_rate(muon_rate: float | None, learning_rate: float) -> float:
+    """The peak of the rate of Muon's matrices: what was set, or what follows from that of all else."""
+    return MUON_TIMES * learning_rate if muon_rate is None else muon_rate

@@ -25,6 +25,24 @@ def warmup_cosine(update: int, *, warmup: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (update - warmup) / (total - warmup))))
 
 
+def warmup_flat_fall(update: int, *, warmup: int, fall: float, total: int) -> float:
+    """Share of the peak learning rate at `update`, between 0 and 1: a straight rise, 1, then a straight fall to 0.
+
+    `warmup` is a number of updates, `fall` the share of all, to a whole number, over which the rate falls at the end.
+
+    Raises:
+        SettingsError: rise and fall do not fit into `total` updates.
+    """
+    falling = max(1, round(fall * total))
+    if warmup + falling > total:
+        raise SettingsError(
+            f"warm-up of {warmup} updates and a fall over {fall:g} of {total} updates do not fit into these; set "
+            "warmup or fall lower"
+        )
+    risen = update / warmup if warmup else 1.0
+    return max(0.0, min(1.0, risen, (total - update) / falling))
+
+
 def warmup_linear(update: int, *, warmup: float, total: int) -> float:
     """Share of the peak learning rate at `update`: x / warmup up to the warm-up's end, 1 after, times (1 - x).
 

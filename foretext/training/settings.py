@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from foretext.settings import Settings
+from foretext.settings import Settings, refuse_without
 
 Precision = Literal["auto", "fp32", "bf16"]
+MUON = ("muon_rate", "muon_momentum", "muon_steps")  # what means nothing without Muon
 
 
 class OptimizerSettings(Settings):
-    """Adam as the released code writes it (recipe points 4, 5 and 6)."""
+    """Adam as the released code writes it (recipe points 4, 5 and 6), or Muon beside it."""
 
     beta1: float = Field(0.9, ge=0, lt=1)
     """Decay of the running mean of gradients."""
@@ -26,6 +27,21 @@ class OptimizerSettings(Settings):
     """Largest global norm of the gradient; 0 means no clipping."""
     adam: Literal["released", "torch"] = "released"
     """released: epsilon outside the bias correction, which scales the decay too. torch: AdamW as torch has it."""
+    optimizer: Literal["adam", "muon"] = "adam"
+    """adam: for all weights. muon: for the matrices inside the layers, whose steps it makes orthogonal; embeddings,
+    head, biases and gains stay with Adam."""
+    muon_rate: float | None = Field(None, gt=0)
+    """Peak of the rate for Muon's matrices; it rises and falls as that of Adam, --learning-rate, does. Not given: 20
+    times that."""
+    muon_momentum: float = Field(0.95, ge=0, lt=1)
+    """Decay of Muon's running mean of gradients; a step looks ahead as Nesterov does."""
+    muon_steps: int = Field(5, ge=1)
+    """Newton-Schulz steps towards an orthogonal matrix, in each update."""
+
+    @model_validator(mode="after")
+    def _muon_is_asked_for(self) -> OptimizerSettings:
+        refuse_without(self, MUON, "optimizer", "muon")
+        return self
 
 
 class PointSettings(Settings):

@@ -84,6 +84,24 @@ def test_another_length_is_offered_to_extend_and_taken_by_it(run: Path):
         begin(run, changed(updates=40, seed=1), extend=True)
 
 
+def test_what_an_earlier_version_does_not_name_was_as_that_version_had_it(run: Path):
+    """A setting, or a table of them, that came later; what stands elsewhere is not meant."""
+    now = changed(schedule="cosine", optimizer={"optimizer": "adam", "betas": (0.9, 0.99)})
+    unnamed = {"schedule": "cosine", "optimizer": "adam", "betas": (0.9, 0.99), "start": "c0ffee"}
+    with RunFolder.hold(run, now, resume=True, unnamed=unnamed):
+        pass
+    with (
+        pytest.raises(SettingsError, match="begun otherwise: optimizer: adam before, muon now;"),
+        RunFolder.hold(run, changed(optimizer={"optimizer": "muon"}), resume=True, unnamed=unnamed),
+    ):
+        pass
+    with (
+        pytest.raises(SettingsError, match="the model to start from is another one"),
+        RunFolder.hold(run, {**now, "start": "c0ffee"}, resume=True, unnamed=unnamed),
+    ):
+        pass
+
+
 def test_a_start_that_fails_before_its_first_update_leaves_nothing(tmp_path: Path):
     with pytest.raises(ZeroDivisionError):
         begin_in_vain(tmp_path / "new" / "run", IDENTITY, extend=False)

@@ -33,8 +33,8 @@ WORKS: Mapping[str, Work] = {
     ),
     "finetune": Work(
         "finetune ../data/model ../data/train.csv --kind classification --out run --epochs 4 --batch 8 --micro-batch 3 "
-        "--learning-rate 1e-2 --device cpu --precision bf16 --log-every 4 --checkpoint-every 3 --validate-every 5 "
-        "--patience 3",
+        "--learning-rate 1e-2 --optimizer muon --device cpu --precision bf16 --log-every 4 --checkpoint-every 3 "
+        "--validate-every 5 --patience 3",
         "run",
         is_a_run=True,
     ),

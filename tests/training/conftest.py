@@ -13,6 +13,7 @@ from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
 from foretext.training.engine import Engine
 from foretext.training.loop import Trainer
+from foretext.training.muon import Muon
 from foretext.training.objectives import LanguageModelling
 from foretext.training.optimizer import Adam
 from foretext.training.plan import Plan
@@ -27,15 +28,27 @@ def batch_at(update: int, rank: int, world: int) -> Batch:
     return Batch(random.integers(0, 30, 32), np.full(4, 8), np.arange(4))
 
 
-def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, rate=1e-2, precision="fp32", **loop):
+def trainer(
+    folder,
+    *,
+    updates=12,
+    validate=None,
+    batch=batch_at,
+    resume=False,
+    rate=1e-2,
+    precision="fp32",
+    optimizer="adam",
+    schedule=None,
+    **loop,
+):
     model = GPT(MODEL, seed=1)
     run = RunFolder.start(folder, {"name": "test"}, resume=resume) if folder else None
     plan = Plan.of(
-        OptimizerSettings(),
+        OptimizerSettings(optimizer=optimizer),
         LoopSettings(**{"log_every": 2, "checkpoint_every": 3, **loop}),
         updates=updates,
         learning_rate=rate,
-        schedule=partial(warmup_cosine, warmup=2, total=12),
+        schedule=schedule or partial(warmup_cosine, warmup=2, total=12),
         seed=7,
         validate_every=3,
     )
@@ -43,7 +56,7 @@ def trainer(folder, *, updates=12, validate=None, batch=batch_at, resume=False, 
         objective=LanguageModelling(model),
         plan=plan,
         engine=Engine.start("cpu", precision),
-        optimizer=Adam(model, plan),
+        optimizer=Muon(model, plan, precision=precision) if optimizer == "muon" else Adam(model, plan),
         batch_at=batch,
         folder=run,
         validate=validate,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from foretext.training.schedules import warmup_flat_fall
 from foretext.training.state import State, Window
 
 TIMES = {"seconds", "tokens_per_second"}
@@ -55,11 +57,16 @@ def cut_off(made, batch_at, *, cut: int | None, in_validation: bool = False):
     return dataclasses.replace(made, batch_at=batch, validate=validate)
 
 
+FLAT = partial(warmup_flat_fall, warmup=3, fall=0.25, total=LENGTH)
+
 WAYS = {
     "checkpoints on no log line": {"log_every": 5, "checkpoint_every": 3},
     "accumulation": {"log_every": 4, "micro_batch": 3, "checkpoint_every": 1},
     "memory as it fits": {"log_every": 4, "micro_batch": "auto", "checkpoint_every": 2},
     "bf16": {"log_every": 5, "precision": "bf16", "checkpoint_every": 2},
+    "muon": {"log_every": 5, "optimizer": "muon", "micro_batch": 3, "checkpoint_every": 2},
+    "muon in bf16": {"log_every": 5, "optimizer": "muon", "precision": "bf16", "checkpoint_every": 1},
+    "a flat rate, in each of its phases": {"log_every": 5, "checkpoint_every": 1, "schedule": FLAT},
     "patience": {"log_every": 4, "patience": 2, "checkpoint_every": 2, "keep_checkpoints": 1},
 }
 

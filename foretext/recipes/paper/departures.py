@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic_core import PydanticUndefined
+
 from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
 from foretext.model.settings import Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
@@ -16,6 +18,8 @@ from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSett
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
+from foretext.training.plan import matrix_rate
+from foretext.training.settings import MUON
 
 EARLIER = {"softmax_rows": "all"}  # what a fine-tuning did whose settings lack it, where that is not the default now
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
@@ -35,6 +39,11 @@ def run_values(model: ModelSettings, history: History, tokenizer: str) -> dict[s
         values |= {f"finetuning.{name}": value for name, value in found.items()}
     named = {name for point in POINTS for name in point.settings}
     return {name: value for name, value in values.items() if name in named and value is not None}
+
+
+def unnamed_values(cls: type[Settings]) -> dict[str, Any]:
+    """By its name, what each setting was in a run whose record, of an earlier version, does not name it."""
+    return {name: value for name, value in {**_defaults(cls), **EARLIER}.items() if value is not PydanticUndefined}
 
 
 def paper_values(backbone: Backbone = "transformer") -> dict[str, Any]:
@@ -100,6 +109,8 @@ def _pretraining(run: Pretraining) -> dict[str, Any]:
     settings = {**_defaults(PretrainSettings), **_leaves(run.settings)}
     return {
         **settings,
+        **_muon(settings, settings["learning_rate"]),
+        "fall": settings["fall"] if settings["schedule"] == "flat" else "",
         "start": "a trained model" if run.start else "new weights",
         "length": f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs",
         "precision": run.engine.precision,
@@ -111,9 +122,11 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
     settings = {**_defaults(FinetuneSettings), **(EARLIER if run.settings else {}), **_leaves(run.settings)}
     transferred = settings["transfer_layers"]
     scale = run.task.task_kind.scale if run.task and run.task.task_kind.paper_scale and not run.task.classes else None
+    learning_rate = settings["learning_rate"] or run.learning_rate or run.result.learning_rate
     return {
         **settings,
-        "learning_rate": settings["learning_rate"] or run.learning_rate or run.result.learning_rate,
+        **_muon(settings, learning_rate),
+        "learning_rate": learning_rate,
         "cutting": run.task.cutting if run.task and not _three_fields(run.task) else None,
         "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),
@@ -125,6 +138,13 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
 def _three_fields(task: TaskSchema) -> bool:
     """Whether its examples are a document, a question and answers, of whose cutting neither paper nor code says how."""
     return task.task_kind.has_answers and len(task.text) > 1
+
+
+def _muon(settings: Mapping[str, Any], learning_rate: Any) -> dict[str, Any]:
+    """What Muon goes by; nothing where Adam moves all weights."""
+    if settings["optimizer"] != "muon":
+        return dict.fromkeys(MUON, "")
+    return {"muon_rate": matrix_rate(settings["muon_rate"], learning_rate)}
 
 
 def _defaults(cls: type[Settings]) -> dict[str, Any]:

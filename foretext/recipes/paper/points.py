@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foretext.training.settings import MUON
+
 TRAINED = ("pretraining", "finetuning")
 
 
@@ -174,10 +176,20 @@ POINTS = (
     ),
     Point(
         "4.1",
+        "Optimizer",
+        "Adam for all weights",
+        "the same",
+        tuple(f"{stage}.{name}" for name in ("optimizer", *MUON) for stage in TRAINED),
+    ),
+    Point(
+        "4.1",
         "Pre-training",
         "rate 2.5e-4, warm-up over 2,000 updates, then a cosine; 64 windows a batch; 100 epochs",
         "not released",
-        tuple(f"pretraining.{name}" for name in ("start", "learning_rate", "warmup", "batch", "length")),
+        tuple(
+            f"pretraining.{name}"
+            for name in ("start", "learning_rate", "warmup", "schedule", "fall", "batch", "length")
+        ),
     ),
     Point(
         "4.1",

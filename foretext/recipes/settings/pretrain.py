@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelShape
 from foretext.paths import NameOrPath
-from foretext.settings import Settings
+from foretext.settings import Settings, refuse_without
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
 
@@ -64,7 +64,12 @@ class PretrainSettings(Settings):
     learning_rate: float = Field(2.5e-4, gt=0)
     """Peak of the learning rate."""
     warmup: int = Field(2_000, ge=0)
-    """Updates over which the learning rate rises, before it falls along a cosine."""
+    """Updates over which the learning rate rises, before it falls as --schedule says."""
+    schedule: Literal["cosine", "flat"] = "cosine"
+    """cosine: after the warm-up the learning rate falls along half a cosine. flat: it stays, and falls in a straight
+    line over the last updates, as --fall says."""
+    fall: float = Field(0.25, gt=0, le=1)
+    """Share of the updates over which a flat learning rate falls to 0."""
     validation_tokens: int = Field(200_000, ge=1)
     """Most tokens of the validation set that one validation reads."""
     probe: tuple[NameOrPath, ...] = ()
@@ -82,3 +87,8 @@ class PretrainSettings(Settings):
     model: ModelShape = ModelShape()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
+
+    @model_validator(mode="after")
+    def _fall_is_of_a_flat_rate(self) -> PretrainSettings:
+        refuse_without(self, ("fall",), "schedule", "flat")
+        return self
