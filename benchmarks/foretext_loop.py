@@ -44,6 +44,8 @@ class Shape:
     initial_deviation: float = 0.02
     embedding_deviation: float = 0.0
     backbone: str = "transformer"
+    norm_at: str = "after"
+    norm_epsilon: float = 1e-5
 
     @property
     def hidden(self) -> int:

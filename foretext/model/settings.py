@@ -15,11 +15,13 @@ Backbone = Literal["transformer", "lstm"]
 AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
 Reads = Literal["extract", "mean", "tokens"]
+NormAt = Literal["after", "before"]
+NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
-class ModelShape(Settings):
-    """A decoder but for its vocabulary; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
+class ModelSizes(Settings):
+    """How large a decoder is, and how it begins and drops out; the defaults are the paper's (section 4.1)."""
 
     model_config = ConfigDict(validate_default=True)  # so that layers not given are filled in
 
@@ -59,7 +61,7 @@ class ModelShape(Settings):
         return PAPER_LAYERS[info.data.get("backbone", "transformer")] if layers is None else layers
 
     @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> ModelShape:
+    def _heads_divide_the_width(self) -> ModelSizes:
         if self.width % self.heads:
             raise SettingsError(
                 f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}"
@@ -70,6 +72,39 @@ class ModelShape(Settings):
     def hidden(self) -> int:
         """Hidden units of the feed-forward layer."""
         return self.feed_forward or 4 * self.width
+
+
+class ModelShape(ModelSizes):
+    """A decoder but for its vocabulary: its sizes, and its form, which is what this class adds.
+
+    The defaults are the paper's (Radford et al. 2018, section 4.1); another form is for Transformers alone.
+    """
+
+    norm_at: NormAt = "after"
+    """after: states are normalised after each sum. before: what goes into attention and feed-forward layer is, the sums
+    are left alone, and one norm more stands behind the last block."""
+    norm_epsilon: float = Field(NORM_EPSILON, gt=0)
+    """What a norm adds to the variance, inside the root."""
+
+    @model_validator(mode="after")
+    def _an_lstm_has_one_form(self) -> ModelShape:
+        if self.backbone != "transformer" and self.own_form:
+            raise SettingsError(f"an LSTM has no {said(self.own_form)}; leave it out, or take the backbone transformer")
+        return self
+
+    @property
+    def own_form(self) -> dict[str, Any]:
+        """What of the form is not the paper's: the names of settings and their values."""
+        default = {name: ModelShape.model_fields[name].default for name in FORM}
+        return {name: getattr(self, name) for name in FORM if getattr(self, name) != default[name]}
+
+
+FORM = tuple(name for name in ModelShape.model_fields if name not in ModelSizes.model_fields)
+
+
+def said(form: dict[str, Any]) -> str:
+    """Settings of a form as a person reads them: `norm at before, positions rotary`."""
+    return ", ".join(f"{name} {value}".replace("_", " ") for name, value in form.items())
 
 
 class ModelSettings(ModelShape):

@@ -1,5 +1,7 @@
 """The decoder of the paper: blocks of causal self-attention and a feed-forward layer, normalised after each sum.
 
+The settings of its form may ask for what decoders have learned since; each of them departs from the paper.
+
 Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
 """
 
@@ -13,12 +15,11 @@ from torch import Tensor, nn
 
 from foretext.model.kernels.attention import attend
 from foretext.model.kernels.dropout import dropout
+from foretext.model.norms import norm
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
     from foretext.model.settings import ModelSettings
-
-LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 
 
 class Attention(nn.Module):
@@ -92,22 +93,27 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """norm(x + attention(x)), then norm(n + feed_forward(n))."""
+    """norm(x + attention(x)), then norm(n + feed_forward(n)).
+
+    With the norms before: x + attention(norm(x)), then n + feed_forward(norm(n)).
+    """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.attention = Attention(settings)
-        self.attention_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.attention_norm = norm(settings)
         self.feed_forward = FeedForward(settings)
-        self.feed_forward_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.feed_forward_norm = norm(settings)
+        self.norms_before = settings.norm_at == "before"
         self.residual_dropout = settings.residual_dropout
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`; with `at`, only those tokens' new states, in that order."""
-        attended = dropout(self.attention(states, sequences, at), self.residual_dropout, self.training)
-        states = self.attention_norm(picked(states, at) + attended)
-        fed = dropout(self.feed_forward(states), self.residual_dropout, self.training)
-        return self.feed_forward_norm(states + fed)  # type: ignore[no-any-return]
+        attended = self.attention(self._before(self.attention_norm, states), sequences, at)
+        attended = dropout(attended, self.residual_dropout, self.training)
+        states = self._after(self.attention_norm, picked(states, at) + attended)
+        fed = self.feed_forward(self._before(self.feed_forward_norm, states))
+        return self._after(self.feed_forward_norm, states + dropout(fed, self.residual_dropout, self.training))
 
     def memory(self, context: int) -> KeysAndValues:
         """An empty memory for `go_on`."""
@@ -115,5 +121,13 @@ class Block(nn.Module):
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` without dropout for the next tokens of one sequence, `(tokens, width)`."""
-        states = self.attention_norm(states + self.attention.go_on(states, memory))
-        return self.feed_forward_norm(states + self.feed_forward(states))  # type: ignore[no-any-return]
+        attended = self.attention.go_on(self._before(self.attention_norm, states), memory)
+        states = self._after(self.attention_norm, states + attended)
+        fed = self.feed_forward(self._before(self.feed_forward_norm, states))
+        return self._after(self.feed_forward_norm, states + fed)
+
+    def _before(self, norm: nn.Module, states: Tensor) -> Tensor:
+        return norm(states) if self.norms_before else states
+
+    def _after(self, norm: nn.Module, states: Tensor) -> Tensor:
+        return states if self.norms_before else norm(states)

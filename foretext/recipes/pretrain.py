@@ -22,7 +22,7 @@ from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import FORM, ModelSettings
 from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
@@ -33,7 +33,16 @@ from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_cosine
 from foretext.training.state import State
 
-SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
+SHAPE = {
+    "backbone",
+    "context",
+    "layers",
+    "width",
+    "heads",
+    "feed_forward",
+    "lstm_units",
+    *FORM,
+}  # what weights must fit
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
 log = logging.getLogger(__name__)

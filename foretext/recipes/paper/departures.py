@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
-from foretext.model.settings import Backbone, ModelSettings
+from foretext.model.settings import FORM, Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
@@ -91,7 +91,7 @@ def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
     found: dict[str, Any] = {**model.model_dump(), "tokenizer": tokenizer}
     found["embedding_deviation"] = model.embedding_deviation or model.initial_deviation
     if model.backbone == "lstm":
-        return {**found, "heads": None, "feed_forward": None}
+        return {**found, "heads": None, "feed_forward": None, **dict.fromkeys(FORM)}
     return {**found, "feed_forward": model.hidden, "lstm_units": None}
 
 
