@@ -44,6 +44,7 @@ class Shape:
     initial_deviation: float = 0.02
     embedding_deviation: float = 0.0
     backbone: str = "transformer"
+    norm: str = "layer"
     norm_at: str = "after"
     norm_epsilon: float = 1e-5
 

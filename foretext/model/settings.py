@@ -15,6 +15,7 @@ Backbone = Literal["transformer", "lstm"]
 AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
 Reads = Literal["extract", "mean", "tokens"]
+Norm = Literal["layer", "rms"]
 NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -80,11 +81,13 @@ class ModelShape(ModelSizes):
     The defaults are the paper's (Radford et al. 2018, section 4.1); another form is for Transformers alone.
     """
 
+    norm: Norm = "layer"
+    """layer: layer norm. rms: RMSNorm, which takes no mean away and has no bias."""
     norm_at: NormAt = "after"
     """after: states are normalised after each sum. before: what goes into attention and feed-forward layer is, the sums
     are left alone, and one norm more stands behind the last block."""
     norm_epsilon: float = Field(NORM_EPSILON, gt=0)
-    """What a norm adds to the variance, inside the root."""
+    """What a norm adds to the variance, or to the mean of squares, inside the root."""
 
     @model_validator(mode="after")
     def _an_lstm_has_one_form(self) -> ModelShape:

@@ -26,6 +26,7 @@ STILL = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropo
 FORMS = {
     "norms before": {"norm_at": "before"},
     "epsilon": {"norm_epsilon": 0.1},
+    "RMSNorm": {"norm": "rms"},
 }
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
 needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
@@ -54,6 +55,8 @@ def written_out(model: GPT, ids: list[int]) -> torch.Tensor:
 
 
 def normed(shape, x, w, name):
+    if shape.norm == "rms":
+        return x / (x.square().mean(-1, keepdim=True) + shape.norm_epsilon).sqrt() * w[f"{name}.weight"]
     x = x - x.mean(-1, keepdim=True)
     scaled = x / (x.square().mean(-1, keepdim=True) + shape.norm_epsilon).sqrt()
     return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]

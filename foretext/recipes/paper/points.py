@@ -31,7 +31,7 @@ POINTS = (
         "Transformer block",
         "masked self-attention and feed-forward layer, GELU, layer norm throughout",
         "tanh form of GELU; epsilon 1e-5; a norm after each sum; scores divided by the root of a head's width",
-        ("model.backbone", "model.norm_at", "model.norm_epsilon"),
+        ("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
     ),
     Point(
         "2",
