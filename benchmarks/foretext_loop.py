@@ -47,6 +47,7 @@ class Shape:
     norm: str = "layer"
     norm_at: str = "after"
     norm_epsilon: float = 1e-5
+    positions: str = "learned"
 
     @property
     def hidden(self) -> int:

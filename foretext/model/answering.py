@@ -68,7 +68,7 @@ class AnsweringAttention(nn.Module):
 
     def __init__(self, source: Attention, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        self.heads = source.heads
+        self.heads, self.placing = source.heads, source.placing
         self.query_key_value, self.output = linear(source.query_key_value), linear(source.output)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
@@ -76,7 +76,8 @@ class AnsweringAttention(nn.Module):
         visible, row = sequences.visible, 0
         kinds = zip(sequences.row_lengths, (count > 1 for count in sequences.row_sequences), strict=True)
         runs = [(*kind, len(list(run))) for kind, run in groupby(kinds)]
-        parts = torch.split(self.query_key_value(states), [length * count for length, _, count in runs])
+        values = self.placing(self.query_key_value(states), sequences.positions)
+        parts = torch.split(values, [length * count for length, _, count in runs])
         mixed = []
         for part, (length, is_tree, count) in zip(parts, runs, strict=True):
             seen = visible[row : row + count, :length, :length] if is_tree and visible is not None else None

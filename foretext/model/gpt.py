@@ -40,7 +40,7 @@ class Hidden:
     """The decoder's last states, and the embedding matrix as this pass saw it (dropout included)."""
 
     states: Tensor  # (tokens, width)
-    matrix: Tensor  # (rows, width): vocabulary, special tokens, positions
+    matrix: Tensor  # (rows, width): vocabulary, special tokens, learned positions
 
 
 class GPT(nn.Module):
@@ -124,7 +124,7 @@ class GPT(nn.Module):
         """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
         probability = self.settings.embedding_dropout
         on_matrix = self.settings.embedding_dropout_on == "matrix"
-        places = positions + self.settings.first_position
+        places = positions + self.settings.first_position if self.settings.positions == "learned" else None
         of_matrix = probability if on_matrix and self.training else 0.0
         matrix, states = embedded(self.embedding, tokens, places, of_matrix)
         return matrix, states if on_matrix else dropout(states, probability, self.training)

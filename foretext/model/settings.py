@@ -16,6 +16,8 @@ AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
 Reads = Literal["extract", "mean", "tokens"]
 Norm = Literal["layer", "rms"]
+Positions = Literal["learned", "rotary"]
+ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
 NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -29,7 +31,7 @@ class ModelSizes(Settings):
     backbone: Backbone = "transformer"
     """What turns embeddings into states: transformer, or lstm, which the paper compares it with."""
     context: int = Field(512, ge=2)
-    """Longest sequence in tokens; also the number of learned positions."""
+    """Longest sequence in tokens; also the number of learned positions, where they are."""
     layers: int = Field(default=None, ge=0)  # type: ignore[assignment]
     """Transformer blocks or LSTM layers. Not given: the paper's 12 blocks, or its 1 LSTM layer."""
     width: int = Field(768, ge=1)
@@ -88,6 +90,24 @@ class ModelShape(ModelSizes):
     are left alone, and one norm more stands behind the last block."""
     norm_epsilon: float = Field(NORM_EPSILON, gt=0)
     """What a norm adds to the variance, or to the mean of squares, inside the root."""
+    positions: Positions = "learned"
+    """learned: each position of the context has a row of the embedding matrix, which is added. rotary: none has, but
+    queries and keys are turned by angles that grow with the position."""
+    rotary_base: float = Field(ROTARY_BASE, gt=1)
+    """Rotary positions: the larger, the slower the slowest angle grows."""
+
+    @model_validator(mode="after")
+    def _rotary_positions_fit(self) -> ModelShape:
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise SettingsError(
+                f"rotary positions turn pairs of numbers, and {self.heads} heads of width {self.width} have "
+                f"{self.width // self.heads} each; take a number of heads that leaves an even one"
+            )
+        if self.positions != "rotary" and self.rotary_base != ROTARY_BASE:
+            raise SettingsError(
+                f"rotary base {self.rotary_base:g} is for rotary positions; give --positions rotary too"
+            )
+        return self
 
     @model_validator(mode="after")
     def _an_lstm_has_one_form(self) -> ModelShape:
@@ -118,13 +138,13 @@ class ModelSettings(ModelShape):
 
     @property
     def first_position(self) -> int:
-        """The row of the embedding matrix that is the first position's."""
+        """The row of the embedding matrix that is the first position's, where these are learned."""
         return self.vocabulary + SPECIALS
 
     @property
     def rows(self) -> int:
-        """Rows of the one embedding matrix: vocabulary, special tokens, positions (recipe point 7)."""
-        return self.first_position + self.context
+        """Rows of the one embedding matrix: vocabulary, special tokens, learned positions (recipe point 7)."""
+        return self.first_position + (self.context if self.positions == "learned" else 0)
 
 
 class HeadSettings(Settings):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from foretext.model.kernels.attention import attend
 from foretext.model.kernels.dropout import dropout
+from foretext.model.kernels.rotary import rotated
 from foretext.model.norms import norm
 from foretext.model.sequences import Sequences
 
@@ -25,19 +26,22 @@ if TYPE_CHECKING:
 class Attention(nn.Module):
     """Causal self-attention, softmax(Q Kᵀ / √d) V: each token's state from those of its own sequence up to itself.
 
-    In a tree of sequences the same: a token sees those it continues, and none of another branch.
+    In a tree of sequences the same: a token sees those it continues, and none of another branch. Rotary positions are
+    those in its own sequence.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.heads = settings.heads
+        self.placing = Placing(settings)
         self.attention_dropout = settings.attention_dropout
         self.query_key_value = nn.Linear(settings.width, 3 * settings.width)
         self.output = nn.Linear(settings.width, settings.width)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
-        grid = sequences.spread(self.query_key_value(states))  # (rows, longest_row, 3 * width)
+        values = self.placing(self.query_key_value(states), sequences.positions)
+        grid = sequences.spread(values)  # (rows, longest_row, 3 * width)
         query, key, value = (
             part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
         )  # (rows, heads, longest_row, width / heads)
@@ -46,12 +50,32 @@ class Attention(nn.Module):
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` for the next tokens of one sequence, `(tokens, width)`; `memory` has those before, then these."""
-        query, key, value = self.query_key_value(states).view(len(states), 3, self.heads, -1).permute(1, 2, 0, 3)
+        positions = torch.arange(memory.seen, memory.seen + len(states), device=states.device)
+        values = self.placing(self.query_key_value(states), positions)
+        query, key, value = values.view(len(states), 3, self.heads, -1).permute(1, 2, 0, 3)
         keys, values = memory.add(key, value)  # (heads, tokens so far, width / heads)
         visible = torch.ones(query.shape[1], keys.shape[1], dtype=torch.bool, device=keys.device)
         visible = visible.tril_(keys.shape[1] - query.shape[1])
         mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
         return self.output(mixed.transpose(0, 1).flatten(1))  # type: ignore[no-any-return]
+
+
+class Placing(nn.Module):
+    """Queries and keys as they meet in attention: turned by their positions, where these are rotary."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.width, self.head_width = settings.width, settings.width // settings.heads
+        self.context = settings.context
+        self.rotary_base = settings.rotary_base if settings.positions == "rotary" else None
+
+    def forward(self, values: Tensor, positions: Tensor) -> Tensor:
+        """Queries, keys and values of tokens at these positions, `(tokens, 3 * width)`."""
+        if self.rotary_base is None:
+            return values
+        queries_and_keys = values[:, : -self.width].view(len(values), -1, self.head_width)  # (tokens, 2 * heads, …)
+        turned = rotated(queries_and_keys, positions, self.rotary_base, context=self.context)
+        return torch.cat([turned.flatten(1), values[:, -self.width :]], dim=-1)
 
 
 class KeysAndValues:

@@ -27,6 +27,8 @@ FORMS = {
     "norms before": {"norm_at": "before"},
     "epsilon": {"norm_epsilon": 0.1},
     "RMSNorm": {"norm": "rms"},
+    "rotary": {"positions": "rotary"},
+    "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
 }
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
 needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
@@ -41,7 +43,9 @@ def written_out(model: GPT, ids: list[int]) -> torch.Tensor:
     """The last states by the formulas alone: loops over blocks, heads and positions."""
     shape, weights = model.settings, {name: value.detach() for name, value in model.named_parameters()}
     table = weights["embedding"]
-    h = table[ids] + table[shape.first_position : shape.first_position + len(ids)]
+    h = table[ids]
+    if shape.positions == "learned":
+        h = h + table[shape.first_position : shape.first_position + len(ids)]
     before = shape.norm_at == "before"
     for layer in range(shape.layers):
         w = {name.split(".", 2)[2]: value for name, value in weights.items() if name.startswith(f"blocks.{layer}.")}
@@ -72,10 +76,22 @@ def attention(shape, x, w):
     mixed = torch.zeros_like(query)
     for head in range(shape.heads):
         q, k, v = (part[:, head * size : (head + 1) * size] for part in (query, key, value))
+        if shape.positions == "rotary":
+            q, k = turned(q, shape.rotary_base), turned(k, shape.rotary_base)
         for place in range(len(x)):
             scores = torch.stack([q[place] @ k[seen] / math.sqrt(size) for seen in range(place + 1)])
             mixed[place, head * size : (head + 1) * size] = scores.softmax(0) @ v[: place + 1]
     return linear(mixed, w, "attention.output")
+
+
+def turned(x, base):
+    """Each pair of numbers as one complex number, times e^(i · position · base^(−2j/size))."""
+    half = x.shape[-1] // 2
+    pairs = torch.complex(x[:, :half], x[:, half:])
+    angles = [[place * base ** (-j / half) for j in range(half)] for place in range(len(x))]
+    angles = torch.tensor(angles, dtype=torch.float64)
+    pairs = pairs * torch.polar(torch.ones_like(angles), angles)
+    return torch.cat([pairs.real, pairs.imag], dim=-1)
 
 
 def feed_forward(shape, x, w):
