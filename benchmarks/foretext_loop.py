@@ -48,6 +48,7 @@ class Shape:
     norm_at: str = "after"
     norm_epsilon: float = 1e-5
     positions: str = "learned"
+    query_key_norm: str = "none"
 
     @property
     def hidden(self) -> int:

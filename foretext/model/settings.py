@@ -18,6 +18,7 @@ Reads = Literal["extract", "mean", "tokens"]
 Norm = Literal["layer", "rms"]
 Positions = Literal["learned", "rotary"]
 ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
+QueryKeyNorm = Literal["none", "rms"]
 NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -95,6 +96,8 @@ class ModelShape(ModelSizes):
     queries and keys are turned by angles that grow with the position."""
     rotary_base: float = Field(ROTARY_BASE, gt=1)
     """Rotary positions: the larger, the slower the slowest angle grows."""
+    query_key_norm: QueryKeyNorm = "none"
+    """rms: queries and keys of each head go through an RMSNorm before positions turn them, one gain for all heads."""
 
     @model_validator(mode="after")
     def _rotary_positions_fit(self) -> ModelShape:

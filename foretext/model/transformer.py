@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from foretext.model.kernels.attention import attend
 from foretext.model.kernels.dropout import dropout
 from foretext.model.kernels.rotary import rotated
-from foretext.model.norms import norm
+from foretext.model.norms import RMSNorm, norm
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
@@ -61,21 +61,31 @@ class Attention(nn.Module):
 
 
 class Placing(nn.Module):
-    """Queries and keys as they meet in attention: turned by their positions, where these are rotary."""
+    """Queries and keys as they meet in attention: normalised head by head, then turned by rotary positions.
+
+    Either where the form asks for it; the order is that of Qwen3.
+    """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.width, self.head_width = settings.width, settings.width // settings.heads
+        self.head_width = settings.width // settings.heads
         self.context = settings.context
         self.rotary_base = settings.rotary_base if settings.positions == "rotary" else None
+        self.query_norm, self.key_norm = (
+            RMSNorm(self.head_width, eps=settings.norm_epsilon) if settings.query_key_norm == "rms" else None
+            for _ in range(2)
+        )
 
     def forward(self, values: Tensor, positions: Tensor) -> Tensor:
         """Queries, keys and values of tokens at these positions, `(tokens, 3 * width)`."""
-        if self.rotary_base is None:
+        if self.rotary_base is None and self.query_norm is None:
             return values
-        queries_and_keys = values[:, : -self.width].view(len(values), -1, self.head_width)  # (tokens, 2 * heads, …)
-        turned = rotated(queries_and_keys, positions, self.rotary_base, context=self.context)
-        return torch.cat([turned.flatten(1), values[:, -self.width :]], dim=-1)
+        query, key, value = values.view(len(values), 3, -1, self.head_width).unbind(1)  # (tokens, heads, …)
+        if self.query_norm is not None and self.key_norm is not None:
+            query, key = self.query_norm(query), self.key_norm(key)
+        if self.rotary_base is not None:
+            query, key = (rotated(part, positions, self.rotary_base, context=self.context) for part in (query, key))
+        return torch.stack([query, key, value], dim=1).flatten(1)
 
 
 class KeysAndValues:

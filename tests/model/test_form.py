@@ -27,9 +27,11 @@ FORMS = {
     "norms before": {"norm_at": "before"},
     "epsilon": {"norm_epsilon": 0.1},
     "RMSNorm": {"norm": "rms"},
+    "normed queries": {"query_key_norm": "rms"},
     "rotary": {"positions": "rotary"},
     "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
 }
+FORMS["normed queries and rotary"] = {**FORMS["normed queries"], **FORMS["rotary"]}
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
 needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -60,10 +62,14 @@ def written_out(model: GPT, ids: list[int]) -> torch.Tensor:
 
 def normed(shape, x, w, name):
     if shape.norm == "rms":
-        return x / (x.square().mean(-1, keepdim=True) + shape.norm_epsilon).sqrt() * w[f"{name}.weight"]
+        return rms(shape, x, w[f"{name}.weight"])
     x = x - x.mean(-1, keepdim=True)
     scaled = x / (x.square().mean(-1, keepdim=True) + shape.norm_epsilon).sqrt()
     return scaled * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+
+def rms(shape, x, gain):
+    return x / (x.square().mean(-1, keepdim=True) + shape.norm_epsilon).sqrt() * gain
 
 
 def linear(x, w, name):
@@ -76,6 +82,11 @@ def attention(shape, x, w):
     mixed = torch.zeros_like(query)
     for head in range(shape.heads):
         q, k, v = (part[:, head * size : (head + 1) * size] for part in (query, key, value))
+        if shape.query_key_norm == "rms":
+            q, k = (
+                rms(shape, part, w[f"attention.placing.{name}_norm.weight"])
+                for part, name in ((q, "query"), (k, "key"))
+            )
         if shape.positions == "rotary":
             q, k = turned(q, shape.rotary_base), turned(k, shape.rotary_base)
         for place in range(len(x)):
