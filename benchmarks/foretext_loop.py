@@ -43,6 +43,7 @@ class Shape:
     embedding_dropout_on: str = "matrix"
     initial_deviation: float = 0.02
     embedding_deviation: float = 0.0
+    projections_start: str = "drawn"
     backbone: str = "transformer"
     norm: str = "layer"
     norm_at: str = "after"

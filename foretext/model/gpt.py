@@ -165,7 +165,8 @@ def _layer(block: nn.Module, states: Tensor, sequences: Sequences, at: Tensor | 
 def initialize(model: GPT, seed: int) -> None:
     """Weights N(0, deviation), biases 0, gains 1, in the order of the parameters' names: the same on every machine.
 
-    Pieces and special tokens may have a deviation of their own; the forget gates of an LSTM start open.
+    Pieces and special tokens may have a deviation of their own, and blocks may add nothing at first; the forget gates
+    of an LSTM start open.
 
     Source: section 4.1, with a deviation of 0.02.
     """
@@ -187,6 +188,8 @@ def initialize(model: GPT, seed: int) -> None:
     for module in model.modules():
         if isinstance(module, LSTMLayer):
             module.open_forget_gates()
+        if isinstance(module, Block) and settings.projections_start == "zero":
+            module.add_nothing()
 
 
 def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tokens_from: Sequence[int] = ()) -> None:

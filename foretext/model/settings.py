@@ -19,6 +19,7 @@ Norm = Literal["layer", "rms"]
 Positions = Literal["learned", "rotary"]
 ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
 QueryKeyNorm = Literal["none", "rms"]
+ProjectionsStart = Literal["drawn", "zero"]
 NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -58,6 +59,9 @@ class ModelSizes(Settings):
     embedding_deviation: float = Field(0.0, ge=0)
     """The same of the embeddings of pieces and special tokens, so that the first layer tells them from each other
     beside the positions: small models learn several times sooner to look back. 0 means `initial_deviation`."""
+    projections_start: ProjectionsStart = "drawn"
+    """How the last matrix of attention and of the feed-forward layer starts. drawn: as other weights do. zero: at 0, so
+    that a new block adds nothing at first; for Transformers."""
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -114,8 +118,9 @@ class ModelShape(ModelSizes):
 
     @model_validator(mode="after")
     def _an_lstm_has_one_form(self) -> ModelShape:
-        if self.backbone != "transformer" and self.own_form:
-            raise SettingsError(f"an LSTM has no {said(self.own_form)}; leave it out, or take the backbone transformer")
+        start = {} if self.projections_start == "drawn" else {"projections_start": self.projections_start}
+        if self.backbone != "transformer" and (given := {**start, **self.own_form}):
+            raise SettingsError(f"an LSTM has no {said(given)}; leave it out, or take the backbone transformer")
         return self
 
     @property

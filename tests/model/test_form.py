@@ -32,6 +32,7 @@ FORMS = {
     "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
 }
 FORMS["normed queries and rotary"] = {**FORMS["normed queries"], **FORMS["rotary"]}
+QUIET = {"projections_start": "zero"}
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
 needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -232,10 +233,27 @@ def test_answers_are_close_to_the_models_own_and_the_same_to_the_bit_in_any_comp
             torch.testing.assert_close(alone, states)
 
 
+def test_projections_may_start_at_zero_and_nothing_else_does():
+    """What else is drawn is what is drawn without it."""
+    plain, quiet = (dict(GPT(settings_of(start), seed=1).named_parameters()) for start in ({}, QUIET))
+    zero = {name for name in plain if not torch.equal(plain[name], quiet[name])}
+    lasts = ("attention.output.weight", "feed_forward.contract.weight")
+    assert zero == {f"blocks.{block}.{last}" for block in range(2) for last in lasts}
+    assert not any(quiet[name].any() for name in zero)
+
+
+def test_blocks_that_add_nothing_give_back_what_they_got(states):
+    """Without the norms behind the sums, whose work goes on."""
+    model = GPT(settings_of({"norm_at": "before", **QUIET}), seed=1).eval()
+    tokens, places = model.embedding[IDS], model.embedding[53 : 53 + len(IDS)]
+    torch.testing.assert_close(states(model, IDS), model.last_norm(tokens + places).detach())
+
+
+@pytest.mark.parametrize("start", [{}, QUIET], ids=["drawn", "zero"])
 @every_form
-def test_every_weight_has_had_a_gradient_after_four_updates(form):
+def test_every_weight_has_had_a_gradient_after_four_updates(form, start):
     """Also behind weights that start at 0."""
-    model = GPT(settings_of(form, **STILL), seed=1)
+    model = GPT(settings_of(form, **start, **STILL), seed=1)
     adam, seen = torch.optim.Adam(model.parameters(), 1e-3), set()
     for _ in range(4):
         adam.zero_grad()
@@ -287,7 +305,7 @@ def test_the_layouts_of_gpt1_refuse_it_by_name(form):
         released_views(GPT(settings_of(form)))
 
 
-@every_form
+@pytest.mark.parametrize("form", [*FORMS.values(), QUIET], ids=[*FORMS, "zero"])
 def test_an_lstm_has_none_of_it(form):
     with pytest.raises(SettingsError, match="an LSTM has no"):
         settings_of(form, backbone="lstm", lstm_units=16)

@@ -91,7 +91,7 @@ def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
     found: dict[str, Any] = {**model.model_dump(), "tokenizer": tokenizer}
     found["embedding_deviation"] = model.embedding_deviation or model.initial_deviation
     if model.backbone == "lstm":
-        return {**found, "heads": None, "feed_forward": None, **dict.fromkeys(FORM)}
+        return {**found, **dict.fromkeys(("heads", "feed_forward", "projections_start", *FORM))}
     found["rotary_base"] = model.rotary_base if model.positions == "rotary" else ""
     return {**found, "feed_forward": model.hidden, "lstm_units": None}
 

@@ -74,7 +74,8 @@ POINTS = (
         "input and output share one matrix; positions are learned; weights start as N(0, 0.02)",
         "one matrix: tokens, 3 special tokens, positions; special tokens start afresh",
         (
-            *("model.initial_deviation", "model.embedding_deviation", "model.positions", "model.rotary_base"),
+            *("model.initial_deviation", "model.embedding_deviation", "model.projections_start"),
+            *("model.positions", "model.rotary_base"),
             "finetuning.special_tokens_from",
         ),
     ),
