@@ -50,6 +50,7 @@ class Shape:
     norm_epsilon: float = 1e-5
     positions: str = "learned"
     query_key_norm: str = "none"
+    activation: str = "gelu"
 
     @property
     def hidden(self) -> int:

@@ -22,7 +22,7 @@ from foretext.model.kernels.attention import attend
 from foretext.model.kernels.linear import LINEAR, BlockLinear, int8_product
 from foretext.model.kernels.operators import gains_by_onednn
 from foretext.model.sequences import Sequences
-from foretext.model.transformer import Attention, Block, FeedForward, picked
+from foretext.model.transformer import ACTIVATIONS, Attention, Block, FeedForward, picked
 
 
 def for_answering(gpt: GPT, precision: str) -> GPT:
@@ -98,8 +98,11 @@ class AnsweringFeedForward(nn.Module):
 
     def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        self.expand, self.contract = linear(source.expand, gelu=True), linear(source.contract)
+        self.with_gelu = source.activation == "gelu"
+        self.activation = ACTIVATIONS[source.activation]
+        self.expand, self.contract = linear(source.expand, gelu=self.with_gelu), linear(source.contract)
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
-        return self.contract(self.expand(states))  # type: ignore[no-any-return]
+        expanded = self.expand(states)
+        return self.contract(expanded if self.with_gelu else self.activation(expanded))  # type: ignore[no-any-return]

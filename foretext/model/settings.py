@@ -20,6 +20,7 @@ Positions = Literal["learned", "rotary"]
 ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
 QueryKeyNorm = Literal["none", "rms"]
 ProjectionsStart = Literal["drawn", "zero"]
+Activation = Literal["gelu", "relu2"]
 NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -102,6 +103,8 @@ class ModelShape(ModelSizes):
     """Rotary positions: the larger, the slower the slowest angle grows."""
     query_key_norm: QueryKeyNorm = "none"
     """rms: queries and keys of each head go through an RMSNorm before positions turn them, one gain for all heads."""
+    activation: Activation = "gelu"
+    """Between the two matrices of the feed-forward layer. gelu: its tanh form. relu2: max(x, 0) squared."""
 
     @model_validator(mode="after")
     def _rotary_positions_fit(self) -> ModelShape:

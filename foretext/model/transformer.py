@@ -7,6 +7,7 @@ Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,7 +21,7 @@ from foretext.model.norms import RMSNorm, norm
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
-    from foretext.model.settings import ModelSettings
+    from foretext.model.settings import Activation, ModelSettings
 
 
 class Attention(nn.Module):
@@ -113,17 +114,31 @@ def picked(values: Tensor, at: Tensor | None) -> Tensor:
     return values if at is None else values.index_select(0, at)
 
 
+def gelu(values: Tensor) -> Tensor:
+    """The tanh form of GELU."""
+    return functional.gelu(values, approximate="tanh")
+
+
+def relu2(values: Tensor) -> Tensor:
+    """max(x, 0) squared (So et al. 2021)."""
+    return values.relu().square()
+
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"gelu": gelu, "relu2": relu2}
+
+
 class FeedForward(nn.Module):
-    """Two linear layers with the tanh form of GELU between them, each token by itself."""
+    """Two linear layers with an activation between them, each token by itself."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.expand = nn.Linear(settings.width, settings.hidden)
         self.contract = nn.Linear(settings.hidden, settings.width)
+        self.activation = settings.activation
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
-        return self.contract(functional.gelu(self.expand(states), approximate="tanh"))  # type: ignore[no-any-return]
+        return self.contract(ACTIVATIONS[self.activation](self.expand(states)))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):

@@ -28,6 +28,7 @@ FORMS = {
     "epsilon": {"norm_epsilon": 0.1},
     "RMSNorm": {"norm": "rms"},
     "normed queries": {"query_key_norm": "rms"},
+    "ReLU²": {"activation": "relu2"},
     "rotary": {"positions": "rotary"},
     "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
 }
@@ -107,7 +108,13 @@ def turned(x, base):
 
 
 def feed_forward(shape, x, w):
-    return linear(functional.gelu(linear(x, w, "feed_forward.expand"), approximate="tanh"), w, "feed_forward.contract")
+    hidden = linear(x, w, "feed_forward.expand")
+    hidden = (
+        torch.where(hidden > 0, hidden**2, 0)
+        if shape.activation == "relu2"
+        else functional.gelu(hidden, approximate="tanh")
+    )
+    return linear(hidden, w, "feed_forward.contract")
 
 
 @every_form

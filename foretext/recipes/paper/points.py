@@ -31,7 +31,10 @@ POINTS = (
         "Transformer block",
         "masked self-attention and feed-forward layer, GELU, layer norm throughout",
         "tanh form of GELU; epsilon 1e-5; a norm after each sum; scores divided by the root of a head's width",
-        tuple(f"model.{name}" for name in ("backbone", "norm", "norm_at", "norm_epsilon", "query_key_norm")),
+        (
+            *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
+            *("model.query_key_norm", "model.activation"),
+        ),
     ),
     Point(
         "2",
