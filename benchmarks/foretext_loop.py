@@ -51,6 +51,7 @@ class Shape:
     positions: str = "learned"
     query_key_norm: str = "none"
     activation: str = "gelu"
+    biases: str = "all"
 
     @property
     def hidden(self) -> int:

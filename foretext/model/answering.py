@@ -98,11 +98,13 @@ class AnsweringFeedForward(nn.Module):
 
     def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        self.with_gelu = source.activation == "gelu"
-        self.activation = ACTIVATIONS[source.activation]
-        self.expand, self.contract = linear(source.expand, gelu=self.with_gelu), linear(source.contract)
+        with_gelu = source.activation == "gelu"
+        self.activation = nn.Identity() if with_gelu else ACTIVATIONS[source.activation]
+        self.expand, self.contract = linear(source.expand, gelu=with_gelu), linear(source.contract)
+        self.gate = None if source.gate is None else linear(source.gate)
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
-        expanded = self.expand(states)
-        return self.contract(expanded if self.with_gelu else self.activation(expanded))  # type: ignore[no-any-return]
+        first = self.expand if self.gate is None else self.gate
+        hidden = self.activation(first(states))
+        return self.contract(hidden if self.gate is None else hidden * self.expand(states))  # type: ignore[no-any-return]

@@ -20,7 +20,8 @@ Positions = Literal["learned", "rotary"]
 ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
 QueryKeyNorm = Literal["none", "rms"]
 ProjectionsStart = Literal["drawn", "zero"]
-Activation = Literal["gelu", "relu2"]
+Activation = Literal["gelu", "relu2", "swiglu"]
+Biases = Literal["all", "none"]
 NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -104,7 +105,10 @@ class ModelShape(ModelSizes):
     query_key_norm: QueryKeyNorm = "none"
     """rms: queries and keys of each head go through an RMSNorm before positions turn them, one gain for all heads."""
     activation: Activation = "gelu"
-    """Between the two matrices of the feed-forward layer. gelu: its tanh form. relu2: max(x, 0) squared."""
+    """Between the matrices of the feed-forward layer. gelu: its tanh form. relu2: max(x, 0) squared. swiglu: a third
+    matrix stands beside the first; its outputs go through x · sigmoid(x) and are multiplied with the first's."""
+    biases: Biases = "all"
+    """all: every matrix of a block has a bias. none: no matrix has."""
 
     @model_validator(mode="after")
     def _rotary_positions_fit(self) -> ModelShape:

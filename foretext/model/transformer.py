@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from foretext.model.settings import Activation, ModelSettings
 
 
+def linear(settings: ModelSettings, inputs: int, outputs: int) -> nn.Linear:
+    """A new linear layer of a block."""
+    return nn.Linear(inputs, outputs, bias=settings.biases == "all")
+
+
 class Attention(nn.Module):
     """Causal self-attention, softmax(Q Kᵀ / √d) V: each token's state from those of its own sequence up to itself.
 
@@ -36,8 +41,8 @@ class Attention(nn.Module):
         self.heads = settings.heads
         self.placing = Placing(settings)
         self.attention_dropout = settings.attention_dropout
-        self.query_key_value = nn.Linear(settings.width, 3 * settings.width)
-        self.output = nn.Linear(settings.width, settings.width)
+        self.query_key_value = linear(settings, settings.width, 3 * settings.width)
+        self.output = linear(settings, settings.width, settings.width)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
@@ -124,21 +129,26 @@ def relu2(values: Tensor) -> Tensor:
     return values.relu().square()
 
 
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"gelu": gelu, "relu2": relu2}
+# Of what the first matrix gives, or the gate's where there is one (SwiGLU: Shazeer 2020).
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"gelu": gelu, "relu2": relu2, "swiglu": functional.silu}
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with an activation between them, each token by itself."""
+    """Two linear layers with an activation between them, each token by itself; a gate may stand beside the first."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.expand = nn.Linear(settings.width, settings.hidden)
-        self.contract = nn.Linear(settings.hidden, settings.width)
+        self.expand = linear(settings, settings.width, settings.hidden)
+        gated = settings.activation == "swiglu"
+        self.gate = linear(settings, settings.width, settings.hidden) if gated else None
+        self.contract = linear(settings, settings.hidden, settings.width)
         self.activation = settings.activation
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
-        return self.contract(ACTIVATIONS[self.activation](self.expand(states)))  # type: ignore[no-any-return]
+        first = self.expand if self.gate is None else self.gate
+        hidden = ACTIVATIONS[self.activation](first(states))
+        return self.contract(hidden if self.gate is None else hidden * self.expand(states))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):

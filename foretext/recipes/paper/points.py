@@ -33,7 +33,7 @@ POINTS = (
         "tanh form of GELU; epsilon 1e-5; a norm after each sum; scores divided by the root of a head's width",
         (
             *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
-            *("model.query_key_norm", "model.activation"),
+            *("model.query_key_norm", "model.activation", "model.biases"),
         ),
     ),
     Point(
