@@ -54,6 +54,14 @@ class Shape:
     biases: str = "all"
 
     @property
+    def head_size(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def attention_heads(self) -> list[int]:
+        return [self.heads] * 3
+
+    @property
     def hidden(self) -> int:
         return 4 * self.width
 

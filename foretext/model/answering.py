@@ -68,7 +68,7 @@ class AnsweringAttention(nn.Module):
 
     def __init__(self, source: Attention, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        self.heads, self.placing = source.heads, source.placing
+        self.heads, self.head_size, self.placing = source.heads, source.head_size, source.placing
         self.query_key_value, self.output = linear(source.query_key_value), linear(source.output)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
@@ -86,10 +86,10 @@ class AnsweringAttention(nn.Module):
         return self.output(picked(torch.cat(mixed), at))  # type: ignore[no-any-return]
 
     def _mixed(self, values: Tensor, count: int, visible: Tensor | None) -> Tensor:
-        """The mixture of `count` rows of one length, from their `(tokens, 3 * width)`."""
-        grid = values.view(count, len(values) // count, 3, self.heads, -1)
-        # Each (sequences, heads, length, width / heads), laid out alike for one sequence and for many: kernels differ.
-        query, key, value = grid.permute(2, 0, 3, 1, 4).contiguous()
+        """The mixture of `count` rows of one length, from their `(tokens, all heads * head)`."""
+        grid = values.view(count, len(values) // count, -1, self.head_size).transpose(1, 2)
+        # Each (sequences, heads, length, head), laid out alike for one sequence and for many: kernels differ.
+        query, key, value = (part.contiguous() for part in torch.split(grid, self.heads, dim=1))
         return attend(query, key, value, 0.0, visible).transpose(1, 2).reshape(len(values), -1)
 
 

@@ -41,7 +41,7 @@ class ModelSizes(Settings):
     width: int = Field(768, ge=1)
     """Size of a state and of an embedding."""
     heads: int = Field(12, ge=1)
-    """Attention heads in a block; `width` must be a multiple."""
+    """Attention heads in a block; `width` must be a multiple, unless `head_width` is given."""
     feed_forward: int = Field(0, ge=0)
     """Hidden units of a block's feed-forward layer; 0 means four times the width."""
     lstm_units: int = Field(2_048, ge=1)
@@ -69,14 +69,6 @@ class ModelSizes(Settings):
     @classmethod
     def _as_many_layers_as_the_paper(cls, layers: Any, info: ValidationInfo) -> Any:
         return PAPER_LAYERS[info.data.get("backbone", "transformer")] if layers is None else layers
-
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> ModelSizes:
-        if self.width % self.heads:
-            raise SettingsError(
-                f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}"
-            )
-        return self
 
     @property
     def hidden(self) -> int:
@@ -110,12 +102,51 @@ class ModelShape(ModelSizes):
     biases: Biases = "all"
     """all: every matrix of a block has a bias. none: no matrix has."""
 
+    key_heads: int = Field(0, ge=0)
+    """Heads of keys and values, each for as many neighbouring heads of queries; `heads` must be a multiple. 0 means one
+    for each of these."""
+    head_width: int = Field(0, ge=0)
+    """Size of a query, a key and a value of a head. 0 means the width divided by the heads."""
+
+    @field_validator("key_heads")
+    @classmethod
+    def _one_for_each_head(cls, key_heads: int, info: ValidationInfo) -> int:
+        return 0 if key_heads == info.data.get("heads") else key_heads
+
+    @field_validator("head_width")
+    @classmethod
+    def _the_width_by_the_heads(cls, head_width: int, info: ValidationInfo) -> int:
+        return 0 if head_width * info.data.get("heads", 0) == info.data.get("width") else head_width
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> ModelShape:
+        if not self.head_width and self.width % self.heads:
+            raise SettingsError(
+                f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}"
+            )
+        if self.key_heads and self.heads % self.key_heads:
+            raise SettingsError(
+                f"heads {self.heads} is not a multiple of key heads {self.key_heads}; try 1 or {self.heads}"
+            )
+        return self
+
+    @property
+    def head_size(self) -> int:
+        """Size of a query, a key and a value of a head."""
+        return self.head_width or self.width // self.heads
+
+    @property
+    def attention_heads(self) -> list[int]:
+        """How many heads queries, keys and values have."""
+        of_keys = self.key_heads or self.heads
+        return [self.heads, of_keys, of_keys]
+
     @model_validator(mode="after")
     def _rotary_positions_fit(self) -> ModelShape:
-        if self.positions == "rotary" and self.width // self.heads % 2:
+        if self.positions == "rotary" and self.head_size % 2:
             raise SettingsError(
-                f"rotary positions turn pairs of numbers, and {self.heads} heads of width {self.width} have "
-                f"{self.width // self.heads} each; take a number of heads that leaves an even one"
+                f"rotary positions turn pairs of numbers, and a head has {self.head_size}; take a number of heads, or "
+                "a head width, that leaves an even one"
             )
         if self.positions != "rotary" and self.rotary_base != ROTARY_BASE:
             raise SettingsError(

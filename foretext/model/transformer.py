@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from foretext.model.kernels.attention import attend
+from foretext.model.kernels.attention import attend, for_queries
 from foretext.model.kernels.dropout import dropout
 from foretext.model.kernels.rotary import rotated
 from foretext.model.norms import RMSNorm, norm
@@ -38,19 +38,18 @@ class Attention(nn.Module):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.heads = settings.heads
+        self.heads, self.head_size = settings.attention_heads, settings.head_size
         self.placing = Placing(settings)
         self.attention_dropout = settings.attention_dropout
-        self.query_key_value = linear(settings, settings.width, 3 * settings.width)
-        self.output = linear(settings, settings.width, settings.width)
+        self.query_key_value = linear(settings, settings.width, sum(self.heads) * self.head_size)
+        self.output = linear(settings, settings.heads * self.head_size, settings.width)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
         values = self.placing(self.query_key_value(states), sequences.positions)
-        grid = sequences.spread(values)  # (rows, longest_row, 3 * width)
-        query, key, value = (
-            part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
-        )  # (rows, heads, longest_row, width / heads)
+        grid = sequences.spread(values)  # (rows, longest_row, all heads * head)
+        grid = grid.view(*grid.shape[:2], -1, self.head_size).transpose(1, 2)  # (rows, all heads, longest_row, head)
+        query, key, value = torch.split(grid, self.heads, dim=1)
         mixed = attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
         return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
 
@@ -58,8 +57,10 @@ class Attention(nn.Module):
         """`forward` for the next tokens of one sequence, `(tokens, width)`; `memory` has those before, then these."""
         positions = torch.arange(memory.seen, memory.seen + len(states), device=states.device)
         values = self.placing(self.query_key_value(states), positions)
-        query, key, value = values.view(len(states), 3, self.heads, -1).permute(1, 2, 0, 3)
-        keys, values = memory.add(key, value)  # (heads, tokens so far, width / heads)
+        heads = values.view(len(states), -1, self.head_size).transpose(0, 1)  # (all heads, tokens, head)
+        query, key, value = torch.split(heads, self.heads)
+        kept = memory.add(key, value)
+        keys, values = (for_queries(part, self.heads[0]) for part in kept)  # (heads, tokens so far, head)
         visible = torch.ones(query.shape[1], keys.shape[1], dtype=torch.bool, device=keys.device)
         visible = visible.tril_(keys.shape[1] - query.shape[1])
         mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
@@ -74,24 +75,25 @@ class Placing(nn.Module):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.head_width = settings.width // settings.heads
+        self.heads, self.head_size = settings.attention_heads, settings.head_size
         self.context = settings.context
         self.rotary_base = settings.rotary_base if settings.positions == "rotary" else None
         self.query_norm, self.key_norm = (
-            RMSNorm(self.head_width, eps=settings.norm_epsilon) if settings.query_key_norm == "rms" else None
+            RMSNorm(self.head_size, eps=settings.norm_epsilon) if settings.query_key_norm == "rms" else None
             for _ in range(2)
         )
 
     def forward(self, values: Tensor, positions: Tensor) -> Tensor:
-        """Queries, keys and values of tokens at these positions, `(tokens, 3 * width)`."""
+        """Queries, keys and values of tokens at these positions, `(tokens, all heads * head)`."""
         if self.rotary_base is None and self.query_norm is None:
             return values
-        query, key, value = values.view(len(values), 3, -1, self.head_width).unbind(1)  # (tokens, heads, …)
+        heads = values.view(len(values), -1, self.head_size)
+        query, key, value = torch.split(heads, self.heads, dim=1)
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)
         if self.rotary_base is not None:
             query, key = (rotated(part, positions, self.rotary_base, context=self.context) for part in (query, key))
-        return torch.stack([query, key, value], dim=1).flatten(1)
+        return torch.cat([query, key, value], dim=1).flatten(1)
 
 
 class KeysAndValues:
@@ -100,10 +102,10 @@ class KeysAndValues:
     def __init__(self, context: int) -> None:
         self.context = context
         self.seen = 0
-        self.kept: tuple[Tensor, Tensor] | None = None  # each (heads, context, width / heads)
+        self.kept: tuple[Tensor, Tensor] | None = None  # each (heads, context, head)
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of all tokens so far, the new ones `(heads, tokens, width / heads)` behind the others."""
+        """Keys and values of all tokens so far, the new ones `(heads, tokens, head)` behind the others."""
         if self.kept is None:
             heads, _, width = key.shape
             self.kept = key.new_empty(heads, self.context, width), key.new_empty(heads, self.context, width)

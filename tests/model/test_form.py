@@ -32,9 +32,12 @@ FORMS = {
     "SwiGLU": {"activation": "swiglu", "feed_forward": 48},
     "no biases": {"biases": "none"},
     "no biases in SwiGLU": {"activation": "swiglu", "biases": "none"},
+    "grouped queries": {"key_heads": 2},
+    "wide heads": {"head_width": 12},
     "rotary": {"positions": "rotary"},
     "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
 }
+FORMS["grouped, normed, turned"] = {**FORMS["normed queries"], **FORMS["rotary"], "key_heads": 1, "head_width": 16}
 FORMS["normed queries and rotary"] = {**FORMS["normed queries"], **FORMS["rotary"]}
 QUIET = {"projections_start": "zero"}
 IDS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
@@ -82,11 +85,14 @@ def linear(x, w, name):
 
 
 def attention(shape, x, w):
-    size = shape.width // shape.heads
-    query, key, value = linear(x, w, "attention.query_key_value").split(shape.width, dim=-1)
+    size, key_heads = shape.head_width or shape.width // shape.heads, shape.key_heads or shape.heads
+    sizes = [shape.heads * size, key_heads * size, key_heads * size]
+    query, key, value = linear(x, w, "attention.query_key_value").split(sizes, dim=-1)
     mixed = torch.zeros_like(query)
     for head in range(shape.heads):
-        q, k, v = (part[:, head * size : (head + 1) * size] for part in (query, key, value))
+        theirs = head * key_heads // shape.heads
+        q = query[:, head * size : (head + 1) * size]
+        k, v = (part[:, theirs * size : (theirs + 1) * size] for part in (key, value))
         if shape.query_key_norm == "rms":
             q, k = (
                 rms(shape, part, w[f"attention.placing.{name}_norm.weight"])

@@ -92,6 +92,8 @@ def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
     found["embedding_deviation"] = model.embedding_deviation or model.initial_deviation
     if model.backbone == "lstm":
         return {**found, **dict.fromkeys(("heads", "feed_forward", "projections_start", *FORM))}
+    found["key_heads"] = model.key_heads or "as many as heads"
+    found["head_width"] = model.head_width or "width by heads"
     found["rotary_base"] = model.rotary_base if model.positions == "rotary" else ""
     return {**found, "feed_forward": model.hidden, "lstm_units": None}
 

@@ -163,7 +163,10 @@ POINTS = (
         "Size",
         "12 layers, width 768, 12 heads, feed-forward 3,072, context 512 (section 5: LSTM of 1 layer, 2,048 units)",
         "the same",
-        tuple(f"model.{name}" for name in ("layers", "width", "heads", "feed_forward", "context", "lstm_units")),
+        (
+            *("model.layers", "model.width", "model.heads", "model.key_heads", "model.head_width"),
+            *("model.feed_forward", "model.context", "model.lstm_units"),
+        ),
     ),
     Point(
         "4.1",
