@@ -43,7 +43,23 @@ class Shape:
     embedding_dropout_on: str = "matrix"
     initial_deviation: float = 0.02
     embedding_deviation: float = 0.0
+    projections_start: str = "drawn"
     backbone: str = "transformer"
+    norm: str = "layer"
+    norm_at: str = "after"
+    norm_epsilon: float = 1e-5
+    positions: str = "learned"
+    query_key_norm: str = "none"
+    activation: str = "gelu"
+    biases: str = "all"
+
+    @property
+    def head_size(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def attention_heads(self) -> list[int]:
+        return [self.heads] * 3
 
     @property
     def hidden(self) -> int:

@@ -16,6 +16,7 @@ from foretext.checkpoints.history import (
     to_json,
 )
 from foretext.checkpoints.saved_model import SavedModel
+from foretext.model.settings import said
 from foretext.tasks.schema import TaskSchema
 from foretext.toml import write_toml
 
@@ -80,8 +81,9 @@ def _header(library: str, task: TaskSchema | None) -> str:
 def _what(saved: SavedModel, task: TaskSchema | None) -> str:
     shape = saved.gpt.settings
     kind = f"a model for {task.kind}" if task else "a language model"
+    form = f", but with {said(shape.own_form)}" if shape.own_form else ""
     return (
-        f"A Transformer decoder as in GPT-1, {kind}: {shape.layers} layers of width {shape.width}, {shape.heads} "
+        f"A Transformer decoder as in GPT-1{form}, {kind}: {shape.layers} layers of width {shape.width}, {shape.heads} "
         f"heads, context {shape.context}, {saved.gpt.parameter_count():,} parameters, a vocabulary of "
         f"{shape.vocabulary:,} pieces (mode `{saved.tokenizer.mode}`, fingerprint "
         f"`{saved.tokenizer.fingerprint[:12]}`)."

@@ -23,7 +23,7 @@ from torch import Tensor
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import ModelError
 from foretext.model.gpt import GPT
-from foretext.model.settings import SPECIALS, ModelSettings
+from foretext.model.settings import SPECIALS, ModelSettings, said
 from foretext.tokenizer import Tokenizer
 
 PARTS = {
@@ -40,10 +40,13 @@ def released_views(gpt: GPT) -> dict[str, Tensor]:
     """The memory of `gpt` by the released names, shaped as there and in the release's order: to read or to fill.
 
     Raises:
-        ModelError: the backbone is none of Transformer blocks.
+        ModelError: the backbone is none of Transformer blocks, or they have another form than the paper's.
     """
     if gpt.settings.backbone != "transformer":
         raise ModelError(f"a model with the backbone {gpt.settings.backbone} has no place in the layouts of GPT-1")
+    if gpt.settings.own_form:
+        form = said(gpt.settings.own_form)
+        raise ModelError(f"the layouts of GPT-1 hold the paper's form alone, and this model has {form}")
     vocabulary, matrix = gpt.settings.vocabulary, gpt.embedding.detach()
     views = {
         "positions_embed.weight": matrix[vocabulary + SPECIALS :],

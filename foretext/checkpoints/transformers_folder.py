@@ -32,8 +32,7 @@ from foretext.checkpoints.transformers_weights import SAFETENSORS, read_weights
 from foretext.errors import ModelError, SettingsError
 from foretext.files import atomic_folder, write_json, write_text
 from foretext.model.gpt import GPT
-from foretext.model.settings import ModelSettings
-from foretext.model.transformer import LAYER_NORM_EPSILON
+from foretext.model.settings import NORM_EPSILON, ModelSettings
 
 FORMAT = "hf"
 MODEL_TYPE = "openai-gpt"
@@ -115,8 +114,8 @@ def _settings(path: Path) -> ModelSettings:
         ModelError: it is missing, or one of its values does not fit.
     """
     config = read_json(path)
-    given = {"afn": TANH_GELU[0], "layer_norm_epsilon": LAYER_NORM_EPSILON, **config}  # left out means the usual
-    expected = {"model_type": (MODEL_TYPE,), "afn": TANH_GELU, "layer_norm_epsilon": (LAYER_NORM_EPSILON,)}
+    given = {"afn": TANH_GELU[0], "layer_norm_epsilon": NORM_EPSILON, **config}  # left out means the usual
+    expected = {"model_type": (MODEL_TYPE,), "afn": TANH_GELU, "layer_norm_epsilon": (NORM_EPSILON,)}
     for key, values in expected.items():
         if given.get(key) not in values:
             raise ModelError(f"{path}: {key} is {given.get(key)!r}; it must be {' or '.join(map(repr, values))}")
@@ -137,7 +136,7 @@ def _config(settings: ModelSettings) -> dict[str, Any]:
         "architectures": ["OpenAIGPTLMHeadModel"],
         "model_type": MODEL_TYPE,
         "afn": TANH_GELU[0],
-        "layer_norm_epsilon": LAYER_NORM_EPSILON,
+        "layer_norm_epsilon": NORM_EPSILON,
         **{theirs: values[ours] for ours, theirs in {**SIZES, **SHARES}.items()},
         "dtype": "float32",
     }

@@ -22,7 +22,7 @@ from foretext.model.kernels.attention import attend
 from foretext.model.kernels.linear import LINEAR, BlockLinear, int8_product
 from foretext.model.kernels.operators import gains_by_onednn
 from foretext.model.sequences import Sequences
-from foretext.model.transformer import Attention, Block, FeedForward, picked
+from foretext.model.transformer import ACTIVATIONS, Attention, Block, FeedForward, picked
 
 
 def for_answering(gpt: GPT, precision: str) -> GPT:
@@ -68,7 +68,7 @@ class AnsweringAttention(nn.Module):
 
     def __init__(self, source: Attention, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        self.heads = source.heads
+        self.heads, self.head_size, self.placing = source.heads, source.head_size, source.placing
         self.query_key_value, self.output = linear(source.query_key_value), linear(source.output)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
@@ -76,7 +76,8 @@ class AnsweringAttention(nn.Module):
         visible, row = sequences.visible, 0
         kinds = zip(sequences.row_lengths, (count > 1 for count in sequences.row_sequences), strict=True)
         runs = [(*kind, len(list(run))) for kind, run in groupby(kinds)]
-        parts = torch.split(self.query_key_value(states), [length * count for length, _, count in runs])
+        values = self.placing(self.query_key_value(states), sequences.positions)
+        parts = torch.split(values, [length * count for length, _, count in runs])
         mixed = []
         for part, (length, is_tree, count) in zip(parts, runs, strict=True):
             seen = visible[row : row + count, :length, :length] if is_tree and visible is not None else None
@@ -85,10 +86,10 @@ class AnsweringAttention(nn.Module):
         return self.output(picked(torch.cat(mixed), at))  # type: ignore[no-any-return]
 
     def _mixed(self, values: Tensor, count: int, visible: Tensor | None) -> Tensor:
-        """The mixture of `count` rows of one length, from their `(tokens, 3 * width)`."""
-        grid = values.view(count, len(values) // count, 3, self.heads, -1)
-        # Each (sequences, heads, length, width / heads), laid out alike for one sequence and for many: kernels differ.
-        query, key, value = grid.permute(2, 0, 3, 1, 4).contiguous()
+        """The mixture of `count` rows of one length, from their `(tokens, all heads * head)`."""
+        grid = values.view(count, len(values) // count, -1, self.head_size).transpose(1, 2)
+        # Each (sequences, heads, length, head), laid out alike for one sequence and for many: kernels differ.
+        query, key, value = (part.contiguous() for part in torch.split(grid, self.heads, dim=1))
         return attend(query, key, value, 0.0, visible).transpose(1, 2).reshape(len(values), -1)
 
 
@@ -97,8 +98,13 @@ class AnsweringFeedForward(nn.Module):
 
     def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        self.expand, self.contract = linear(source.expand, gelu=True), linear(source.contract)
+        with_gelu = source.activation == "gelu"
+        self.activation = nn.Identity() if with_gelu else ACTIVATIONS[source.activation]
+        self.expand, self.contract = linear(source.expand, gelu=with_gelu), linear(source.contract)
+        self.gate = None if source.gate is None else linear(source.gate)
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
-        return self.contract(self.expand(states))  # type: ignore[no-any-return]
+        first = self.expand if self.gate is None else self.gate
+        hidden = self.activation(first(states))
+        return self.contract(hidden if self.gate is None else hidden * self.expand(states))  # type: ignore[no-any-return]

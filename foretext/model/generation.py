@@ -68,7 +68,8 @@ class Reader:
             for block, memory in zip(self.model.layers, self.memories, strict=True):
                 states = block.go_on(states, memory)
             self.read += len(ids)
-            logits: Tensor = (states[-1] @ matrix[: self.model.settings.vocabulary].T).float().cpu()
+            last = self.model.finished(states[-1])
+            logits: Tensor = (last @ matrix[: self.model.settings.vocabulary].T).float().cpu()
             return logits
 
 

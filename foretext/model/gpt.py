@@ -22,6 +22,7 @@ from foretext.model.heads import TaskHead
 from foretext.model.kernels.dropout import dropout
 from foretext.model.kernels.embedding import embedded
 from foretext.model.lstm import LSTMLayer
+from foretext.model.norms import norm
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import Block, picked
 from foretext.model.tree import SharePrefixes
@@ -39,7 +40,7 @@ class Hidden:
     """The decoder's last states, and the embedding matrix as this pass saw it (dropout included)."""
 
     states: Tensor  # (tokens, width)
-    matrix: Tensor  # (rows, width): vocabulary, special tokens, positions
+    matrix: Tensor  # (rows, width): vocabulary, special tokens, learned positions
 
 
 class GPT(nn.Module):
@@ -58,6 +59,8 @@ class GPT(nn.Module):
         self.share_prefixes: SharePrefixes = "in_batches" if settings.backbone == "transformer" else "no"
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
+        # With norms before each sum nothing else normalises what the last block gives.
+        self.last_norm = norm(settings) if settings.norm_at == "before" else None
         self.head = TaskHead(head, settings.width) if head else None
         if seed is not None:
             initialize(self, seed)
@@ -93,7 +96,11 @@ class GPT(nn.Module):
                 states = checkpoint(layer, *given, use_reentrant=False)  # restores the random state
             else:
                 states = layer(*given)
-        return Hidden(states if len(self.blocks) else picked(states, at), matrix)
+        return Hidden(self.finished(states if len(self.blocks) else picked(states, at)), matrix)
+
+    def finished(self, states: Tensor) -> Tensor:
+        """The last states from what the last block gives."""
+        return states if self.last_norm is None else self.last_norm(states)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -117,7 +124,7 @@ class GPT(nn.Module):
         """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
         probability = self.settings.embedding_dropout
         on_matrix = self.settings.embedding_dropout_on == "matrix"
-        places = positions + self.settings.first_position
+        places = positions + self.settings.first_position if self.settings.positions == "learned" else None
         of_matrix = probability if on_matrix and self.training else 0.0
         matrix, states = embedded(self.embedding, tokens, places, of_matrix)
         return matrix, states if on_matrix else dropout(states, probability, self.training)
@@ -158,7 +165,8 @@ def _layer(block: nn.Module, states: Tensor, sequences: Sequences, at: Tensor | 
 def initialize(model: GPT, seed: int) -> None:
     """Weights N(0, deviation), biases 0, gains 1, in the order of the parameters' names: the same on every machine.
 
-    Pieces and special tokens may have a deviation of their own; the forget gates of an LSTM start open.
+    Pieces and special tokens may have a deviation of their own, and blocks may add nothing at first; the forget gates
+    of an LSTM start open.
 
     Source: section 4.1, with a deviation of 0.02.
     """
@@ -180,6 +188,8 @@ def initialize(model: GPT, seed: int) -> None:
     for module in model.modules():
         if isinstance(module, LSTMLayer):
             module.open_forget_gates()
+        if isinstance(module, Block) and settings.projections_start == "zero":
+            module.add_nothing()
 
 
 def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tokens_from: Sequence[int] = ()) -> None:
@@ -208,8 +218,11 @@ def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tok
         target.embedding[specials] = source.embedding[list(special_tokens_from)] if special_tokens_from else fresh
         for block in range(blocks):
             target.blocks[block].load_state_dict(source.blocks[block].state_dict())
+        if source.last_norm is not None and target.last_norm is not None and blocks == len(source.blocks):
+            target.last_norm.load_state_dict(source.last_norm.state_dict())  # it is fitted to all of them
 
 
 def _shape(model: GPT) -> tuple[object, ...]:
     """What two models must share for the weights of one to fit into the other."""
-    return type(model.blocks[0]) if len(model.blocks) else None, len(model.blocks), model.embedding.shape
+    form = tuple(model.settings.own_form.items())
+    return type(model.blocks[0]) if len(model.blocks) else None, len(model.blocks), model.embedding.shape, form

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from foretext.model.kernels.dropout import dropout
+from foretext.model.norms import norm
 from foretext.model.sequences import Sequences
-from foretext.model.transformer import LAYER_NORM_EPSILON, picked
+from foretext.model.transformer import picked
 
 if TYPE_CHECKING:
     from foretext.model.settings import ModelSettings
@@ -37,11 +38,11 @@ class LSTMLayer(nn.Module):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.input_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.input_norm = norm(settings)
         self.lstm = nn.LSTM(settings.width, settings.lstm_units, batch_first=True)
         same = settings.lstm_units == settings.width
         self.output = nn.Identity() if same else nn.Linear(settings.lstm_units, settings.width)
-        self.output_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.output_norm = norm(settings)
         self.residual_dropout = settings.residual_dropout
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:

@@ -15,24 +15,33 @@ Backbone = Literal["transformer", "lstm"]
 AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
 Reads = Literal["extract", "mean", "tokens"]
+Norm = Literal["layer", "rms"]
+Positions = Literal["learned", "rotary"]
+ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
+QueryKeyNorm = Literal["none", "rms"]
+ProjectionsStart = Literal["drawn", "zero"]
+Activation = Literal["gelu", "relu2", "swiglu"]
+Biases = Literal["all", "none"]
+NormAt = Literal["after", "before"]
+NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
-class ModelShape(Settings):
-    """A decoder but for its vocabulary; the defaults are the paper's (Radford et al. 2018, section 4.1)."""
+class ModelSizes(Settings):
+    """How large a decoder is, and how it begins and drops out; the defaults are the paper's (section 4.1)."""
 
     model_config = ConfigDict(validate_default=True)  # so that layers not given are filled in
 
     backbone: Backbone = "transformer"
     """What turns embeddings into states: transformer, or lstm, which the paper compares it with."""
     context: int = Field(512, ge=2)
-    """Longest sequence in tokens; also the number of learned positions."""
+    """Longest sequence in tokens; also the number of learned positions, where they are."""
     layers: int = Field(default=None, ge=0)  # type: ignore[assignment]
     """Transformer blocks or LSTM layers. Not given: the paper's 12 blocks, or its 1 LSTM layer."""
     width: int = Field(768, ge=1)
     """Size of a state and of an embedding."""
     heads: int = Field(12, ge=1)
-    """Attention heads in a block; `width` must be a multiple."""
+    """Attention heads in a block; `width` must be a multiple, unless `head_width` is given."""
     feed_forward: int = Field(0, ge=0)
     """Hidden units of a block's feed-forward layer; 0 means four times the width."""
     lstm_units: int = Field(2_048, ge=1)
@@ -52,24 +61,119 @@ class ModelShape(Settings):
     embedding_deviation: float = Field(0.0, ge=0)
     """The same of the embeddings of pieces and special tokens, so that the first layer tells them from each other
     beside the positions: small models learn several times sooner to look back. 0 means `initial_deviation`."""
+    projections_start: ProjectionsStart = "drawn"
+    """How the last matrix of attention and of the feed-forward layer starts. drawn: as other weights do. zero: at 0, so
+    that a new block adds nothing at first; for Transformers."""
 
     @field_validator("layers", mode="before")
     @classmethod
     def _as_many_layers_as_the_paper(cls, layers: Any, info: ValidationInfo) -> Any:
         return PAPER_LAYERS[info.data.get("backbone", "transformer")] if layers is None else layers
 
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> ModelShape:
-        if self.width % self.heads:
-            raise SettingsError(
-                f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}"
-            )
-        return self
-
     @property
     def hidden(self) -> int:
         """Hidden units of the feed-forward layer."""
         return self.feed_forward or 4 * self.width
+
+
+class ModelShape(ModelSizes):
+    """A decoder but for its vocabulary: its sizes, and its form, which is what this class adds.
+
+    The defaults are the paper's (Radford et al. 2018, section 4.1); another form is for Transformers alone.
+    """
+
+    norm: Norm = "layer"
+    """layer: layer norm. rms: RMSNorm, which takes no mean away and has no bias."""
+    norm_at: NormAt = "after"
+    """after: states are normalised after each sum. before: what goes into attention and feed-forward layer is, the sums
+    are left alone, and one norm more stands behind the last block."""
+    norm_epsilon: float = Field(NORM_EPSILON, gt=0)
+    """What a norm adds to the variance, or to the mean of squares, inside the root."""
+    positions: Positions = "learned"
+    """learned: each position of the context has a row of the embedding matrix, which is added. rotary: none has, but
+    queries and keys are turned by angles that grow with the position."""
+    rotary_base: float = Field(ROTARY_BASE, gt=1)
+    """Rotary positions: the larger, the slower the slowest angle grows."""
+    query_key_norm: QueryKeyNorm = "none"
+    """rms: queries and keys of each head go through an RMSNorm before positions turn them, one gain for all heads."""
+    activation: Activation = "gelu"
+    """Between the matrices of the feed-forward layer. gelu: its tanh form. relu2: max(x, 0) squared. swiglu: a third
+    matrix stands beside the first; its outputs go through x · sigmoid(x) and are multiplied with the first's."""
+    biases: Biases = "all"
+    """all: every matrix of a block has a bias. none: no matrix has."""
+
+    key_heads: int = Field(0, ge=0)
+    """Heads of keys and values, each for as many neighbouring heads of queries; `heads` must be a multiple. 0 means one
+    for each of these."""
+    head_width: int = Field(0, ge=0)
+    """Size of a query, a key and a value of a head. 0 means the width divided by the heads."""
+
+    @field_validator("key_heads")
+    @classmethod
+    def _one_for_each_head(cls, key_heads: int, info: ValidationInfo) -> int:
+        return 0 if key_heads == info.data.get("heads") else key_heads
+
+    @field_validator("head_width")
+    @classmethod
+    def _the_width_by_the_heads(cls, head_width: int, info: ValidationInfo) -> int:
+        return 0 if head_width * info.data.get("heads", 0) == info.data.get("width") else head_width
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> ModelShape:
+        if not self.head_width and self.width % self.heads:
+            raise SettingsError(
+                f"width {self.width} is not a multiple of heads {self.heads}; try {self.width // 64 or 1}"
+            )
+        if self.key_heads and self.heads % self.key_heads:
+            raise SettingsError(
+                f"heads {self.heads} is not a multiple of key heads {self.key_heads}; try 1 or {self.heads}"
+            )
+        return self
+
+    @property
+    def head_size(self) -> int:
+        """Size of a query, a key and a value of a head."""
+        return self.head_width or self.width // self.heads
+
+    @property
+    def attention_heads(self) -> list[int]:
+        """How many heads queries, keys and values have."""
+        of_keys = self.key_heads or self.heads
+        return [self.heads, of_keys, of_keys]
+
+    @model_validator(mode="after")
+    def _rotary_positions_fit(self) -> ModelShape:
+        if self.positions == "rotary" and self.head_size % 2:
+            raise SettingsError(
+                f"rotary positions turn pairs of numbers, and a head has {self.head_size}; take a number of heads, or "
+                "a head width, that leaves an even one"
+            )
+        if self.positions != "rotary" and self.rotary_base != ROTARY_BASE:
+            raise SettingsError(
+                f"rotary base {self.rotary_base:g} is for rotary positions; give --positions rotary too"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_lstm_has_one_form(self) -> ModelShape:
+        start = {} if self.projections_start == "drawn" else {"projections_start": self.projections_start}
+        if self.backbone != "transformer" and (given := {**start, **self.own_form}):
+            raise SettingsError(f"an LSTM has no {said(given)}; leave it out, or take the backbone transformer")
+        return self
+
+    @property
+    def own_form(self) -> dict[str, Any]:
+        """What of the form is not the paper's: the names of settings and their values."""
+        default = {name: ModelShape.model_fields[name].default for name in FORM}
+        return {name: getattr(self, name) for name in FORM if getattr(self, name) != default[name]}
+
+
+FORM = tuple(name for name in ModelShape.model_fields if name not in ModelSizes.model_fields)
+
+
+def said(form: dict[str, Any]) -> str:
+    """Settings of a form as a person reads them: `norm at before, positions rotary`."""
+    return ", ".join(f"{name} {value}".replace("_", " ") for name, value in form.items())
 
 
 class ModelSettings(ModelShape):
@@ -80,13 +184,13 @@ class ModelSettings(ModelShape):
 
     @property
     def first_position(self) -> int:
-        """The row of the embedding matrix that is the first position's."""
+        """The row of the embedding matrix that is the first position's, where these are learned."""
         return self.vocabulary + SPECIALS
 
     @property
     def rows(self) -> int:
-        """Rows of the one embedding matrix: vocabulary, special tokens, positions (recipe point 7)."""
-        return self.first_position + self.context
+        """Rows of the one embedding matrix: vocabulary, special tokens, learned positions (recipe point 7)."""
+        return self.first_position + (self.context if self.positions == "learned" else 0)
 
 
 class HeadSettings(Settings):

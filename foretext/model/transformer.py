@@ -1,56 +1,99 @@
 """The decoder of the paper: blocks of causal self-attention and a feed-forward layer, normalised after each sum.
 
+The settings of its form may ask for what decoders have learned since; each of them departs from the paper.
+
 Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from foretext.model.kernels.attention import attend
+from foretext.model.kernels.attention import attend, for_queries
 from foretext.model.kernels.dropout import dropout
+from foretext.model.kernels.rotary import rotated
+from foretext.model.norms import RMSNorm, norm
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
-    from foretext.model.settings import ModelSettings
+    from foretext.model.settings import Activation, ModelSettings
 
-LAYER_NORM_EPSILON = 1e-5  # inside the square root, as in the released code
+
+def linear(settings: ModelSettings, inputs: int, outputs: int) -> nn.Linear:
+    """A new linear layer of a block."""
+    return nn.Linear(inputs, outputs, bias=settings.biases == "all")
 
 
 class Attention(nn.Module):
     """Causal self-attention, softmax(Q Kᵀ / √d) V: each token's state from those of its own sequence up to itself.
 
-    In a tree of sequences the same: a token sees those it continues, and none of another branch.
+    In a tree of sequences the same: a token sees those it continues, and none of another branch. Rotary positions are
+    those in its own sequence.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.heads = settings.heads
+        self.heads, self.head_size = settings.attention_heads, settings.head_size
+        self.placing = Placing(settings)
         self.attention_dropout = settings.attention_dropout
-        self.query_key_value = nn.Linear(settings.width, 3 * settings.width)
-        self.output = nn.Linear(settings.width, settings.width)
+        self.query_key_value = linear(settings, settings.width, sum(self.heads) * self.head_size)
+        self.output = linear(settings, settings.heads * self.head_size, settings.width)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
-        grid = sequences.spread(self.query_key_value(states))  # (rows, longest_row, 3 * width)
-        query, key, value = (
-            part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in grid.chunk(3, dim=-1)
-        )  # (rows, heads, longest_row, width / heads)
+        values = self.placing(self.query_key_value(states), sequences.positions)
+        grid = sequences.spread(values)  # (rows, longest_row, all heads * head)
+        grid = grid.view(*grid.shape[:2], -1, self.head_size).transpose(1, 2)  # (rows, all heads, longest_row, head)
+        query, key, value = torch.split(grid, self.heads, dim=1)
         mixed = attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
         return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` for the next tokens of one sequence, `(tokens, width)`; `memory` has those before, then these."""
-        query, key, value = self.query_key_value(states).view(len(states), 3, self.heads, -1).permute(1, 2, 0, 3)
-        keys, values = memory.add(key, value)  # (heads, tokens so far, width / heads)
+        positions = torch.arange(memory.seen, memory.seen + len(states), device=states.device)
+        values = self.placing(self.query_key_value(states), positions)
+        heads = values.view(len(states), -1, self.head_size).transpose(0, 1)  # (all heads, tokens, head)
+        query, key, value = torch.split(heads, self.heads)
+        kept = memory.add(key, value)
+        keys, values = (for_queries(part, self.heads[0]) for part in kept)  # (heads, tokens so far, head)
         visible = torch.ones(query.shape[1], keys.shape[1], dtype=torch.bool, device=keys.device)
         visible = visible.tril_(keys.shape[1] - query.shape[1])
         mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
         return self.output(mixed.transpose(0, 1).flatten(1))  # type: ignore[no-any-return]
+
+
+class Placing(nn.Module):
+    """Queries and keys as they meet in attention: normalised head by head, then turned by rotary positions.
+
+    Either where the form asks for it; the order is that of Qwen3.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.heads, self.head_size = settings.attention_heads, settings.head_size
+        self.context = settings.context
+        self.rotary_base = settings.rotary_base if settings.positions == "rotary" else None
+        self.query_norm, self.key_norm = (
+            RMSNorm(self.head_size, eps=settings.norm_epsilon) if settings.query_key_norm == "rms" else None
+            for _ in range(2)
+        )
+
+    def forward(self, values: Tensor, positions: Tensor) -> Tensor:
+        """Queries, keys and values of tokens at these positions, `(tokens, all heads * head)`."""
+        if self.rotary_base is None and self.query_norm is None:
+            return values
+        heads = values.view(len(values), -1, self.head_size)
+        query, key, value = torch.split(heads, self.heads, dim=1)
+        if self.query_norm is not None and self.key_norm is not None:
+            query, key = self.query_norm(query), self.key_norm(key)
+        if self.rotary_base is not None:
+            query, key = (rotated(part, positions, self.rotary_base, context=self.context) for part in (query, key))
+        return torch.cat([query, key, value], dim=1).flatten(1)
 
 
 class KeysAndValues:
@@ -59,10 +102,10 @@ class KeysAndValues:
     def __init__(self, context: int) -> None:
         self.context = context
         self.seen = 0
-        self.kept: tuple[Tensor, Tensor] | None = None  # each (heads, context, width / heads)
+        self.kept: tuple[Tensor, Tensor] | None = None  # each (heads, context, head)
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of all tokens so far, the new ones `(heads, tokens, width / heads)` behind the others."""
+        """Keys and values of all tokens so far, the new ones `(heads, tokens, head)` behind the others."""
         if self.kept is None:
             heads, _, width = key.shape
             self.kept = key.new_empty(heads, self.context, width), key.new_empty(heads, self.context, width)
@@ -78,36 +121,60 @@ def picked(values: Tensor, at: Tensor | None) -> Tensor:
     return values if at is None else values.index_select(0, at)
 
 
+def gelu(values: Tensor) -> Tensor:
+    """The tanh form of GELU."""
+    return functional.gelu(values, approximate="tanh")
+
+
+def relu2(values: Tensor) -> Tensor:
+    """max(x, 0) squared (So et al. 2021)."""
+    return values.relu().square()
+
+
+# Of what the first matrix gives, or the gate's where there is one (SwiGLU: Shazeer 2020).
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"gelu": gelu, "relu2": relu2, "swiglu": functional.silu}
+
+
 class FeedForward(nn.Module):
-    """Two linear layers with the tanh form of GELU between them, each token by itself."""
+    """Two linear layers with an activation between them, each token by itself; a gate may stand beside the first."""
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.expand = nn.Linear(settings.width, settings.hidden)
-        self.contract = nn.Linear(settings.hidden, settings.width)
+        self.expand = linear(settings, settings.width, settings.hidden)
+        gated = settings.activation == "swiglu"
+        self.gate = linear(settings, settings.width, settings.hidden) if gated else None
+        self.contract = linear(settings, settings.hidden, settings.width)
+        self.activation = settings.activation
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
-        return self.contract(functional.gelu(self.expand(states), approximate="tanh"))  # type: ignore[no-any-return]
+        first = self.expand if self.gate is None else self.gate
+        hidden = ACTIVATIONS[self.activation](first(states))
+        return self.contract(hidden if self.gate is None else hidden * self.expand(states))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
-    """norm(x + attention(x)), then norm(n + feed_forward(n))."""
+    """norm(x + attention(x)), then norm(n + feed_forward(n)).
+
+    With the norms before: x + attention(norm(x)), then n + feed_forward(norm(n)).
+    """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.attention = Attention(settings)
-        self.attention_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.attention_norm = norm(settings)
         self.feed_forward = FeedForward(settings)
-        self.feed_forward_norm = nn.LayerNorm(settings.width, eps=LAYER_NORM_EPSILON)
+        self.feed_forward_norm = norm(settings)
+        self.norms_before = settings.norm_at == "before"
         self.residual_dropout = settings.residual_dropout
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`; with `at`, only those tokens' new states, in that order."""
-        attended = dropout(self.attention(states, sequences, at), self.residual_dropout, self.training)
-        states = self.attention_norm(picked(states, at) + attended)
-        fed = dropout(self.feed_forward(states), self.residual_dropout, self.training)
-        return self.feed_forward_norm(states + fed)  # type: ignore[no-any-return]
+        attended = self.attention(self._before(self.attention_norm, states), sequences, at)
+        attended = dropout(attended, self.residual_dropout, self.training)
+        states = self._after(self.attention_norm, picked(states, at) + attended)
+        fed = self.feed_forward(self._before(self.feed_forward_norm, states))
+        return self._after(self.feed_forward_norm, states + dropout(fed, self.residual_dropout, self.training))
 
     def memory(self, context: int) -> KeysAndValues:
         """An empty memory for `go_on`."""
@@ -115,5 +182,19 @@ class Block(nn.Module):
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` without dropout for the next tokens of one sequence, `(tokens, width)`."""
-        states = self.attention_norm(states + self.attention.go_on(states, memory))
-        return self.feed_forward_norm(states + self.feed_forward(states))  # type: ignore[no-any-return]
+        attended = self.attention.go_on(self._before(self.attention_norm, states), memory)
+        states = self._after(self.attention_norm, states + attended)
+        fed = self.feed_forward(self._before(self.feed_forward_norm, states))
+        return self._after(self.feed_forward_norm, states + fed)
+
+    def add_nothing(self) -> None:
+        """Sets the last matrices of attention and feed-forward layer to 0, and no other: two in a row never learn."""
+        with torch.no_grad():
+            self.attention.output.weight.zero_()
+            self.feed_forward.contract.weight.zero_()
+
+    def _before(self, norm: nn.Module, states: Tensor) -> Tensor:
+        return norm(states) if self.norms_before else states
+
+    def _after(self, norm: nn.Module, states: Tensor) -> Tensor:
+        return states if self.norms_before else norm(states)

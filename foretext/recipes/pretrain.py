@@ -22,7 +22,7 @@ from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import FORM, ModelSettings, ModelShape
 from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
@@ -33,7 +33,17 @@ from foretext.training.plan import Plan
 from foretext.training.schedules import Schedule, warmup_cosine, warmup_flat_fall
 from foretext.training.state import State
 
-SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units"}  # what weights must fit
+SHAPE = {
+    "backbone",
+    "context",
+    "layers",
+    "width",
+    "heads",
+    "feed_forward",
+    "lstm_units",
+    *FORM,
+}  # what weights must fit
+UNSAID = (*FORM, "projections_start")  # in a run's record, where they have the paper's value
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
 log = logging.getLogger(__name__)
@@ -222,8 +232,10 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
     """Everything that the weights follow from."""
     left_out = {"out", "resume", "extend", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
     left_out |= {"allow_unknown", "keep"}
+    # A run that was begun before there were other forms says nothing of the paper's, and can be resumed.
+    usual = {name for name in UNSAID if getattr(settings.model, name) == ModelShape.model_fields[name].default}
     return Pretraining(
-        settings=settings.model_dump(mode="json", exclude=left_out),
+        settings=settings.model_dump(mode="json", exclude={**dict.fromkeys(left_out, True), "model": usual}),
         corpus=corpus.fingerprint,
         start=None if start is None else Start(start.fingerprint, start.history),
     )

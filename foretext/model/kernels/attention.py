@@ -22,6 +22,7 @@ def plain_attention(
     query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None
 ) -> Tensor:
     """softmax(Q Kᵀ / √d) V over what each position sees, with dropout on the weights; shapes as in `attend`."""
+    key, value = (for_queries(part, query.shape[-3]) for part in (key, value))
     longest, size = query.shape[-2:]
     seen = query.new_ones(longest, longest).tril().bool() if visible is None else visible[:, None]
     scores = query @ key.transpose(-2, -1) / math.sqrt(size)
@@ -30,13 +31,15 @@ def plain_attention(
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visible: Tensor | None = None) -> Tensor:
-    """Causal attention with dropout on its weights; all `(rows, heads, longest_row, width / heads)`.
+    """Causal attention with dropout on its weights; all `(rows, heads, longest_row, head)`.
 
+    Keys and values may have fewer heads, each for as many neighbouring ones of the queries.
     `visible` `(rows, longest_row, longest_row)` says what each position sees where that is not all up to itself.
     torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
     lengths.
     """
     longest = query.shape[-2]
+    key, value = (for_queries(part, query.shape[-3]) for part in (key, value))
     if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):
         mask = None if visible is None else visible[:, None]
         return functional.scaled_dot_product_attention(
@@ -51,6 +54,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, probability: float, visibl
         seen = None if visible is None else visible[:, first:last, :last]
         parts.append(_written_out(queries[:, first:last], keys[:, :last], values[:, :last], probability, seen))
     return torch.cat(parts, dim=1).view(query.shape)
+
+
+def for_queries(values: Tensor, heads: int) -> Tensor:
+    """Keys or values `(…, their heads, tokens, head)` repeated, so that each of the queries' heads has its own."""
+    each = heads // values.shape[-3]
+    return values if each == 1 else values.repeat_interleave(each, dim=-3)
 
 
 def _written_out(queries: Tensor, keys: Tensor, values: Tensor, probability: float, visible: Tensor | None) -> Tensor:

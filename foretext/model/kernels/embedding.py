@@ -19,15 +19,17 @@ from foretext.model.kernels.dropout import dropout, scale, survivors
 ENTRIES_AT_ONCE = 1 << 19  # of the matrix: 2 MB in fp32
 
 
-def plain_embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+def plain_embedded(matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float) -> tuple[Tensor, Tensor]:
     """The matrix under dropout, and h_0 = U W_e + W_p: the row of each token plus that of its position, in `places`."""
     matrix = dropout(matrix, probability, training=True)
-    return matrix, functional.embedding(tokens, matrix) + functional.embedding(places, matrix)
+    states = functional.embedding(tokens, matrix)
+    return matrix, states if places is None else states + functional.embedding(places, matrix)
 
 
-def embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+def embedded(matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float) -> tuple[Tensor, Tensor]:
     """The matrix with dropout, and for each of `tokens` the sum of its row and its position's, `(tokens, width)`.
 
+    Without `places` its row alone: positions that are not learned have none.
     Both see the same mask (recipe point 8). On a CPU in training the matrix comes in autocast's type, where that is on.
     """
     if matrix.device.type == "cpu" and matrix.requires_grad and torch.is_grad_enabled():
@@ -38,15 +40,17 @@ def embedded(matrix: Tensor, tokens: Tensor, places: Tensor, probability: float)
 class _Embedded(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, matrix: Tensor, tokens: Tensor, places: Tensor, probability: float
+        context: Any, matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float
     ) -> tuple[Tensor, Tensor]:
         context.scale = scale(probability)
         dropped, kept = _dropped(matrix, probability) if probability else (matrix.to(lowered_type(matrix)), None)
         context.save_for_backward(tokens, places, kept)
-        of_tokens, of_places = (
-            _masked(matrix.index_select(0, rows) * context.scale, kept, rows) for rows in (tokens, places)
-        )
-        return dropped, of_tokens + of_places
+        found = [
+            _masked(matrix.index_select(0, rows) * context.scale, kept, rows)
+            for rows in (tokens, places)
+            if rows is not None
+        ]
+        return dropped, found[0] if places is None else found[0] + found[1]
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
@@ -55,7 +59,7 @@ class _Embedded(torch.autograd.Function):
         gradient = torch.empty_like(of_matrix, dtype=of_states.dtype)
         for part in _parts(gradient):
             _masked(gradient[part].copy_(of_matrix[part]).mul_(context.scale), kept, part)
-        for rows in (tokens, places):
+        for rows in (tokens,) if places is None else (tokens, places):
             gradient.index_add_(0, rows, _masked(of_states * context.scale, kept, rows))
         return gradient, None, None, None
 

@@ -28,7 +28,7 @@ BLOCK_ROWS = 128  # fewer would read the weights more often, more would pad sing
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
 
 
-def plain_linear(states: Tensor, weight: Tensor, bias: Tensor, *, gelu: bool = False) -> Tensor:
+def plain_linear(states: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
     """x Wᵀ + b, and GELU of it with `gelu`, in the type of all three."""
     product = functional.linear(states, weight, bias)
     return functional.gelu(product, approximate="tanh") if gelu else product
@@ -50,7 +50,7 @@ class FloatLinear(nn.Module):
     def __init__(self, source: nn.Linear, *, dtype: torch.dtype, gelu: bool = False) -> None:
         super().__init__()
         self.dtype, self.gelu = dtype, gelu
-        self.bias = source.bias.detach().to(dtype)
+        self.bias = None if source.bias is None else source.bias.detach().to(dtype)
         self._lay_out(source.weight.detach().to(dtype))
 
     def _lay_out(self, weight: Tensor) -> None:
@@ -111,7 +111,7 @@ class Int8Linear(nn.Module):
         self.gelu = gelu
         weight = source.weight.detach().float()
         scale = (weight.abs().amax(1) / LARGEST).clamp_(min=SMALLEST)  # (outputs,)
-        self.bias = source.bias.detach().float()
+        self.bias = torch.zeros(len(weight)) if source.bias is None else source.bias.detach().float()
         chosen = product or int8_product()
         assert chosen is not None  # `for_answering` has asked
         self.product = chosen((weight / scale[:, None]).round_(), scale)

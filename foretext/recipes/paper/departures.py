@@ -12,7 +12,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
-from foretext.model.settings import Backbone, ModelSettings
+from foretext.model.settings import FORM, Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
@@ -100,7 +100,10 @@ def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
     found: dict[str, Any] = {**model.model_dump(), "tokenizer": tokenizer}
     found["embedding_deviation"] = model.embedding_deviation or model.initial_deviation
     if model.backbone == "lstm":
-        return {**found, "heads": None, "feed_forward": None}
+        return {**found, **dict.fromkeys(("heads", "feed_forward", "projections_start", *FORM))}
+    found["key_heads"] = model.key_heads or "as many as heads"
+    found["head_width"] = model.head_width or "width by heads"
+    found["rotary_base"] = model.rotary_base if model.positions == "rotary" else ""
     return {**found, "feed_forward": model.hidden, "lstm_units": None}
 
 

@@ -33,7 +33,10 @@ POINTS = (
         "Transformer block",
         "masked self-attention and feed-forward layer, GELU, layer norm throughout",
         "tanh form of GELU; epsilon 1e-5; a norm after each sum; scores divided by the root of a head's width",
-        ("model.backbone",),
+        (
+            *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
+            *("model.query_key_norm", "model.activation", "model.biases"),
+        ),
     ),
     Point(
         "2",
@@ -75,7 +78,11 @@ POINTS = (
         "Embeddings",
         "input and output share one matrix; positions are learned; weights start as N(0, 0.02)",
         "one matrix: tokens, 3 special tokens, positions; special tokens start afresh",
-        ("model.initial_deviation", "model.embedding_deviation", "finetuning.special_tokens_from"),
+        (
+            *("model.initial_deviation", "model.embedding_deviation", "model.projections_start"),
+            *("model.positions", "model.rotary_base"),
+            "finetuning.special_tokens_from",
+        ),
     ),
     Point(
         "8",
@@ -158,7 +165,10 @@ POINTS = (
         "Size",
         "12 layers, width 768, 12 heads, feed-forward 3,072, context 512 (section 5: LSTM of 1 layer, 2,048 units)",
         "the same",
-        tuple(f"model.{name}" for name in ("layers", "width", "heads", "feed_forward", "context", "lstm_units")),
+        (
+            *("model.layers", "model.width", "model.heads", "model.key_heads", "model.head_width"),
+            *("model.feed_forward", "model.context", "model.lstm_units"),
+        ),
     ),
     Point(
         "4.1",

@@ -11,23 +11,20 @@ from foretext.model.kernels.embedding import embedded, plain_embedded
 TOKENS, PLACES = torch.tensor([2, 0, 2, 4]), torch.tensor([5, 6, 7, 5])
 
 
-def plain(matrix, probability):
-    return plain_embedded(matrix, TOKENS, PLACES, probability)
-
-
 def in_one_pass(matrix, probability):
     return embedded(matrix, TOKENS, PLACES, probability)
 
 
+@pytest.mark.parametrize("places", [PLACES, None], ids=["learned positions", "none"])
 @pytest.mark.parametrize("softmax", [True, False])
 @pytest.mark.parametrize("probability", [0.0, 0.3])
-def test_matrix_states_and_gradient_are_those_of_the_plain_version(probability, softmax):
+def test_matrix_states_and_gradient_are_those_of_the_plain_version(probability, softmax, places):
     """With and without a softmax over the matrix, as where the auxiliary loss is left out."""
     found = []
-    for way in (plain, in_one_pass):
+    for way in (plain_embedded, embedded):
         torch.manual_seed(0)
         leaf = torch.randn(8, 6, dtype=torch.float64).requires_grad_()
-        matrix, states = way(leaf, probability)
+        matrix, states = way(leaf, TOKENS, places, probability)
         loss = states.pow(2).sum()
         if softmax:
             loss = loss + (matrix @ states.T).logsumexp(0).sum() + matrix.pow(3).sum()
