@@ -48,6 +48,7 @@ class TaskKind:
     heuristics: tuple[Heuristic, ...] = ()  # those that a language model can answer it by without training
     usual_heuristic: Heuristic | None = None  # the one to take if nothing is said
     sign: Sign | None = None  # what in the data speaks for it where nobody names a kind; None: it must be named
+    in_table_1: str = ""  # what the paper's Table 1 calls tasks of this kind; empty: it has none
     pipeline: str = "text-classification"  # what the Hugging Face Hub calls models for it
     note: str = ""  # what to know of it, said before training
 
@@ -94,6 +95,7 @@ KINDS = {
             forms=(ClassLabels,),
             heuristics=("acceptability", "sentiment"),
             sign="text",
+            in_table_1="classification",
         ),
         TaskKind(
             name="entailment",
@@ -103,6 +105,7 @@ KINDS = {
             label_names=names.CLASS_LABELS,
             forms=(ClassLabels,),
             sign="pair",
+            in_table_1="natural language inference",
         ),
         TaskKind(
             name="similarity",
@@ -117,6 +120,7 @@ KINDS = {
             scale="grades",
             paper_scale=True,
             sign="graded pair",
+            in_table_1="sentence similarity",
         ),
         TaskKind(
             name="choice",
@@ -130,6 +134,7 @@ KINDS = {
             heuristics=("question-answering", "winograd"),
             usual_heuristic="question-answering",
             sign="answers",
+            in_table_1="question answering, commonsense",
         ),
         TaskKind(
             name="regression",

@@ -171,9 +171,10 @@ class Trainer:
             self._keeping.save()
 
     def _validation_due(self) -> bool:
+        if self.validate is None:
+            return False
         last = self.state.update == self.plan.updates
-        owed = last or self.state.validation_owed or self.state.update % self.plan.validate_every == 0
-        return self.validate is not None and owed
+        return last or self.state.validation_owed or self.state.update % self.plan.validate_every == 0
 
     def _may_be_last(self) -> bool:
         """Whether the run may end at this update: it is the last planned, or patience ends if its validation is bad."""

@@ -520,8 +520,10 @@ def test_python_checks_examples_in_memory() -> None:
 def test_the_test_split_of_a_published_task_is_looked_at(tmp_path: Path) -> None:
     folder = tmp_path / "TREC"
     folder.mkdir()
+    classes = {"good": "HUM", "bad": "LOC"}
     for name, rows in (("TREC.train", reviews(100)), ("TREC.test", [*reviews(21, seed=5)[1:], reviews(100)[7]])):
-        (folder / name).write_text("".join(f"{label}:x {text}\n" for text, label in rows), encoding="latin-1")
+        lines = "".join(f"{classes[label]}:x {text}\n" for text, label in rows)
+        (folder / name).write_text(lines, encoding="latin-1")
     task = {"task": "TREC", "data": str(folder), "quick": True}
     checked = check(CheckSettings.named(task))
     assert checked.read == {"training": {"rows read": 100}, "test": {"rows read": 21}}

@@ -16,12 +16,6 @@ from foretext.tasks.published.splits import is_part
 from foretext.tasks.task import Task
 from foretext.text_table import text_table
 
-TYPES = {  # what the paper calls the kinds
-    "entailment": "natural language inference",
-    "choice": "question answering, commonsense",
-    "similarity": "sentence similarity",
-    "classification": "classification",
-}
 HEADER = ("task", "data set", "train", "valid", "test", "published train")
 SPLITS = ("train", "valid", "test")
 
@@ -109,7 +103,7 @@ def table_1(settings: ReproduceSettings) -> Table1:
     root = published_root(settings.data, tasks[0])
     sets = [
         DataSet(
-            TYPES[task.kind],
+            task.task_kind.in_table_1,
             task.name,
             task.published_count(root, "train"),
             [_split(task, root, split) for split in task.files],

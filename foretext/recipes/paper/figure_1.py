@@ -190,7 +190,7 @@ def _example(kind: str, root: Path | None) -> tuple[Example, str]:
         assert root is not None
         folder = task.folder(root)
         split = next((split for split in ("train", "valid", "test") if task.find(root, split)), None)
-        if task.kind != kind or folder is None or split is None:
+        if task.task_kind is not KINDS[kind] or folder is None or split is None:
             continue
         read = [one for one in islice(task.reader(folder, split), LOOKED_AT) if one.label is not None]
         if read:
