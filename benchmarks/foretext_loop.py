@@ -87,7 +87,10 @@ SHAPES = {
         layers=3, width=128, heads=4, context=128, vocabulary=8_192, initial_deviation=0.05, embedding_deviation=0.15
     ),
 }
-OPTIMIZER = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01, "clip": 1.0, "adam": "released"}
+OPTIMIZER = {
+    **{"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01, "clip": 1.0, "adam": "released"},
+    **{"optimizer": "adam", "muon_rate": 0.0, "muon_momentum": 0.95, "muon_steps": 5},
+}
 LOOP = {
     "micro_batch": 0,
     "recompute": False,
