@@ -93,12 +93,15 @@ class Muon(torch.optim.Optimizer):
         state, beta = self.state[matrix], self.plan.muon_momentum
         if not state:
             state["momentum"] = torch.zeros_like(matrix)
-        momentum = state["momentum"].lerp(gradient, 1 - beta)
+        momentum = state["momentum"]
+        before = None if self.left_out is None else (momentum.clone(), matrix.clone())
+        momentum.lerp_(gradient, 1 - beta)
         direction = gradient.lerp(momentum, beta)
         steps = [self._step(part) for part in torch.split(direction, self.matrices[matrix])]
-        moved = matrix * (1 - self.rate * self.plan.weight_decay) - self.rate * torch.cat(steps)
-        for old, new in ((state["momentum"], momentum), (matrix, moved)):
-            old.copy_(new if self.left_out is None else torch.where(self.left_out.bool(), old, new))
+        matrix.mul_(1 - self.rate * self.plan.weight_decay).sub_(torch.cat(steps), alpha=self.rate)
+        if self.left_out is not None and before is not None:
+            for now, old in zip((momentum, matrix), before, strict=True):
+                now.copy_(torch.where(self.left_out.bool(), old, now))
 
     def _step(self, direction: Tensor) -> Tensor:
         """What a rate of 1 takes from a matrix, `(rows, columns)`."""
