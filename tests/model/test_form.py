@@ -269,6 +269,31 @@ def test_blocks_that_add_nothing_give_back_what_they_got(states):
     torch.testing.assert_close(states(model, IDS), model.last_norm(tokens + places).detach())
 
 
+@every_form
+def test_products_in_bf16_change_a_loss_and_its_gradients_by_rounding_alone(form):
+    model, found = GPT(settings_of(form, **STILL), seed=1), []
+    sequences = Sequences.of(pack([[IDS], [IDS[:7]]]))
+    for halves in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=halves):
+            loss = language_model_loss(model(sequences), sequences, Counts(2, 2), rows=50)
+        loss.backward()
+        found.append((float(loss.detach()), torch.cat([weight.grad.flatten() for weight in model.parameters()])))
+    (exact, gradient), (rounded, other) = found
+    assert rounded == pytest.approx(exact, abs=0.01)
+    assert 0 < (other - gradient).norm() < 0.05 * gradient.norm()
+
+
+@every_form
+def test_a_model_in_bf16_throughout_has_nearly_the_same_states(form, states):
+    """As on an accelerator; norms and angles are computed in more digits than it has."""
+    model = GPT(settings_of(form, initial_deviation=0.1), seed=1).eval()
+    exact = states(model, IDS)
+    rounded = states(model.to(torch.bfloat16), IDS)
+    assert rounded.dtype == torch.bfloat16
+    assert (rounded.float() - exact).norm() < 0.03 * exact.norm()
+
+
 @pytest.mark.parametrize("start", [{}, QUIET], ids=["drawn", "zero"])
 @every_form
 def test_every_weight_has_had_a_gradient_after_four_updates(form, start):
