@@ -350,6 +350,24 @@ def test_the_layouts_of_gpt1_refuse_it_by_name(form):
         released_views(GPT(settings_of(form)))
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rotary_base": 500.0}, "rotary base 500 is for rotary positions"),
+        ({"positions": "rotary", "heads": 32}, "turn pairs of numbers, and a head has 1;"),
+        ({"key_heads": 3}, "heads 4 is not a multiple of key heads 3"),
+        ({"heads": 5}, "width 32 is not a multiple of heads 5"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused(values, message):
+    with pytest.raises(SettingsError, match=message):
+        settings_of(values)
+
+
+def test_what_the_paper_has_anyway_may_be_said():
+    assert settings_of({"key_heads": 4, "head_width": 8}).own_form == {}
+
+
 @pytest.mark.parametrize("form", [*FORMS.values(), QUIET], ids=[*FORMS, "zero"])
 def test_an_lstm_has_none_of_it(form):
     with pytest.raises(SettingsError, match="an LSTM has no"):
