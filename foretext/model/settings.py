@@ -15,15 +15,15 @@ Backbone = Literal["transformer", "lstm"]
 AnswerPrecision = Literal["auto", "fp32", "bf16", "int8"]
 EmbeddingDropoutOn = Literal["matrix", "input"]
 Reads = Literal["extract", "mean", "tokens"]
-Norm = Literal["layer", "rms"]
-Positions = Literal["learned", "rotary"]
-ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
-QueryKeyNorm = Literal["none", "rms"]
 ProjectionsStart = Literal["drawn", "zero"]
+Norm = Literal["layer", "rms"]
+NormAt = Literal["after", "before"]
+Positions = Literal["learned", "rotary"]
+QueryKeyNorm = Literal["none", "rms"]
 Activation = Literal["gelu", "relu2", "swiglu"]
 Biases = Literal["all", "none"]
-NormAt = Literal["after", "before"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
+ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
 
 
@@ -101,7 +101,6 @@ class ModelShape(ModelSizes):
     matrix stands beside the first; its outputs go through x · sigmoid(x) and are multiplied with the first's."""
     biases: Biases = "all"
     """all: every matrix of a block has a bias. none: no matrix has."""
-
     key_heads: int = Field(0, ge=0)
     """Heads of keys and values, each for as many neighbouring heads of queries; `heads` must be a multiple. 0 means one
     for each of these."""

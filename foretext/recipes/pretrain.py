@@ -33,16 +33,8 @@ from foretext.training.plan import Plan
 from foretext.training.schedules import Schedule, warmup_cosine, warmup_flat_fall
 from foretext.training.state import State
 
-SHAPE = {
-    "backbone",
-    "context",
-    "layers",
-    "width",
-    "heads",
-    "feed_forward",
-    "lstm_units",
-    *FORM,
-}  # what weights must fit
+# What weights must fit.
+SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units", *FORM}
 UNSAID = (*FORM, "projections_start")  # in a run's record, where they have the paper's value
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 

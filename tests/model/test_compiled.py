@@ -14,6 +14,15 @@ pytestmark = pytest.mark.slow  # a compiler runs
 
 STILL = dict.fromkeys(("embedding_dropout", "attention_dropout", "residual_dropout"), 0.0)
 
+OTHER = {
+    "norm": "rms",
+    "norm_at": "before",
+    "positions": "rotary",
+    "query_key_norm": "rms",
+    "activation": "swiglu",
+    "key_heads": 1,
+}
+
 
 @pytest.fixture(autouse=True)
 def afresh():
@@ -29,8 +38,9 @@ def gradients(gpt: GPT, *, compiled: bool) -> list[torch.Tensor]:
     return [parameter.grad for parameter in gpt.parameters()]
 
 
-def test_one_program_serves_all_layers_and_the_gradients_are_the_same():
-    gpt = GPT(ModelSettings(vocabulary=20, context=8, layers=3, width=16, heads=2, **STILL), seed=1).double()
+@pytest.mark.parametrize("form", [{}, OTHER], ids=["paper's", "other"])
+def test_one_program_serves_all_layers_and_the_gradients_are_the_same(form):
+    gpt = GPT(ModelSettings(vocabulary=20, context=8, layers=3, width=16, heads=2, **form, **STILL), seed=1).double()
     for plain, compiled in zip(gradients(gpt, compiled=False), gradients(gpt, compiled=True), strict=True):
         torch.testing.assert_close(compiled, plain, rtol=0, atol=1e-10)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1

@@ -269,6 +269,31 @@ def test_blocks_that_add_nothing_give_back_what_they_got(states):
     torch.testing.assert_close(states(model, IDS), model.last_norm(tokens + places).detach())
 
 
+@every_form
+def test_products_in_bf16_change_a_loss_and_its_gradients_by_rounding_alone(form):
+    model, found = GPT(settings_of(form, **STILL), seed=1), []
+    sequences = Sequences.of(pack([[IDS], [IDS[:7]]]))
+    for halves in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=halves):
+            loss = language_model_loss(model(sequences), sequences, Counts(2, 2), rows=50)
+        loss.backward()
+        found.append((float(loss.detach()), torch.cat([weight.grad.flatten() for weight in model.parameters()])))
+    (exact, gradient), (rounded, other) = found
+    assert rounded == pytest.approx(exact, abs=0.01)
+    assert 0 < (other - gradient).norm() < 0.05 * gradient.norm()
+
+
+@every_form
+def test_a_model_in_bf16_throughout_has_nearly_the_same_states(form, states):
+    """As on an accelerator; norms and angles are computed in more digits than it has."""
+    model = GPT(settings_of(form, initial_deviation=0.1), seed=1).eval()
+    exact = states(model, IDS)
+    rounded = states(model.to(torch.bfloat16), IDS)
+    assert rounded.dtype == torch.bfloat16
+    assert (rounded.float() - exact).norm() < 0.03 * exact.norm()
+
+
 @pytest.mark.parametrize("start", [{}, QUIET], ids=["drawn", "zero"])
 @every_form
 def test_every_weight_has_had_a_gradient_after_four_updates(form, start):
@@ -323,6 +348,24 @@ def test_the_layouts_of_gpt1_refuse_it_by_name(form):
     name, value = next(iter(form.items()))
     with pytest.raises(ModelError, match=f"paper's form alone.* {name} {value}".replace("_", " ")):
         released_views(GPT(settings_of(form)))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rotary_base": 500.0}, "rotary base 500 is for rotary positions"),
+        ({"positions": "rotary", "heads": 32}, "turn pairs of numbers, and a head has 1;"),
+        ({"key_heads": 3}, "heads 4 is not a multiple of key heads 3"),
+        ({"heads": 5}, "width 32 is not a multiple of heads 5"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused(values, message):
+    with pytest.raises(SettingsError, match=message):
+        settings_of(values)
+
+
+def test_what_the_paper_has_anyway_may_be_said():
+    assert settings_of({"key_heads": 4, "head_width": 8}).own_form == {}
 
 
 @pytest.mark.parametrize("form", [*FORMS.values(), QUIET], ids=[*FORMS, "zero"])

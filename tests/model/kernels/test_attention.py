@@ -39,6 +39,15 @@ def test_attention_is_plain_attention_and_torchs(length):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
+def test_a_head_of_keys_serves_neighbouring_heads_of_queries_as_torch_has_it(length):
+    query = torch.randn(2, 4, length, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    key, value = torch.randn(2, 2, 2, length, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    theirs = kernel(query, key, value, is_causal=True, enable_gqa=True)
+    for way in (attend, plain_attention):
+        torch.testing.assert_close(way(query, key, value, 0.0), theirs, rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
 def test_in_trees_each_place_sees_what_it_is_told(length):
     """The first row is a stem and two branches of it, the second is seen up to each place."""
     visible = torch.ones(2, length, length, dtype=torch.bool).tril()
