@@ -98,6 +98,7 @@ class TestFinetune:
     def test_without_a_folder_nothing_is_left_on_the_disk(self, language_model, tmp_path, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("foretext.recipes.run.training_report", lambda *_, **__: pytest.fail("drawn for nobody"))
         made = finetune(language_model, ROWS, label="team", **QUICK)
         assert list(tmp_path.iterdir()) == []
         assert made.saved.folder is None
@@ -278,8 +279,10 @@ class TestPretrain:
             "precision": "fp32",
         }
 
-    def test_text_to_a_model_with_or_without_a_folder(self, corpus, books, tmp_path):
-        made = pretrain(corpus, **self.quick())
+    def test_text_to_a_model_with_or_without_a_folder(self, corpus, books, tmp_path, monkeypatch):
+        with monkeypatch.context() as nobody:
+            nobody.setattr("foretext.recipes.run.training_report", lambda *_, **__: pytest.fail("drawn for nobody"))
+            made = pretrain(corpus, **self.quick())
         kept = pretrain(str(corpus.folder), out=tmp_path / "run", **self.quick())
         for one, other in zip(made.saved.gpt.parameters(), kept.saved.gpt.parameters(), strict=True):
             assert one.equal(other)

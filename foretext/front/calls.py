@@ -110,7 +110,7 @@ def pretrain(
     with _run_folder(out, settings) as folder:
         given = {"corpus": opened.folder, "out": folder, **named, **settings}
         found = PretrainSettings.named(given, preset=preset)
-        pretraining.pretrain_from(opened, source, found)
+        pretraining.pretrain_from(opened, source, found, page=out is not None)
         return _made(folder, found.loop.device, keeps=out is not None)
 
 
@@ -160,7 +160,7 @@ def finetune(
     with _run_folder(out, settings) as folder:
         found = FinetuneSettings.named({"model": _name(model), "out": folder, **files, **settings})
         labelled = _as_it_is(found, **in_memory) or read_labelled_data(found.labelled, seed=found.seed, **in_memory)
-        finetuning.finetune_from(source, labelled, found)
+        finetuning.finetune_from(source, labelled, found, page=out is not None)
         return _made(folder, found.loop.device, keeps=out is not None)
 
 

@@ -92,10 +92,13 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
     return finetune_from(source, read_labelled_data(settings.labelled, seed=settings.seed), settings)
 
 
-def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
+def finetune_from(
+    source: SavedModel, data: LabelledData, settings: FinetuneSettings, *, page: bool = True
+) -> Finetuned:
     """The same from a model and examples that are in memory already.
 
-    Without validation examples the weights after the last update are kept, and nothing is scored.
+    Without validation examples the weights after the last update are kept, and nothing is scored. `page` is whether a
+    page of the curves is drawn.
     """
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
@@ -132,6 +135,7 @@ def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSett
             _conclude, objective, data=data, valid=valid, keep=settings.keep, learning_rate=plan.learning_rate
         ),
         tokenizer=source.tokenizer,
+        page=page,
     )
     return carry_out(run)
 
