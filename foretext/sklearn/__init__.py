@@ -7,9 +7,9 @@
 Pipelines, folds, searches and calibration take them as they take any other estimator. docs/sklearn.md is their page.
 """
 
+from foretext.errors import Refused
 from foretext.sklearn.classifier import ForetextClassifier
 from foretext.sklearn.featurizer import ForetextFeaturizer
-from foretext.sklearn.refusals import Refused
 from foretext.sklearn.regressor import ForetextRegressor
 
 __all__ = ["ForetextClassifier", "ForetextFeaturizer", "ForetextRegressor", "Refused"]

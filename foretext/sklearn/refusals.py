@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from foretext.errors import UsageError
-
-
-class Refused(UsageError, ValueError):
-    """What an estimator was given cannot be used as it is; a `ValueError` as well, which scikit-learn raises then."""
+from foretext.errors import Refused, UsageError
 
 
 @contextmanager
