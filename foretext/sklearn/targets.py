@@ -164,28 +164,33 @@ def _column(y: Any) -> Array:
     """
     if _of_lists(y):
         raise DataError(f"a label of y is a list; for several labels a text give {BINARIZER}, and kind='multi-label'")
-    if isinstance(y, list | tuple) and len({isinstance(value, str) for value in y if not _missing(value)}) > 1:
-        raise DataError("the labels in y are of several types, text and other; give them one type")
+    if isinstance(y, list | tuple):  # before numpy gives them one type, in which a missing one is the text "nan"
+        _check_values(y)
     values = np.asarray(column_or_1d(np.asarray(y), warn=True))
-    problems = Problems("y")
-    problems.unit = "row"
     if values.dtype.kind in "Of":
-        for number, value in enumerate(values.tolist(), start=1):
-            if _missing(value):
-                problems.add(number, "the label is missing")
-        problems.check()
-    if values.dtype.kind == "O":
-        kinds = {type(value) for value in values.tolist()}
-        if len(kinds) > 1 and not kinds <= {int, float}:
-            found = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise DataError(f"the labels in y are of several types, {found}; give them one type")
-        if str not in kinds:
-            values = np.asarray(values.tolist())
+        _check_values(values.tolist())
+    if values.dtype.kind == "O" and not any(isinstance(value, str) for value in values):
+        return np.asarray(values.tolist())
     return values
 
 
+def _check_values(values: Sequence[Any]) -> None:
+    problems = Problems("y")
+    problems.unit = "row"
+    for number, value in enumerate(values, start=1):
+        if _missing(value):
+            problems.add(number, "the label is missing")
+    problems.check()
+    names = {str: "text", bool: "truth values", np.bool_: "truth values"}
+    found = {next((name for kind, name in names.items() if isinstance(value, kind)), "numbers") for value in values}
+    if len(found) > 1:
+        raise DataError(f"the labels in y are of several types, {' and '.join(sorted(found))}; give them one type")
+
+
 def _of_lists(y: Any) -> bool:
-    return isinstance(y, list | tuple) and any(isinstance(value, list | tuple | set | frozenset) for value in y)
+    return isinstance(y, list | tuple) and any(
+        isinstance(value, list | tuple | set | frozenset | np.ndarray) for value in y
+    )
 
 
 def _missing(value: Any) -> bool:
