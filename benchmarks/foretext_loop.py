@@ -88,8 +88,16 @@ SHAPES = {
     ),
 }
 OPTIMIZER = {
-    **{"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01, "clip": 1.0, "adam": "released"},
-    **{"optimizer": "adam", "muon_rate": 0.0, "muon_momentum": 0.95, "muon_steps": 5},
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-8,
+    "weight_decay": 0.01,
+    "clip": 1.0,
+    "adam": "released",
+    "optimizer": "adam",
+    "muon_rate": None,
+    "muon_momentum": 0.95,
+    "muon_steps": 5,
 }
 LOOP = {
     "micro_batch": 0,

@@ -43,6 +43,7 @@ class Batch:
     examples: Ids  # (sequences,), ascending from 0 without gaps
     labels: Ids | Floats | None = None  # (examples, …)
     tags: Ids | None = None  # (tokens,), where each token has a label of its own; UNTAGGED where it has none
+    weights: Floats | None = None  # (examples,), as how many each counts; None: as one
 
     @property
     def sequence_count(self) -> int:
@@ -67,6 +68,7 @@ class Batch:
                     examples=self.examples[low:high] - first,
                     labels=None if self.labels is None else self.labels[first : first + examples_each],
                     tags=None if self.tags is None else self.tags[token_ends[low] : token_ends[high]],
+                    weights=None if self.weights is None else self.weights[first : first + examples_each],
                 )
             )
         return parts
@@ -76,6 +78,7 @@ def pack(
     sequences: Sequence[Sequence[Sequence[int]]],
     labels: Sequence[Any] | None = None,
     tags: Sequence[Sequence[Sequence[int]]] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Batch:
     """One batch from the sequences of each example: `sequences[example][sequence][token]`, and so their tags."""
     flat = _flat(sequences)
@@ -86,6 +89,7 @@ def pack(
         examples=owners.astype(np.int64),
         labels=None if labels is None else np.asarray(labels),
         tags=None if tags is None else np.concatenate(_flat(tags)),
+        weights=None if weights is None else np.asarray(weights, dtype=np.float64),
     )
 
 

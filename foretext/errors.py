@@ -8,6 +8,7 @@
     │   ├── ModelError             a model folder is missing, incomplete, damaged or of another kind
     │   │   └── FingerprintMismatch   two things made with different tokenizers meet
     │   ├── InUse                  another process is at work in the folder
+    │   ├── Refused                an estimator of `foretext.sklearn` cannot use what it was given; a ValueError too
     │   └── DiskFull               a file could not be written for want of space
     ├── UnsoundRun                 the watch stopped a training that came to no good
     └── Unreachable                what was asked for is on the network, and that cannot be reached
@@ -70,6 +71,10 @@ class InUse(UsageError):
 
 class DiskFull(UsageError):
     """A file could not be written for want of space; what was there before is untouched."""
+
+
+class Refused(UsageError, ValueError):
+    """What an estimator was given cannot be used as it is; a `ValueError` as well, which scikit-learn raises then."""
 
 
 class UnsoundRun(ForetextError):

@@ -1,7 +1,7 @@
 """Progress on stderr: how far, how fast, and the time left.
 
 On a terminal a bar; elsewhere a plain line now and then, so that a log file stays readable. The environment variable
-FORETEXT_PROGRESS (off, plain or bar) overrides the choice. Bars may nest.
+FORETEXT_PROGRESS (off, plain or bar) overrides the choice; within `quiet` there is none. Bars may nest.
 
     with progress("read the books", total=len(paths), unit="files") as bar:
         for path in paths:
@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 from foretext.errors import UnknownName
@@ -59,6 +60,19 @@ def progress(title: str, total: float | None, *, unit: str = "") -> Iterator[Pro
     else:
         with _bar(title, total, unit) as counter:
             yield counter
+
+
+_is_quiet: ContextVar[bool] = ContextVar("_is_quiet", default=False)  # each thread has its own
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Shows no progress of what this thread does in the block."""
+    before = _is_quiet.set(True)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(before)
 
 
 class _Counter:
@@ -182,7 +196,7 @@ def _style() -> str:
     style = os.environ.get("FORETEXT_PROGRESS") or ("bar" if is_terminal() else "plain")
     if style not in STYLES:
         raise UnknownName("progress style (FORETEXT_PROGRESS)", style, STYLES)
-    return style
+    return "off" if _is_quiet.get() else style
 
 
 def _number(value: float) -> str:

@@ -40,3 +40,8 @@ def test_tags_stay_with_their_tokens_when_a_batch_is_split():
     assert first.tags is not None
     assert second.tags is not None
     assert (first.tags.tolist(), second.tags.tolist()) == ([0, 1, 2, 3, 4], [5])
+
+
+def test_weights_stay_with_their_examples_when_a_batch_is_split():
+    batch = pack([[[1, 2]], [[3], [4]], [[5]]], weights=[1, 2, 0.5])
+    assert [part.weights.tolist() for part in batch.split(2) if part.weights is not None] == [[1, 2], [0.5]]

@@ -13,6 +13,7 @@ import foretext
 from foretext import (
     Example,
     FinetuneSettings,
+    LabelledDataSettings,
     LoopSettings,
     Model,
     SavedModel,
@@ -28,6 +29,7 @@ from foretext import (
 from foretext.errors import DataError, SettingsError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
+from foretext.tasks.labelled import read_as_given, read_labelled_data
 
 ROWS = [
     {"id": number, "text": f"a {animal} saw {name} in the barn", "team": team}
@@ -96,6 +98,7 @@ class TestFinetune:
     def test_without_a_folder_nothing_is_left_on_the_disk(self, language_model, tmp_path, monkeypatch):
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("foretext.recipes.run.training_report", lambda *_, **__: pytest.fail("drawn for nobody"))
         made = finetune(language_model, ROWS, label="team", **QUICK)
         assert list(tmp_path.iterdir()) == []
         assert made.saved.folder is None
@@ -115,6 +118,23 @@ class TestFinetune:
         different = [{**row, "text": f"{row['text']} {row['id']}"} for row in ROWS]
         made = finetune(language_model, different, label="team", validation=0.25, **QUICK)
         assert made.saved.history.finetuning.result.validation["count"] == len(ROWS) // 4
+
+    def test_labelled_data_is_trained_on_as_it_is(self, language_model, model):
+        examples = LabelledDataSettings(label="team")
+        data = read_labelled_data(examples, seed=0, data=ROWS)
+        assert probabilities(finetune(language_model, data, **QUICK)) == probabilities(model)
+        for told in ({"label": "team"}, {"validation": 0.2}, {"valid": ROWS}):
+            with pytest.raises(SettingsError, match="LabelledData is read already"):
+                finetune(language_model, data, **told, **QUICK)
+
+    def test_without_validation_examples_the_last_weights_are_kept_and_nothing_is_scored(self, language_model):
+        data = read_as_given(LabelledDataSettings(label="team"), data=ROWS)
+        made = finetune(language_model, data, **{**QUICK, "epochs": 2})
+        result = made.saved.history.finetuning.result
+        assert result.best_update == result.updates == 2 * (len(ROWS) // QUICK["batch"])
+        assert result.validation == {}
+        assert made.scores is None
+        assert "validation" not in repr(made)
 
     def test_a_model_in_memory_may_go_on_to_another_task(self, model):
         again = finetune(model, [(row["text"], str(row["id"] % 2)) for row in ROWS], **QUICK)
@@ -259,8 +279,10 @@ class TestPretrain:
             "precision": "fp32",
         }
 
-    def test_text_to_a_model_with_or_without_a_folder(self, corpus, books, tmp_path):
-        made = pretrain(corpus, **self.quick())
+    def test_text_to_a_model_with_or_without_a_folder(self, corpus, books, tmp_path, monkeypatch):
+        with monkeypatch.context() as nobody:
+            nobody.setattr("foretext.recipes.run.training_report", lambda *_, **__: pytest.fail("drawn for nobody"))
+            made = pretrain(corpus, **self.quick())
         kept = pretrain(str(corpus.folder), out=tmp_path / "run", **self.quick())
         for one, other in zip(made.saved.gpt.parameters(), kept.saved.gpt.parameters(), strict=True):
             assert one.equal(other)

@@ -10,7 +10,7 @@ import pytest
 
 import foretext.progress as module
 from foretext.errors import UnknownName
-from foretext.progress import LogLines, progress
+from foretext.progress import LogLines, progress, quiet
 
 
 class Clock:
@@ -96,6 +96,15 @@ def test_off_shows_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     with progress("x", 1) as bar:
         bar.advance()
     assert capsys.readouterr().err == ""
+
+
+def test_within_quiet_nothing_is_shown_and_behind_it_all_is(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with quiet(), progress("learn", 1) as bar:
+        bar.advance()
+    assert capsys.readouterr().err == ""
+    with progress("learn", 1) as bar:
+        bar.advance()
+    assert "learn: 100%" in capsys.readouterr().err
 
 
 def test_an_unknown_style_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,7 @@ OWN_WRITERS = {
     "files.py": "replaces a file whole or not at all",
     "front/calls.py": "a temporary folder for data from memory",
     "locks.py": "the lock says who holds it from the moment that it is held",
+    "sklearn/packed.py": "a temporary folder, in which a model is between its tensors and its bytes",
     "storyworld/files.py": "fills a folder that is being made",
     "streams.py": "nowhere, in the place of a stream that is closed",
     "targets.py": "a pipe or a device is written to as it is",

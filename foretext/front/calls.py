@@ -37,7 +37,7 @@ from foretext.recipes.settings.prepare import PrepareSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import Settings
 from foretext.tasks.files.tables import is_path
-from foretext.tasks.labelled import read_labelled_data
+from foretext.tasks.labelled import LabelledData, LabelledDataSettings, read_labelled_data
 from foretext.tokenizer import Tokenizer
 
 IN_MEMORY = "in memory"  # what the settings call a model or a tokenizer that has no folder
@@ -110,7 +110,7 @@ def pretrain(
     with _run_folder(out, settings) as folder:
         given = {"corpus": opened.folder, "out": folder, **named, **settings}
         found = PretrainSettings.named(given, preset=preset)
-        pretraining.pretrain_from(opened, source, found)
+        pretraining.pretrain_from(opened, source, found, page=out is not None)
         return _made(folder, found.loop.device, keeps=out is not None)
 
 
@@ -139,8 +139,8 @@ def finetune(
 
     `data` is a file, a table of pandas, polars or pyarrow, a dataset of Hugging Face, or a list of mappings, of tuples
     (text, label), or of `Example`. `valid`, or `validation`, is examples to validate on, in any of these forms, or as a
-    number the share of `data` to hold out. Kind and columns that are not named are guessed, and logged. Without `out`
-    the model is in memory alone.
+    number the share of `data` to hold out. Kind and columns that are not named are guessed, and logged. `LabelledData`
+    is trained and validated on as it is. Without `out` the model is in memory alone.
 
     Raises:
         DataError: the examples cannot be used; all bad rows are named before anything trains.
@@ -159,9 +159,22 @@ def finetune(
     in_memory = {name: value for name, value in examples.items() if name not in files}
     with _run_folder(out, settings) as folder:
         found = FinetuneSettings.named({"model": _name(model), "out": folder, **files, **settings})
-        labelled = read_labelled_data(found.labelled, seed=found.seed, **in_memory)
-        finetuning.finetune_from(source, labelled, found)
+        labelled = _as_it_is(found, **in_memory) or read_labelled_data(found.labelled, seed=found.seed, **in_memory)
+        finetuning.finetune_from(source, labelled, found, page=out is not None)
         return _made(folder, found.loop.device, keeps=out is not None)
+
+
+def _as_it_is(settings: FinetuneSettings, *, data: Any = None, valid: Any = None) -> LabelledData | None:
+    """`data` where it has been read already.
+
+    Raises:
+        SettingsError: something says how to read it, or what to validate on.
+    """
+    if not isinstance(data, LabelledData):
+        return None
+    if valid is not None or settings.labelled != LabelledDataSettings():
+        raise SettingsError("LabelledData is read already and says what to validate on; give nothing else of the data")
+    return data
 
 
 def check(data: Any = None, *, valid: Any = None, test: Any = None, **settings: Any) -> Checked:

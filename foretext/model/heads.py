@@ -7,7 +7,7 @@ One linear layer W_y does all of it; kinds of task differ in how the sequences o
     choose   an example is one sequence an answer; one score each,       multiple choice
              softmax over the answers of the example
 
-and in what is learned, a small class each: `loss` is L2 of a batch, `decode` what an answer is made of.
+and in what is learned, a small class each: `losses` are L2 of a batch, `decode` what an answer is made of.
 
 Source: Radford et al. 2018, sections 3.2 and 3.3, Figure 1; recipe points 12 and 16.
 """
@@ -59,8 +59,9 @@ class TaskHead(nn.Module):
         return scores.float() if scores.dtype.itemsize < 4 else scores
 
     def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
-        """L2 of the batch with its sign turned: the sum over its examples, to be divided by their number."""
-        return self.target.loss(scores, sequences)
+        """L2 of the batch with its sign turned: the sum over its examples by weight, to be divided by their number."""
+        losses = self.target.losses(scores, sequences)
+        return losses.sum() if sequences.weights is None else (losses * sequences.weights).sum()
 
     def decode(self, scores: Tensor) -> Tensor:
         """What an answer is made of, a row for each example, for each of its answers, or for each of its tokens."""
@@ -81,8 +82,8 @@ class TargetOfHead(Protocol):
 
     per: Per
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
-        """L2 with its sign turned, summed over the examples; `scores` are those of `TaskHead.forward`."""
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        """L2 with its sign turned, `(examples,)`; `scores` are those of `TaskHead.forward`."""
 
     def decode(self, scores: Tensor) -> Tensor:
         """What an answer is made of: a row for each example, sequence or token, as `per` says."""
@@ -99,8 +100,8 @@ class Classes:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
-        return functional.cross_entropy(scores, _labels(sequences), reduction="sum")
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        return functional.cross_entropy(scores, _labels(sequences), reduction="none")
 
     def decode(self, scores: Tensor) -> Tensor:
         """The scores themselves, before the softmax: `(examples, classes)`."""
@@ -118,9 +119,9 @@ class Answers:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
         right = self.right_sequences(sequences)
-        return -log_softmax_within_examples(scores.squeeze(-1), sequences).index_select(0, right).sum()
+        return -log_softmax_within_examples(scores.squeeze(-1), sequences).index_select(0, right)
 
     def decode(self, scores: Tensor) -> Tensor:
         """The scores themselves, before the softmax: `(sequences, 1)`."""
@@ -139,8 +140,8 @@ class Grades:
     def __init__(self, settings: HeadSettings) -> None:
         self.outputs, self.low, self.step = settings.outputs, settings.low, settings.step
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
-        return -(self.soft(_labels(sequences).to(scores.dtype)) * scores.log_softmax(-1)).sum()
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        return -(self.soft(_labels(sequences).to(scores.dtype)) * scores.log_softmax(-1)).sum(-1)
 
     def decode(self, scores: Tensor) -> Tensor:
         """The expected score, then the probability of each grade: `(examples, 1 + grades)`."""
@@ -167,9 +168,9 @@ class Value:
     def __init__(self, settings: HeadSettings) -> None:
         self.low, self.step = settings.low, settings.step
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
         wanted = (_labels(sequences).to(scores.dtype) - self.low) / self.step
-        return (scores.squeeze(-1) - wanted).square().sum()
+        return (scores.squeeze(-1) - wanted).square()
 
     def decode(self, scores: Tensor) -> Tensor:
         """The score, `(examples, 1)`."""
@@ -187,8 +188,9 @@ class Labels:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(scores, _labels(sequences).to(scores.dtype), reduction="sum")
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
+        wanted = _labels(sequences).to(scores.dtype)
+        return functional.binary_cross_entropy_with_logits(scores, wanted, reduction="none").sum(-1)
 
     def decode(self, scores: Tensor) -> Tensor:
         """The scores themselves, before the sigmoid: `(examples, labels)`."""
@@ -206,13 +208,14 @@ class Tags:
     def __init__(self, settings: HeadSettings) -> None:
         pass
 
-    def loss(self, scores: Tensor, sequences: Sequences) -> Tensor:
+    def losses(self, scores: Tensor, sequences: Sequences) -> Tensor:
         assert sequences.tags is not None, "a batch without tags has no L2"
         read = sequences.tags != UNTAGGED
         owners = sequences.examples.index_select(0, sequences.owners())
         counts = scores.new_zeros(sequences.example_count).index_add(0, owners, read.to(scores.dtype))
         losses = functional.cross_entropy(scores, sequences.tags, reduction="none", ignore_index=UNTAGGED)
-        return (losses / counts.clamp(min=1).index_select(0, owners)).sum()
+        means = losses / counts.clamp(min=1).index_select(0, owners)
+        return means.new_zeros(sequences.example_count).index_add(0, owners, means)
 
     def decode(self, scores: Tensor) -> Tensor:
         """The logarithm of the probability of each tag: `(tokens, tags)`."""

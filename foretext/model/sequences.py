@@ -55,6 +55,7 @@ class Sequences:
     row_lengths: tuple[int, ...]
     longest_row: int
     joined: Joined | None = None
+    weights: Tensor | None = None  # (examples,)
 
     @classmethod
     def of(cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: SharePrefixes = "no") -> Sequences:
@@ -100,6 +101,7 @@ class Sequences:
                 visible=tensor(_visible(tree, slots, longest_row)),
                 row_sequences=tuple(tree.row_sequences.tolist()),
             ),
+            weights=None if batch.weights is None else tensor(batch.weights.astype(np.float32)),
         )
 
     @property

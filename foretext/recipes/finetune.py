@@ -43,14 +43,14 @@ log = logging.getLogger(__name__)
 @shows_itself
 @dataclass(frozen=True, repr=False)
 class Finetuned:
-    """Where the model is and how well it does on the validation examples."""
+    """Where the model is and how well it does on the validation examples; None where there are none."""
 
     folder: Path
     updates: int
     seconds: float
     learning_rate: float
     best_update: int
-    evaluation: Evaluation
+    evaluation: Evaluation | None
     training_cut: Cut  # what of the training examples did not fit the context
     watch: WatchRecord = field(default_factory=WatchRecord)
 
@@ -58,8 +58,7 @@ class Finetuned:
         return [
             f"{self.updates:,} updates in {self.seconds / 60:.1f} minutes, peak learning rate "
             f"{self.learning_rate:.3g}; kept the weights after update {self.best_update:,}",
-            "validation:",
-            *self.evaluation.lines(),
+            *(["validation:", *self.evaluation.lines()] if self.evaluation else []),
             *self.watch.lines(),
             f"model saved in {self.folder}; its curves: {self.folder / 'report.html'}",
         ]
@@ -69,7 +68,7 @@ class Finetuned:
             name: value for name, value in vars(self).items() if name not in ("evaluation", "training_cut", "watch")
         }
         made = {
-            "validation": self.evaluation.to_json(),
+            "validation": self._validation(),
             "training_cut": to_json(self.training_cut),
             "watch": to_json(self.watch),
         }
@@ -82,8 +81,11 @@ class Finetuned:
             seconds=self.seconds,
             learning_rate=self.learning_rate,
             best_update=self.best_update,
-            validation=self.evaluation.to_json(),
+            validation=self._validation(),
         )
+
+    def _validation(self) -> dict[str, Any]:
+        return self.evaluation.to_json() if self.evaluation else {}
 
 
 def finetune(settings: FinetuneSettings) -> Finetuned:
@@ -98,12 +100,20 @@ def finetune(settings: FinetuneSettings) -> Finetuned:
     return finetune_from(source, read_labelled_data(settings.labelled, seed=settings.seed), settings)
 
 
-def finetune_from(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Finetuned:
-    """The same from a model and examples that are in memory already."""
-    return carry_out(finetuning_run(source, data, settings))
+def finetune_from(
+    source: SavedModel, data: LabelledData, settings: FinetuneSettings, *, page: bool = True
+) -> Finetuned:
+    """The same from a model and examples that are in memory already.
+
+    Without validation examples the weights after the last update are kept, and nothing is scored. `page` is whether a
+    page of the curves is drawn.
+    """
+    return carry_out(finetuning_run(source, data, settings, page=page))
 
 
-def finetuning_run(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -> Run[Finetuned]:
+def finetuning_run(
+    source: SavedModel, data: LabelledData, settings: FinetuneSettings, *, page: bool = True
+) -> Run[Finetuned]:
     """The run that fine-tunes, of which nothing is done yet."""
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
@@ -146,6 +156,7 @@ def finetuning_run(source: SavedModel, data: LabelledData, settings: FinetuneSet
             learning_rate=plan.learning_rate,
         ),
         tokenizer=source.tokenizer,
+        page=page,
     )
 
 
@@ -193,6 +204,8 @@ def _deciding_metric(data: LabelledData) -> str | None:
 
     What that means where it is not the first of all is said.
     """
+    if not data.valid:
+        return None
     truth = data.schema.labels.numbers([example.label for example in data.valid if example.label is not None])
     names = data.schema.metrics()
     why = {name: why_targets_cannot_tell(name, truth) for name in names}
@@ -238,7 +251,7 @@ def _conclude(
     if keep == "best" and state.best_update is not None:
         kept = state.best_update
         folder.checkpoints.restore_best(kept, objective)
-    evaluation, schema = _evaluate(objective.model, data, valid)
+    evaluation, schema = _evaluate(objective.model, data, valid) if valid else (None, data.schema)
     if schema != data.schema:
         taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))
         log.info("%s chosen on the validation examples, so that their score is optimistic; score on others", taught)

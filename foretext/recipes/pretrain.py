@@ -88,8 +88,13 @@ def pretrain(settings: PretrainSettings) -> Pretrained:
     return pretrain_from(Corpus.open(settings.corpus), start, settings)
 
 
-def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSettings) -> Pretrained:
-    """The same from a corpus that is open, and from a model in memory where one is to go on."""
+def pretrain_from(
+    corpus: Corpus, start: SavedModel | None, settings: PretrainSettings, *, page: bool = True
+) -> Pretrained:
+    """The same from a corpus that is open, and from a model in memory where one is to go on.
+
+    `page` is whether a page of the curves is drawn.
+    """
     if settings.updates and settings.loop.minutes:
         raise SettingsError("--minutes takes the place of --updates: give one of them")
     tokenizer = Tokenizer.load(corpus.folder)
@@ -127,6 +132,7 @@ def pretrain_from(corpus: Corpus, start: SavedModel | None, settings: PretrainSe
         validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
         conclude=partial(_conclude, objective, settings, verification),
         tokenizer=tokenizer,
+        page=page,
     )
     return carry_out(run)
 

@@ -76,6 +76,7 @@ class Run(Generic[Outcome]):
     tokenizer: Tokenizer
     reordered: Reordered | None = None  # the same batches in other orders
     origins: Origins | None = None  # where what an update reads stands
+    page: bool = True  # whether a page of its curves is drawn in the end
 
 
 def carry_out(run: Run[Outcome]) -> Outcome:
@@ -208,9 +209,11 @@ def _optimizer(run: Run[Outcome], engine: Engine) -> Optimizer:
 
 
 def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None, folder: RunFolder) -> None:
-    """Writes the model with its history, and the page."""
+    """Writes the model with its history, and the page if there is to be one."""
     saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
     save_model(folder.path, saved)
+    if not run.page:
+        return
     page = training_report(
         folder.metrics.lines(),
         title=f"{run.title.capitalize()} {folder.path.absolute().name}",

@@ -110,10 +110,12 @@ def packed(encoded: Sequence[Encoded]) -> Batch:
     """The examples as one packed batch; without labels if any of them has none."""
     labels = [item.label for item in encoded if item.label is not None]
     tags = [item.tags for item in encoded if item.tags is not None]
+    weights = [item.weight for item in encoded]
     return pack(
         [item.sequences for item in encoded],
         labels if len(labels) == len(encoded) else None,
         tags if len(tags) == len(encoded) else None,
+        weights if any(weight != 1 for weight in weights) else None,
     )
 
 

@@ -80,7 +80,7 @@ def _without_offsets(
         times_read=schema.times_read,
     )
     label = None if example.label is None else schema.labels.target(example.label)
-    return Encoded(kind.transform(fields, answers, tokenizer), label, lost)
+    return Encoded(kind.transform(fields, answers, tokenizer), label, lost, weight=example.weight)
 
 
 def _with_offsets(
@@ -112,6 +112,7 @@ def _with_offsets(
         tags=None
         if tags is None
         else [[UNTAGGED if k == UNTAGGED else tags[k] for k in sequence] for sequence in places],
+        weight=example.weight,
     )
 
 

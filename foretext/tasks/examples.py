@@ -37,8 +37,8 @@ class Example:
     `texts` are the fields in the order the model reads them; `choices` the answers of a multiple choice, else empty.
     `label` is the name of a class, several names, labelled spans of the text, a score, or for multiple choice the index
     of the right answer from 0.
-    `where` is
-    the place it was read from, `file:line`, for messages; `id` what the publisher of the data calls it, if anything.
+    `where` is the place it was read from, `file:line`, for messages; `id` what the publisher of the data calls it, if
+    anything. `weight` is as how many it counts in training.
     """
 
     texts: tuple[str, ...]
@@ -46,6 +46,7 @@ class Example:
     label: Label | None = None
     where: str = ""
     id: str = ""
+    weight: float = 1.0
 
     @property
     def content(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -59,7 +60,7 @@ class Encoded:
 
     `sequences` holds one list of ids in classification, entailment and regression, two in similarity, one for each
     answer in multiple choice. `label` is the index of the class or of the answer, the score, or a number for each
-    class. `cut` is how many tokens of its fields did not fit into the context.
+    class. `cut` is how many tokens of its fields did not fit into the context. `weight` is as how many it counts.
 
     Where every token is read, `offsets` has for each the characters of the text that it stands for, None for those of
     which no tag is read, and `tags` what is to be learned of it.
@@ -70,3 +71,4 @@ class Encoded:
     cut: int = 0
     offsets: list[list[tuple[int, int] | None]] | None = None
     tags: list[list[int]] | None = None
+    weight: float = 1.0

@@ -127,10 +127,11 @@ class LabelledData:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all texts and labels, in order."""
+        """SHA-256 over all texts, labels and weights that are not 1, in order."""
         digest = hashlib.sha256()
         for example in (*self.train, *self.valid):
-            digest.update(json.dumps([example.texts, example.choices, example.label]).encode())
+            weight = () if example.weight == 1 else (example.weight,)
+            digest.update(json.dumps([example.texts, example.choices, example.label, *weight]).encode())
         return digest.hexdigest()
 
 

@@ -87,9 +87,9 @@ def language_model_loss(
     """L1: the mean over a sequence's targets, then over the batch's sequences; every token but the first is a target.
 
     `rows` is how many rows of the embedding matrix the softmax runs over; `counted` are the sequences that count, one
-    an example, where not all do. A sequence of one token has no target and counts as a loss of 0. A token that is in
-    several sequences is computed once and counts for each of them. Nothing here makes the host wait for an accelerator,
-    save `counted`.
+    an example, where not all do. Examples that have weights count by them. A sequence of one token has no target and
+    counts as a loss of 0. A token that is in several sequences is computed once and counts for each of them. Nothing
+    here makes the host wait for an accelerator, save `counted`.
     """
     exact = torch.promote_types(hidden.matrix.dtype, torch.float32)  # the matrix may be in halves
     places, weights = _targets(sequences, counts, counted, exact)
@@ -100,9 +100,14 @@ def language_model_loss(
 
 
 def _targets(sequences: Sequences, counts: Counts, counted: Tensor | None, exact: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The indices of the targets of L1, and what each weighs: 1 / (targets of its sequence · sequences that count)."""
+    """The indices of the targets of L1, and what each weighs: 1 / (targets of its sequence · sequences that count).
+
+    Where examples have weights, that many times as much.
+    """
     among = counts.sequences if counted is None else counts.examples
     weights = 1.0 / ((sequences.lengths - 1).to(exact) * among)
+    if sequences.weights is not None:
+        weights = weights * sequences.weights.to(exact).index_select(0, sequences.examples)
     if counted is None:
         return sequences.predicted(weights)
     weights = torch.zeros_like(weights).index_copy(0, counted, weights.index_select(0, counted))

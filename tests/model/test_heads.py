@@ -88,7 +88,40 @@ def test_each_of_several_labels_has_a_sigmoid_of_its_own():
     torch.testing.assert_close(several.loss(scores, batch), -likelihoods.log().sum())
 
 
+@pytest.mark.parametrize(
+    ("settings", "labels"),
+    [
+        ({"outputs": 3}, [0, 2]),
+        ({"outputs": 1, "combine": "choose"}, [0, 0]),
+        ({"outputs": 3, "target": "grades"}, [0.5, 2.0]),
+        ({"outputs": 1, "target": "value"}, [0.5, 2.0]),
+        ({"outputs": 3, "target": "labels"}, [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]]),
+    ],
+)
+def test_an_example_of_weight_3_counts_as_three(settings, labels):
+    made = head(**settings)
+
+    def loss(counts: list[int], weights: list[float] | None = None) -> torch.Tensor:
+        """With so many copies of the first example and of the second."""
+        places = [0] * counts[0] + [1] * counts[1]
+        batch = Sequences.of(pack([[[1, 2]]] * len(places), [labels[place] for place in places], weights=weights))
+        return made.loss(made(STATES[places], batch), batch)
+
+    torch.testing.assert_close(loss([1, 1], [3.0, 1.0]), loss([3, 1]))
+    torch.testing.assert_close(loss([1, 1], [0.0, 2.0]), loss([0, 2]))
+
+
 TAGGED = [[[1, 2, 3]], [[4, 5]]]
+
+
+def test_an_example_whose_tokens_are_tagged_counts_by_its_weight_too():
+    tagger = head(combine="one", outputs=2, target="tags", reads="tokens")
+    tags = [[[-1, 0, 1]], [[1, -1]]]
+    batch = Sequences.of(pack(TAGGED, tags=tags, weights=[3.0, 1.0]))
+    logs = tagger(STATES, batch).log_softmax(-1)
+    torch.testing.assert_close(
+        tagger.loss(tagger(STATES, batch), batch), -(3 * (logs[1, 0] + logs[2, 1]) / 2 + logs[3, 1])
+    )
 
 
 def test_the_loss_of_tags_is_the_mean_over_the_tokens_of_an_example_that_have_one():

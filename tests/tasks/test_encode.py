@@ -9,7 +9,7 @@ import pytest
 
 from foretext.errors import DataError, SettingsError
 from foretext.tasks import encode as encode_module
-from foretext.tasks.batching import EpochBatches, length_sorted
+from foretext.tasks.batching import EpochBatches, length_sorted, packed
 from foretext.tasks.encode import encode
 from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.schema import TaskSchema
@@ -24,6 +24,14 @@ def numbered(count: int) -> list[Encoded]:
 def test_a_label_becomes_the_index_of_its_class(tokenizer: Any) -> None:
     encoded = encode([Example(("a b", "c"), label="yes")], PAIR, tokenizer, 16)
     assert encoded == [Encoded([[1000, 0, 1, 1001, 2, 1002]], label=1, cut=0)]
+
+
+def test_the_weight_of_an_example_goes_into_its_batch(tokenizer: Any) -> None:
+    weighted = [Example(("a", "b"), label="no", weight=2.5), Example(("b", "c"), label="yes")]
+    weights = packed(encode(weighted, PAIR, tokenizer, 16)).weights
+    assert weights is not None
+    assert weights.tolist() == [2.5, 1.0]
+    assert packed(encode(weighted[1:], PAIR, tokenizer, 16)).weights is None
 
 
 def test_texts_read_twice_stand_behind_a_delimiter_again(tokenizer: Any) -> None:

@@ -93,6 +93,15 @@ def test_answers_come_as_in_files(answers):
     assert example.choices == ("x", "y")
 
 
+def test_not_a_number_is_no_answer_as_pandas_has_it_for_an_empty_cell():
+    row = {"story": "s", "one": "x", "two": "y", "three": float("nan")}
+    (example,) = examples_given([row], SPREAD)
+    assert example.choices == ("x", "y")
+    for bad in ({**row, "two": float("nan"), "three": "z"}, {"story": "s", "one": "x", "two": " ", "three": "z"}):
+        with pytest.raises(DataError, match="row 1: column 'two': answer 2 is empty"):
+            list(examples_given([bad], SPREAD))
+
+
 def test_answers_behind_texts_fill_the_columns_that_training_had():
     (one,) = examples_given([("s", ["x", "y"])], CHOICE)
     (two,) = examples_given([("s", ["x", "y"])], SPREAD)

@@ -65,6 +65,16 @@ def test_only_the_text_of_right_answers_may_count(model, plan):
     torch.testing.assert_close(losses["text_loss"], expected, rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("answer_losses", ["all", "right"])
+def test_an_example_of_weight_3_counts_as_three_in_both_losses(model, plan, answer_losses):
+    objective = FineTuning(model, plan(answer_losses=answer_losses))
+    counts = Counts(6, 3)
+    weighted = Sequences.of(pack(EXAMPLES, LABELS, weights=[3.0, 1.0, 0.0]))
+    repeated = batch([EXAMPLES[0]] * 3 + [EXAMPLES[1]], [LABELS[0]] * 3 + [LABELS[1]])
+    for name, loss in objective(weighted, counts).items():
+        torch.testing.assert_close(loss, objective(repeated, counts)[name], rtol=0, atol=1e-6)
+
+
 def test_where_nothing_is_chosen_the_text_of_all_sequences_counts(plan):
     pair = GPT(SETTINGS, HeadSettings(combine="add", outputs=3), seed=3).double().eval()
     examples = batch([[[1, 2, 3], [4, 5]], [[6, 7, 8, 9], [3, 4]]], [0, 2])

@@ -104,7 +104,7 @@ def _listed(cell: Any, column: str) -> tuple[str, ...]:
 
 def _spread(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...]:
     cells = [values.get(name) for name in columns]
-    while cells and cells[-1] in (None, ""):
+    while cells and (cells[-1] == "" or (is_missing(cells[-1]) and not isinstance(cells[-1], str))):
         cells.pop()
     return tuple(_answer(cell, number, columns[number - 1]) for number, cell in enumerate(cells, start=1))
 
@@ -112,7 +112,7 @@ def _spread(values: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, ...
 def _answer(cell: Any, number: int, column: str) -> str:
     """An answer; numbers and truth values are answers too."""
     answer = cell if isinstance(cell, str) else class_name(cell)
-    if answer is None or not answer.strip():
+    if answer is None or is_missing(cell):
         raise CellError(column, f"answer {number} is empty")
     return _text(answer, column)
 
