@@ -140,7 +140,7 @@ COMMANDS = (
     ),
     Command(
         "serve",
-        "Answer over HTTP with fine-tuned models, until it is stopped.",
+        "Answer over HTTP with fine-tuned models, for programs and on a page, until it is stopped.",
         "foretext serve run --port 8000",
         ("models",),
         purpose="Use it",

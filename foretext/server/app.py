@@ -19,11 +19,13 @@ from starlette.requests import ClientDisconnect
 from foretext.server.guard import SAID, App, Guard, Rules, refusal
 from foretext.server.hosted import Hosted, described, example_of
 from foretext.server.measures import CONTENT_TYPE, Measures
+from foretext.server.page import page
 from foretext.server.questions import Question, as_json, question
-from foretext.server.refusals import Refused, bug
+from foretext.server.refusals import Refused, bug, invalid
+from foretext.server.uploads import rows_of
 from foretext.server.worker import Limits, Worker
 
-JSON = "application/json"
+JSON, BYTES = "application/json", "application/octet-stream"
 ABOUT = (
     "An answer has what `foretext predict` writes. A part of a text is from `start` to `end`, "
     "counted in Unicode code points, the end exclusive (JavaScript counts UTF-16 units)."
@@ -98,6 +100,15 @@ class Server:
             openapi_extra={"requestBody": {"required": True, "content": {JSON: self._body()}}},
             responses=_responses(),
         )
+        routes.add_api_route(
+            "/table",
+            self._table,
+            methods=["POST"],
+            summary="The rows of a file, as the page sends it, its name, model and delimiter in the query",
+            openapi_extra={"requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string"}}}}},
+            responses=_refusals(),
+        )
+        routes.add_api_route("/", self._page, summary="The page", include_in_schema=False)
         routes.add_exception_handler(Refused, _say_refused)
         routes.add_exception_handler(HTTPException, _say_status)
         routes.add_exception_handler(Exception, _say_bug)
@@ -138,10 +149,26 @@ class Server:
     async def _metrics(self) -> Response:
         return Response(self.measures.page(), media_type=CONTENT_TYPE)
 
+    async def _page(self) -> Response:
+        html, policy = page()
+        return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
+
+    async def _table(self, request: Request) -> Response:
+        if _declared(request) != BYTES:
+            raise Refused(415, "not_bytes", f"the body must be declared as Content-Type: {BYTES}")
+        try:
+            content = await request.body()
+        except ClientDisconnect:
+            return Response(status_code=499)  # to nobody
+        rows = await asyncio.to_thread(rows_of, content, request.query_params, self.serving.hosted)
+        try:
+            return _json(rows)
+        except ValueError:
+            raise invalid("a number in the file is not finite", "body") from None
+
     async def _predict(self, request: Request) -> Response:
         said = request.scope[SAID]
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != JSON:
+        if _declared(request) != JSON:
             raise Refused(415, "not_json", f"the body must be declared as Content-Type: {JSON}")
         try:
             asked = question(await request.body(), self.serving.hosted, most_examples=self.serving.most_examples)
@@ -197,6 +224,11 @@ async def _gone(request: Request) -> None:
     """Returns when the client goes away; its body was read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _declared(request: Request) -> str:
+    """The type that the body is said to have."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _json(value: Any, status: int = 200) -> Response:
@@ -267,6 +299,10 @@ def _responses() -> dict[int | str, dict[str, Any]]:
             "request_id": {"type": "string"},
         },
     }
+    return {200: {"description": "the answers, in order", "content": {JSON: {"schema": answers}}}, **_refusals()}
+
+
+def _refusals() -> dict[int | str, dict[str, Any]]:
     error = {
         "type": "object",
         "required": ["error", "request_id"],
@@ -279,7 +315,4 @@ def _responses() -> dict[int | str, dict[str, Any]]:
             "request_id": {"type": "string"},
         },
     }
-    refused: dict[int | str, Any] = {
-        code: {"description": about, "content": {JSON: {"schema": error}}} for code, about in REFUSALS.items()
-    }
-    return {200: {"description": "the answers, in order", "content": {JSON: {"schema": answers}}}, **refused}
+    return {code: {"description": about, "content": {JSON: {"schema": error}}} for code, about in REFUSALS.items()}
