@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from foretext.checkpoints.saved_model import SavedModel, save_model
 from foretext.recipes.predict import predict as predict_file
@@ -23,6 +25,15 @@ from foretext.serving.predictor import Predictor
 from .conftest import CLASSES, KINDS, NEAR, asking, error_of, get, predict, running
 
 TEXTS = ["a cat saw a dog", "the barn", "", "a 🎉 dog in the barn saw", "in " * 100]
+
+
+@pytest.fixture(scope="module")
+def every_kind(model_of: Callable[[str], SavedModel]) -> Iterator[Server]:
+    """A server of a model of each kind, each called as its kind."""
+    with running(
+        Serving({kind: Predictor.of(model_of(kind), device="cpu", precision="fp32") for kind in KINDS})
+    ) as one:
+        yield one
 
 
 def rows_of(kind: str) -> list[dict[str, Any]]:
@@ -185,15 +196,12 @@ def test_a_score_that_is_not_finite_is_null_for_its_example_alone(model_of: Call
     assert all(isinstance(answer["prediction"], float) for answer in (one, last))
 
 
-def test_openapi_shows_a_request_that_is_answered(server: Server, model_of: Callable[[str], SavedModel]):
-    hosted = {kind: Predictor.of(model_of(kind), device="cpu", precision="fp32") for kind in KINDS}
-    with running(Serving(hosted)) as every:
-        about = get(every, "/openapi.json").json()["paths"]["/predict"]["post"]
-        examples = about["requestBody"]["content"]["application/json"]["examples"]
-        assert set(examples) == set(KINDS)
-        for example in examples.values():
-            value = {**example["value"], "allow_unknown": True}
-            assert predict(every, value).status_code == 200
+def test_openapi_shows_requests_that_are_answered(every_kind: Server):
+    about = get(every_kind, "/openapi.json").json()["paths"]["/predict"]["post"]
+    examples = about["requestBody"]["content"]["application/json"]["examples"]
+    assert set(examples) == set(KINDS)
+    for example in examples.values():
+        assert predict(every_kind, {**example["value"], "allow_unknown": True}).status_code == 200
     assert {"200", "413", "422", "429", "503"} <= set(about["responses"])
 
 
@@ -244,3 +252,36 @@ def test_two_servers_of_one_process_have_their_own_metrics(predictor: Predictor)
     with running(serving) as one, running(replace(serving)) as other:
         predict(one, {"example": "a"})
         assert "foretext_examples_total{" not in get(other, "/metrics").text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "answers", "a"]), inner),
+    max_leaves=8,
+)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.sampled_from(KINDS) | JSON,
+        "example": JSON,
+        "examples": st.lists(JSON, max_size=4) | JSON,
+        "allow_unknown": st.booleans() | JSON,
+    },
+)
+
+
+@given(body=BODIES)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_body_leads_to_a_bug(every_kind: Server, body: dict[str, Any]):
+    response = predict(every_kind, json.dumps(body).encode())
+    assert response.status_code in (200, 400, 413, 422)
+    if response.status_code != 200:
+        assert error_of(response)["message"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(value=JSON | st.lists(st.text(max_size=30), min_size=1, max_size=3))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_example_of_any_kind_leads_to_a_bug(every_kind: Server, kind: str, value: Any):
+    body = {"model": kind, "example": value, "allow_unknown": True}
+    assert predict(every_kind, json.dumps(body).encode()).status_code in (200, 422)
