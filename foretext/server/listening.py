@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,11 +20,24 @@ from foretext.tasks.files.problems import counted
 
 HEADER_SECONDS = 10.0  # until a connection has sent the headers of a request
 READING_SECONDS = 30.0  # until a client has read what is sent to it
-IDLE_SECONDS = 5  # that a connection is kept for the next request
+IDLE_SECONDS = 75  # that a connection is kept for the next request: longer than clients keep theirs, or both meet
 CONNECTIONS = 800  # below the 1,024 files that a process may most often open
 BACKLOG = 512
+# Python's own 5 milliseconds would pass, while the worker encodes, at every read of a socket.
+SWITCH_SECONDS = 0.0005
 
 log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def _turns(seconds: float) -> Iterator[None]:
+    """Has Python's threads take turns so often until the block ends."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Connection(H11Protocol):
@@ -144,7 +158,7 @@ def listen(server: Server, listening: socket.socket, *, grace: float) -> None:
         signals.append(number)
         listener.should_exit = True
 
-    with heard(ENDING, end):
+    with heard(ENDING, end), _turns(SWITCH_SECONDS):
         listener.run([listening])
     if signals and server.cut_off:
         cut_off = f"{counted(server.cut_off, 'request')} got no answer within {grace:g} seconds"
