@@ -46,6 +46,11 @@ _NO_TEXTS = {  # besides these, where a text belongs
 _TAR, _TAR_AT = b"ustar", 257
 
 
+def is_compressed(content: bytes) -> bool:
+    """Whether what begins so is compressed."""
+    return content.startswith(tuple(_OPENERS))
+
+
 def decompressed(file: io.BufferedReader, name: str) -> io.BufferedReader:
     """What a file called `name` in messages holds, decompressed; `file` itself if it is not compressed.
 

@@ -139,6 +139,13 @@ COMMANDS = (
         purpose="Use it",
     ),
     Command(
+        "serve",
+        "Answer over HTTP with fine-tuned models, for programs and on a page, until it is stopped.",
+        "foretext serve run --port 8000",
+        ("models",),
+        purpose="Use it",
+    ),
+    Command(
         "reproduce",
         "Fine-tune as the paper did, under several seeds, and put the results beside its figures.",
         "foretext reproduce RTE --seeds 3 --model mini",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
+from pydantic import SecretStr
 
 from foretext.settings import Leaf, Settings, leaves
 
@@ -31,7 +32,7 @@ TABLES = {  # tables of settings, in the order of their panels
     "points": "Choices of the paper's code (foretext recipe says more)",
     "loop": "Device, memory, logging, checkpoints",
 }
-METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", Path: "PATH"}
+METAVARS = {int: "INTEGER", float: "NUMBER", str: "TEXT", SecretStr: "TEXT", Path: "PATH"}
 DASH = "\ufdd0"  # stands for the "-" at the beginning of a value, which cyclopts would take for a flag
 VALUE = re.compile(r"-$|-+\s|-[^-=\s]+\s")  # no flag, though it begins as one
 

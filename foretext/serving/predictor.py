@@ -119,7 +119,7 @@ class Predictor:
         while chunk := list(islice(source, CHUNK)):
             encoded = encode(chunk, self.schema, self.saved.tokenizer, self.gpt.settings.context)
             counts.add(chunk, encoded)
-            yield from _one_by_one(self.answer(encoded, tokens_per_batch=tokens_per_batch))
+            yield from one_by_one(self.answer(encoded, tokens_per_batch=tokens_per_batch))
         if unread is None:
             counts.say(GIVEN, allowed=True)
 
@@ -198,7 +198,8 @@ def _key(encoded: Encoded) -> Key:
     return tuple(map(tuple, encoded.sequences))
 
 
-def _one_by_one(predictions: Predictions) -> Iterator[Prediction]:
+def one_by_one(predictions: Predictions) -> Iterator[Prediction]:
+    """The same answers, an example each."""
     for index, label in enumerate(predictions.labels):
         if predictions.probabilities is None:
             yield Prediction(label)

@@ -31,7 +31,7 @@ def examples_given(data: Any, schema: TaskSchema) -> Iterator[Example]:
         raise DataError("this is one row of a table; give a table, such as data.to_frame().T, or a list: [dict(data)]")
     for number, value in enumerate(values_of(data), start=1):
         try:
-            yield _example(value, schema)
+            yield example_given(value, schema)
         except CellError as problem:
             problems.add(number, str(problem), column=problem.column)
         except ValueError as problem:
@@ -58,7 +58,12 @@ def _is_row(data: Any, schema: TaskSchema) -> bool:
     return getattr(data, "ndim", 0) == 1 and callable(names) and set(schema.text) <= set(names())
 
 
-def _example(value: Any, schema: TaskSchema) -> Example:
+def example_given(value: Any, schema: TaskSchema) -> Example:
+    """One of these examples.
+
+    Raises:
+        ValueError: it lacks what the task needs; a `CellError` names the column.
+    """
     if isinstance(value, Example):
         return value
     row = value if isinstance(value, Mapping) else _by_column(value, schema)

@@ -51,9 +51,14 @@ class Unknown:
         """The share of the tokens that are unknown, between 0 and 1."""
         return self.unknown / max(1, self.tokens)
 
+    @property
+    def too_many(self) -> bool:
+        """Whether more than half of the tokens are unknown, so that an answer would mean nothing."""
+        return self.share > REFUSED_FROM
+
     def lines(self, what: str) -> list[str]:
         """What to tell the user of the text called `what`; nothing where hardly a token is unknown."""
-        return [f"{self._counted(what)}; they are all read as one and the same"] if self.share >= WARNED_FROM else []
+        return [f"{self.counted(what)}; they are all read as one and the same"] if self.share >= WARNED_FROM else []
 
     def say(self, what: str, *, allowed: bool) -> None:
         """Warns where more than one token in a hundred is unknown.
@@ -61,15 +66,16 @@ class Unknown:
         Raises:
             DataError: more than half of them are, and it is not `allowed`.
         """
-        if self.share > REFUSED_FROM and not allowed:
+        if self.too_many and not allowed:
             raise DataError(
-                f"{self._counted(what)}. Take a model or tokenizer that knows this script (the tokenizer mode bytes "
+                f"{self.counted(what)}. Take a model or tokenizer that knows this script (the tokenizer mode bytes "
                 "knows every one), or say --allow-unknown (in Python allow_unknown=True) to go on all the same"
             )
         for line in self.lines(what):
             log.warning(line)
 
-    def _counted(self, what: str) -> str:
+    def counted(self, what: str) -> str:
+        """How many tokens of the text called `what` are unknown, and for which characters they stand."""
         count = f"{self.unknown:,} of {self.tokens:,} tokens ({self.share:.1%})"
         return f"{what}: {count} are unknown: the vocabulary has no piece for {self._named()}"
 

@@ -64,6 +64,14 @@ class TableOptions:
 
 
 @dataclass(frozen=True)
+class FileBytes:
+    """A file that is in memory: what it is called, and what it holds."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class Table:
     """Open rows. `columns` are known before the first row is taken; rows can be taken once."""
 
@@ -90,7 +98,7 @@ class Table:
 def open_table(
     data: Any, options: TableOptions | None = None, *, problems: Problems | None = None, ahead: int | None = AHEAD
 ) -> Iterator[Table]:
-    """The rows of a file (its path) or of what is in memory (`memory.py`), one after the other, with bounded memory.
+    """The rows of a file (its path or its bytes) or of what is in memory (`memory.py`), one by one, in bounded memory.
 
     Bad rows are left out and noted in `problems`, which the caller checks at the end; without it the first bad row
     is an error. Rows of JSON and in memory may differ in keys: `columns` are those of the first `ahead`, None for all
@@ -103,11 +111,11 @@ def open_table(
     """
     options = options or TableOptions()
     problems = problems or Problems(source_of(data), stop=True)
-    if not is_path(data):
+    if not is_path(data) and not isinstance(data, FileBytes):
         columns, rows = read_given(data, problems, ahead)
         yield Table(problems.source, columns, rows, "jsonl", in_memory=True, orders=orders_of(data))
         return
-    kind = format_of(data, options.format, READ_ENDINGS)
+    kind = format_of(data.name if isinstance(data, FileBytes) else data, options.format, READ_ENDINGS)
     with ExitStack() as stack:
         file = decompressed(stack.enter_context(_opened(data)), problems.source)
         if not file.peek(1):
@@ -165,13 +173,18 @@ def format_of(
 
 def source_of(data: Any) -> str:
     """What to call a file, or what is in memory, in messages."""
+    if isinstance(data, FileBytes):
+        return visible(data.name)
     if not is_path(data):
         return GIVEN
     return "standard input" if str(data) == STANDARD else visible(str(data))
 
 
 @contextmanager
-def _opened(path: Path | str) -> Iterator[io.BufferedReader]:
+def _opened(path: Path | str | FileBytes) -> Iterator[io.BufferedReader]:
+    if isinstance(path, FileBytes):
+        yield io.BufferedReader(cast(io.RawIOBase, io.BytesIO(path.content)))
+        return
     if str(path) == STANDARD:
         yield cast(io.BufferedReader, sys.stdin.buffer)
         return
