@@ -64,8 +64,8 @@ class Job:
 
 def is_finite(prediction: Prediction) -> bool:
     """Whether all numbers of a prediction are."""
-    score = [prediction.label] if isinstance(prediction.label, float) else []
-    return all(map(math.isfinite, [*score, *(prediction.probabilities or {}).values()]))
+    values = (prediction.label, *(prediction.probabilities or {}).values())
+    return all(math.isfinite(value) for value in values if isinstance(value, float))
 
 
 Place = tuple[Job, int]  # one example of a job

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -24,9 +24,11 @@ from foretext.sklearn.targets import (
     weights_of,
 )
 from foretext.tasks.examples import Example
+from foretext.tasks.kinds import TaskKind, find_kind
+from foretext.tasks.labels.sets import SetLabels
 from foretext.tasks.schema import TaskSchema
 
-KINDS = ("classification", "entailment", "choice", "multi-label")
+CLASSIFIES = ("classification", "entailment", "choice", "multi-label")  # the kinds that are for it
 
 
 class ForetextClassifier(ClassifierMixin, Trained):
@@ -138,8 +140,11 @@ class ForetextClassifier(ClassifierMixin, Trained):
         """
         with refusals():
             answers = self._answers(X)
-            if self.model_.schema.kind == "multi-label":
-                said = [[name in _set(answer) for name in map(str, self.classes_)] for answer in answers]
+            if SetLabels in self.model_.schema.task_kind.forms:
+                said = [
+                    [name in cast(Sequence[str], answer.label) for name in map(str, self.classes_)]
+                    for answer in answers
+                ]
                 return np.asarray(said, dtype=np.int64)
             found: Array = self.classes_[self._probabilities(answers).argmax(axis=1)]
             return found
@@ -165,37 +170,36 @@ class ForetextClassifier(ClassifierMixin, Trained):
             row[: len(values)] = values
         return found
 
-    def _kind(self, y: Any) -> str:
-        if self.kind is not None and self.kind not in KINDS:
-            raise SettingsError(f"kind is {self.kind!r}; a classifier is for {', '.join(KINDS)}")
-        if self.choices is not None and self.kind not in (None, "choice"):
-            raise SettingsError(f"choices are for kind='choice'; kind is {self.kind!r}")
-        if self.kind == "choice" and self.choices is None:
+    def _kind(self, y: Any) -> TaskKind:
+        shown = "choice" if self.choices is not None else "multi-label" if has_columns(y) else "classification"
+        name = self.kind or shown
+        if name not in CLASSIFIES:
+            raise SettingsError(f"kind is {name!r}; a classifier is for {', '.join(CLASSIFIES)}")
+        kind = find_kind(name)
+        if self.choices is not None and not kind.has_answers:
+            raise SettingsError(f"choices are for kind='choice'; kind is {name!r}")
+        if kind.has_answers and self.choices is None:
             raise SettingsError(
-                "kind='choice' needs choices: the column with a list of answers, or one for each answer"
+                f"kind={name!r} needs choices: the column with a list of answers, or one for each answer"
             )
-        if self.kind is not None:
-            return self.kind
-        if self.choices is not None:
-            return "choice"
-        return "multi-label" if has_columns(y) else "classification"
+        return kind
 
 
-def _labelled(kind: str, y: Any, examples: Sequence[Example]) -> Labelled:
-    if kind == "choice":
+def _labelled(kind: TaskKind, y: Any, examples: Sequence[Example]) -> Labelled:
+    if kind.has_answers:
         return as_answers(y, examples)
-    return as_sets(y) if kind == "multi-label" else as_classes(y)
+    return as_sets(y) if SetLabels in kind.forms else as_classes(y)
 
 
-def _schema(kind: str, read: Read, labelled: Labelled, y: Any) -> TaskSchema:
+def _schema(kind: TaskKind, read: Read, labelled: Labelled, y: Any) -> TaskSchema:
     """The task, whose classes stand in the order of `classes_`."""
     return TaskSchema(
-        kind=kind,
+        kind=kind.name,
         text=read.text,
         choices=read.choices,
         label=label_column(y, (*read.text, *read.choices)),
         classes=labelled.names,
-        answer_labels="index0" if kind == "choice" else None,
+        answer_labels="index0" if kind.has_answers else None,
     )
 
 
@@ -212,8 +216,3 @@ def _known(class_weight: Any, labelled: Labelled) -> Any:
             f"class_weight names {unknown[0]!r}, which is none of the classes {', '.join(map(repr, classes))}"
         )
     return class_weight
-
-
-def _set(answer: Prediction) -> Sequence[Any]:
-    assert isinstance(answer.label, tuple)
-    return answer.label

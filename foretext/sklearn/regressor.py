@@ -17,7 +17,7 @@ from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.labels.scores import ScoreLabels
 from foretext.tasks.schema import TaskSchema
 
-KINDS = ("regression", "similarity")
+SCORES = ("regression", "similarity")  # the kinds that are for it
 
 
 class ForetextRegressor(RegressorMixin, Trained):
@@ -101,13 +101,14 @@ class ForetextRegressor(RegressorMixin, Trained):
         with refusals():
             table, read = self._read(X)
             check_lengths(y, len(table.rows))
-            if self.kind is not None and self.kind not in KINDS:
-                raise SettingsError(f"kind is {self.kind!r}; a regressor is for {', '.join(KINDS)}")
+            kind = self.kind or "regression"
+            if kind not in SCORES:
+                raise SettingsError(f"kind is {kind!r}; a regressor is for {', '.join(SCORES)}")
             examples, scores = read.examples(table), as_scores(y)
             weights = weights_of(y, sample_weight, None, len(examples))
             learned = ScoreLabels().learned(scores, LabelOptions(), "y")
             schema = TaskSchema(
-                kind=self.kind or "regression",
+                kind=kind,
                 text=read.text,
                 label=label_column(y, read.text),
                 **learned.remembered(),

@@ -255,7 +255,7 @@ def test_two_servers_of_one_process_have_their_own_metrics(predictor: Predictor)
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["text", "answers", "a"]), inner),
     max_leaves=8,
 )
@@ -285,3 +285,10 @@ def test_no_body_leads_to_a_bug(every_kind: Server, body: dict[str, Any]):
 def test_no_example_of_any_kind_leads_to_a_bug(every_kind: Server, kind: str, value: Any):
     body = {"model": kind, "example": value, "allow_unknown": True}
     assert predict(every_kind, json.dumps(body).encode()).status_code in (200, 422)
+
+
+@pytest.mark.parametrize("value", ["Infinity", "-Infinity", "NaN"])
+def test_what_only_pythons_json_has_is_no_json(server: Server, value: str):
+    response = predict(server, f'{{"example": {value}}}'.encode())
+    assert response.status_code == 400
+    assert value.strip("-") in error_of(response)["message"]

@@ -44,7 +44,8 @@ def questions(tree: ast.AST, *, types: bool = True) -> Iterator[str]:
 
 
 def _is_of_a_kind(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "kind"
+    of_numpy = isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith(".dtype")
+    return isinstance(node, ast.Attribute) and node.attr == "kind" and not of_numpy
 
 
 def _names_a_kind(node: ast.AST) -> bool:
