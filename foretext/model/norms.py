@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+
+from foretext.model.kernels.rms import rms_norm
 
 if TYPE_CHECKING:
     from foretext.model.settings import ModelSettings, Norm
@@ -27,9 +28,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """The states, normalised, `(…, width)`."""
-        wide = states.to(torch.promote_types(states.dtype, torch.float32))
-        scaled = functional.rms_norm(wide, self.weight.shape, eps=self.epsilon).to(states.dtype)
-        return scaled * self.weight.to(states.dtype)
+        return rms_norm(states, self.weight, self.epsilon)
 
 
 NORMS: dict[Norm, Callable[..., nn.Module]] = {"layer": nn.LayerNorm, "rms": RMSNorm}

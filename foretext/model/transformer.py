@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from foretext.model.kernels.attention import attend, for_queries
 from foretext.model.kernels.dropout import dropout
+from foretext.model.kernels.relu2 import relu2
 from foretext.model.kernels.rotary import rotated
 from foretext.model.norms import RMSNorm, norm
 from foretext.model.sequences import Sequences
@@ -124,11 +125,6 @@ def picked(values: Tensor, at: Tensor | None) -> Tensor:
 def gelu(values: Tensor) -> Tensor:
     """The tanh form of GELU."""
     return functional.gelu(values, approximate="tanh")
-
-
-def relu2(values: Tensor) -> Tensor:
-    """max(x, 0) squared (So et al. 2021)."""
-    return values.relu().square()
 
 
 # Of what the first matrix gives, or the gate's where there is one (SwiGLU: Shazeer 2020).

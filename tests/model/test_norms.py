@@ -31,7 +31,9 @@ def test_it_is_llamas_to_the_bit_in_bf16_and_to_its_last_digit_in_fp32(dtype, si
     if dtype is torch.bfloat16:
         assert torch.equal(ours, theirs)
     torch.testing.assert_close(ours, theirs)
-    torch.testing.assert_close(gradient, their_gradient)
+    exact = normed(RMSNorm, states.double())[1]
+    error, their_error = ((one.double() - exact).norm() for one in (gradient, their_gradient))
+    assert error <= 1.5 * their_error  # both round; where autograd rounds at each step, ours does once
 
 
 def test_the_mean_of_squares_is_taken_in_fp32_whatever_the_type():

@@ -7,10 +7,12 @@ a batch it stands, and each is computed once. The table is never in halves, what
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
 
+ENTRIES_AT_ONCE = 1 << 16  # of what is turned: 256 KB in fp32
 TABLES = 8  # kept at a time; all layers of a model use one
 
 
@@ -28,7 +30,34 @@ def rotated(values: Tensor, positions: Tensor, base: float, *, context: int) -> 
     if values.device.type != "cpu" or torch.compiler.is_compiling():
         return plain_rotated(values, positions, base)
     cosines, sines = _table(context, values.shape[-1], base, _wide(values))
-    return _turned(values, cosines.index_select(0, positions), sines.index_select(0, positions))
+    return _Rotation.apply(values, cosines.index_select(0, positions), sines.index_select(0, positions))  # type: ignore[no-any-return,no-untyped-call]
+
+
+class _Rotation(torch.autograd.Function):
+    """Turns in as few passes as there are, over rows that stay in the cache; the gradient is turned back."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+        ctx.save_for_backward(cosines, sines)
+        return _turned_in_parts(values, cosines, sines)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        cosines, sines = ctx.saved_tensors
+        return _turned_in_parts(gradient, cosines, -sines), None, None
+
+
+def _turned_in_parts(values: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    turned = torch.empty(values.shape, dtype=values.dtype)
+    rows = max(1, ENTRIES_AT_ONCE // max(1, values.shape[1] * values.shape[2]))
+    half = values.shape[-1] // 2
+    for part, out, c, s in zip(*(torch.split(each, rows) for each in (values, turned, cosines, sines)), strict=True):
+        wide = part.to(c.dtype)
+        (one, other), c, s = (wide[..., :half], wide[..., half:]), c[:, None], s[:, None]
+        out[..., :half] = (one * c).addcmul_(other, s, value=-1)
+        out[..., half:] = (other * c).addcmul_(one, s)
+    return turned
 
 
 @lru_cache(TABLES)
