@@ -13,6 +13,7 @@ from foretext.batch import Batch, Ids
 from foretext.corpus.corpus import Split
 from foretext.errors import DataError, SettingsError
 
+SHORTEST_REPEATED = 8  # tokens of a span that a window has twice
 _RAW_BITS = 64
 
 
@@ -26,13 +27,14 @@ class Windows:
         DataError: the split is shorter than one window.
     """
 
-    def __init__(self, split: Split, *, context: int, batch: int, seed: int) -> None:
+    def __init__(self, split: Split, *, context: int, batch: int, seed: int, repeat_share: float = 0.0) -> None:
         if split.token_count < context:
             raise DataError(
                 f"the corpus {split.folder} has {split.token_count:,} tokens to train on, fewer than one window of "
                 f"{context:,}; give it more text, or train with a smaller --context"
             )
         self._split, self._context, self._size, self._seed = split, context, batch, seed
+        self._repeat_share = repeat_share
         self._start_count = split.token_count - context + 1
 
     def batch(self, update: int, *, rank: int = 0, world: int = 1, order: int = 0) -> Batch:
@@ -51,7 +53,30 @@ class Windows:
             raise SettingsError(f"a batch of {self._size} cannot be divided among {world} processes; use a multiple")
         share = self._size // world
         starts = self.starts(update, order)[rank * share : (rank + 1) * share]
-        return _batch([self._split.read(start, start + self._context) for start in starts])
+        windows = [self._split.read(start, start + self._context) for start in starts]
+        if self._repeat_share:
+            first = rank * share
+            windows = [self._repeated(one, update, order, first + row) for row, one in enumerate(windows)]
+        return _batch(windows)
+
+    def _repeated(self, window: Ids, update: int, order: int, row: int) -> Ids:
+        """Of the share of windows that is asked for: one in which a span of its tokens stands twice; others as given.
+
+            0 1 2 3 4 5 6 7 8 9   ▶   0 1 2 | 3 4 | 0 1 2 | 5 6
+
+        One half of the spans is text, the other is of the window's tokens in any order, which nothing but the first
+        time foretells.
+        """
+        generator = np.random.Philox(np.random.SeedSequence([self._seed, update, order, row, 1]))
+        chance, length, gap, kind = (int(raw) for raw in generator.random_raw(4))
+        half = len(window) // 2
+        if chance >= self._repeat_share * 2**_RAW_BITS or half < SHORTEST_REPEATED:
+            return window
+        count = SHORTEST_REPEATED + (length * (half - SHORTEST_REPEATED + 1) >> _RAW_BITS)
+        between = gap * (len(window) - 2 * count + 1) >> _RAW_BITS
+        span = window[:count] if kind & 1 else window[np.argsort(generator.random_raw(len(window)))][:count]
+        rest = window[count : len(window) - count]
+        return np.concatenate([span, rest[:between], span, rest[between:]])
 
     def origins(self, update: int, order: int = 0) -> list[str]:
         """Where each window of an update stands: shard, document counted from 1, and the token it begins with there."""

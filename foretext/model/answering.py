@@ -76,7 +76,7 @@ class AnsweringAttention(nn.Module):
         visible, row = sequences.visible, 0
         kinds = zip(sequences.row_lengths, (count > 1 for count in sequences.row_sequences), strict=True)
         runs = [(*kind, len(list(run))) for kind, run in groupby(kinds)]
-        values = self.placing(self.query_key_value(states), sequences.positions)
+        values = self.placing(self.query_key_value(states), sequences.positions, sequences.previous)
         parts = torch.split(values, [length * count for length, _, count in runs])
         mixed = []
         for part, (length, is_tree, count) in zip(parts, runs, strict=True):

@@ -159,6 +159,12 @@ class Sequences:
         """The place of the token that comes before, for each of `places`, none of which begins a sequence."""
         return places - 1 if self.joined is None else self.joined.before.index_select(0, places)
 
+    def previous(self, values: Tensor) -> Tensor:
+        """`values` `(tokens, …)` of the token before each in its sequence; 0 for one that begins a sequence."""
+        moved = values.roll(1, 0) if self.joined is None else values.index_select(0, self.joined.before.clamp(min=0))
+        begins = (self.positions == 0).view(-1, *[1] * (values.dim() - 1))
+        return moved.masked_fill(begins, 0.0)
+
     def predicted(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The places of all tokens that have one before them, and the weight of the sequence that each is in.
 

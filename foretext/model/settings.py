@@ -104,6 +104,9 @@ class ModelShape(ModelSizes):
     key_heads: int = Field(0, ge=0)
     """Heads of keys and values, each for as many neighbouring heads of queries; `heads` must be a multiple. 0 means one
     for each of these."""
+    shifted_key_heads: int = Field(0, ge=0)
+    """Heads of keys, the first so many, in which each token has the key of the one before it, with its own value: to
+    find what followed an earlier token takes one layer then, not two. For copying and comparing texts."""
     head_width: int = Field(0, ge=0)
     """Size of a query, a key and a value of a head. 0 means the width divided by the heads."""
 
@@ -127,6 +130,12 @@ class ModelShape(ModelSizes):
             raise SettingsError(
                 f"heads {self.heads} is not a multiple of key heads {self.key_heads}; try 1 or {self.heads}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _shifted_heads_are_there(self) -> ModelShape:
+        if self.shifted_key_heads > (of_keys := self.key_heads or self.heads):
+            raise SettingsError(f"shifted key heads {self.shifted_key_heads} are more than the {of_keys} heads of keys")
         return self
 
     @property

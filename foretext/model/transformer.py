@@ -47,7 +47,7 @@ class Attention(nn.Module):
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
-        values = self.placing(self.query_key_value(states), sequences.positions)
+        values = self.placing(self.query_key_value(states), sequences.positions, sequences.previous)
         grid = sequences.spread(values)  # (rows, longest_row, all heads * head)
         grid = grid.view(*grid.shape[:2], -1, self.head_size).transpose(1, 2)  # (rows, all heads, longest_row, head)
         query, key, value = torch.split(grid, self.heads, dim=1)
@@ -57,7 +57,7 @@ class Attention(nn.Module):
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` for the next tokens of one sequence, `(tokens, width)`; `memory` has those before, then these."""
         positions = torch.arange(memory.seen, memory.seen + len(states), device=states.device)
-        values = self.placing(self.query_key_value(states), positions)
+        values = self.placing(self.query_key_value(states), positions, memory.previous)
         heads = values.view(len(states), -1, self.head_size).transpose(0, 1)  # (all heads, tokens, head)
         query, key, value = torch.split(heads, self.heads)
         kept = memory.add(key, value)
@@ -69,29 +69,36 @@ class Attention(nn.Module):
 
 
 class Placing(nn.Module):
-    """Queries and keys as they meet in attention: normalised head by head, then turned by rotary positions.
+    """Queries and keys as they meet in attention: normalised head by head, shifted, then turned by rotary positions.
 
-    Either where the form asks for it; the order is that of Qwen3.
+    Each where the form asks for it; the order is that of Qwen3, which shifts none. A shifted key has the position of
+    the token that it is given to.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.heads, self.head_size = settings.attention_heads, settings.head_size
         self.context = settings.context
+        self.shifted = settings.shifted_key_heads
         self.rotary_base = settings.rotary_base if settings.positions == "rotary" else None
         self.query_norm, self.key_norm = (
             RMSNorm(self.head_size, eps=settings.norm_epsilon) if settings.query_key_norm == "rms" else None
             for _ in range(2)
         )
 
-    def forward(self, values: Tensor, positions: Tensor) -> Tensor:
-        """Queries, keys and values of tokens at these positions, `(tokens, all heads * head)`."""
-        if self.rotary_base is None and self.query_norm is None:
+    def forward(self, values: Tensor, positions: Tensor, previous: Callable[[Tensor], Tensor]) -> Tensor:
+        """Queries, keys and values of tokens at these positions, `(tokens, all heads * head)`.
+
+        `previous` gives for each token what the one before it has, 0 where none is.
+        """
+        if self.rotary_base is None and self.query_norm is None and not self.shifted:
             return values
         heads = values.view(len(values), -1, self.head_size)
         query, key, value = torch.split(heads, self.heads, dim=1)
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)
+        if self.shifted:
+            key = torch.cat([previous(key[:, : self.shifted]), key[:, self.shifted :]], dim=1)
         if self.rotary_base is not None:
             query, key = (rotated(part, positions, self.rotary_base, context=self.context) for part in (query, key))
         return torch.cat([query, key, value], dim=1).flatten(1)
@@ -104,6 +111,13 @@ class KeysAndValues:
         self.context = context
         self.seen = 0
         self.kept: tuple[Tensor, Tensor] | None = None  # each (heads, context, head)
+        self.last: Tensor | None = None  # of what `previous` was given, the last token's
+
+    def previous(self, values: Tensor) -> Tensor:
+        """`values` `(tokens, …)` of the token before each of the next ones; 0 for the first of all."""
+        before = torch.zeros_like(values[:1]) if self.last is None else self.last
+        self.last = values[-1:]
+        return torch.cat([before, values[:-1]])
 
     def add(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of all tokens so far, the new ones `(heads, tokens, head)` behind the others."""

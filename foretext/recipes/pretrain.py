@@ -105,7 +105,13 @@ def pretrain_from(
         _check_start(start, settings, corpus)
     train = corpus.split("train")
     plan = _plan(settings, train.token_count)
-    windows = Windows(train, context=settings.model.context, batch=settings.batch, seed=settings.seed)
+    windows = Windows(
+        train,
+        context=settings.model.context,
+        batch=settings.batch,
+        seed=settings.seed,
+        repeat_share=settings.repeat_share,
+    )
     validates = corpus.split("valid").token_count > 1
     if settings.probe and not validates:
         raise SettingsError("--probe needs validations, and this corpus has no validation set to read")

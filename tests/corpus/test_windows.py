@@ -132,3 +132,44 @@ def test_a_limit_spreads_whole_windows_over_the_split(make_split: MakeSplit) -> 
 
 def test_an_empty_split_has_no_windows(make_split: MakeSplit) -> None:
     assert list(sequential_windows(Split(Path(), (), np.dtype("<u2")), 4)) == []
+
+
+def span_twice(window: np.ndarray) -> np.ndarray:
+    """The longest beginning of a window that stands in it again, behind itself."""
+    for count in range(len(window) // 2, 0, -1):
+        for start in range(count, len(window) - count + 1):
+            if np.array_equal(window[:count], window[start : start + count]):
+                return window[:count]
+    return window[:0]
+
+
+def test_of_the_share_that_is_asked_for_a_span_stands_twice_and_the_rest_is_as_it_was(make_split: MakeSplit) -> None:
+    split = make_split([10_000])
+    plain, repeated = (Windows(split, context=64, batch=400, seed=1, repeat_share=share) for share in (0.0, 0.25))
+    pairs = zip(*(windows.batch(3).tokens.reshape(400, 64) for windows in (plain, repeated)), strict=True)
+    changed = [(one, other) for one, other in pairs if not np.array_equal(one, other)]
+    assert 70 <= len(changed) <= 130  # 100 expected, deviation 8.7
+    in_order = 0
+    for one, other in changed:
+        span = span_twice(other)
+        assert 8 <= len(span) <= 32
+        assert set(other.tolist()) <= set(one.tolist())
+        in_order += bool((np.diff(span) == 1).all())
+    assert 0.3 * len(changed) <= in_order <= 0.7 * len(changed)
+
+
+def test_spans_are_repeated_alike_whatever_the_number_of_ranks_and_otherwise_in_another_order(
+    make_split: MakeSplit,
+) -> None:
+    windows = Windows(make_split([1000]), context=32, batch=6, seed=1, repeat_share=1.0)
+    whole = windows.batch(5)
+    parts = [windows.batch(5, rank=rank, world=3).tokens for rank in range(3)]
+    assert np.array_equal(np.concatenate(parts), whole.tokens)
+    assert whole.lengths.tolist() == [32] * 6
+    assert not np.array_equal(windows.batch(5, order=1).tokens, whole.tokens)
+
+
+def test_a_window_too_short_for_two_spans_is_left_as_it_is(make_split: MakeSplit) -> None:
+    split = make_split([100])
+    plain, repeated = (Windows(split, context=15, batch=5, seed=1, repeat_share=share) for share in (0.0, 1.0))
+    assert np.array_equal(plain.batch(3).tokens, repeated.batch(3).tokens)

@@ -36,7 +36,9 @@ FORMS = {
     "wide heads": {"head_width": 12},
     "rotary": {"positions": "rotary"},
     "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
+    "shifted keys": {"shifted_key_heads": 2},
 }
+FORMS["shifted, grouped, turned"] = {**FORMS["rotary"], "shifted_key_heads": 1, "key_heads": 2}
 FORMS["grouped, normed, turned"] = {**FORMS["normed queries"], **FORMS["rotary"], "key_heads": 1, "head_width": 16}
 FORMS["normed queries and rotary"] = {**FORMS["normed queries"], **FORMS["rotary"]}
 QUIET = {"projections_start": "zero"}
@@ -98,6 +100,8 @@ def attention(shape, x, w):
                 rms(shape, part, w[f"attention.placing.{name}_norm.weight"])
                 for part, name in ((q, "query"), (k, "key"))
             )
+        if theirs < shape.shifted_key_heads:
+            k = torch.cat([torch.zeros_like(k[:1]), k[:-1]])
         if shape.positions == "rotary":
             q, k = turned(q, shape.rotary_base), turned(k, shape.rotary_base)
         for place in range(len(x)):
@@ -136,9 +140,9 @@ def test_the_states_are_those_of_the_formulas_written_out(form, enlarged, states
 
 
 @every_form
-def test_every_form_differs_from_the_papers(form, states):
+def test_every_form_differs_from_the_papers(form, enlarged, states):
     """Where it has weights of its own these differ; else, on equal weights, the states."""
-    one, other = GPT(settings_of(form), seed=1).eval(), GPT(settings_of({}), seed=1).eval()
+    one, other = enlarged(settings_of(form)), enlarged(settings_of({}))
     shapes = [{name: weight.shape for name, weight in model.named_parameters()} for model in (one, other)]
     assert shapes[0] != shapes[1] or (states(one, IDS) - states(other, IDS)).abs().max() > 1e-3
 
@@ -372,3 +376,8 @@ def test_what_the_paper_has_anyway_may_be_said():
 def test_an_lstm_has_none_of_it(form):
     with pytest.raises(SettingsError, match="an LSTM has no"):
         settings_of(form, backbone="lstm", lstm_units=16)
+
+
+def test_more_shifted_heads_than_heads_of_keys_are_refused():
+    with pytest.raises(SettingsError, match="shifted key heads 3 are more than the 2 heads of keys"):
+        settings_of({"shifted_key_heads": 3, "key_heads": 2})

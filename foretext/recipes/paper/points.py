@@ -35,7 +35,7 @@ POINTS = (
         "tanh form of GELU; epsilon 1e-5; a norm after each sum; scores divided by the root of a head's width",
         (
             *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
-            *("model.query_key_norm", "model.activation", "model.biases"),
+            *("model.query_key_norm", "model.shifted_key_heads", "model.activation", "model.biases"),
         ),
     ),
     Point(
@@ -198,7 +198,7 @@ POINTS = (
         "not released",
         tuple(
             f"pretraining.{name}"
-            for name in ("start", "learning_rate", "warmup", "schedule", "fall", "batch", "length")
+            for name in ("start", "learning_rate", "warmup", "schedule", "fall", "batch", "length", "repeat_share")
         ),
     ),
     Point(

@@ -70,6 +70,9 @@ class PretrainSettings(Settings):
     line over the last updates, as --fall says."""
     fall: float = Field(0.25, gt=0, le=1)
     """Share of the updates over which a flat learning rate falls to 0."""
+    repeat_share: float = Field(0.0, ge=0, le=1)
+    """Share of the windows in which a span of tokens is made to stand twice, so that a model learns sooner to look
+    back for what followed: small ones may not learn it from text alone. Validation reads the text as it is."""
     validation_tokens: int = Field(200_000, ge=1)
     """Most tokens of the validation set that one validation reads."""
     probe: tuple[NameOrPath, ...] = ()
