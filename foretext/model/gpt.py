@@ -79,9 +79,13 @@ class GPT(nn.Module):
         """What tokens see of their sequences; a model without a head is a language model, and causal."""
         return "causal" if self.head is None else self.head.settings.attend
 
-    def sequences(self, batch: Batch) -> Sequences:
-        """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact."""
-        return Sequences.of(batch, self.embedding.device, share_prefixes=self.share_prefixes, attend=self.attend)
+    def sequences(self, batch: Batch, *, attend: Attend | None = None) -> Sequences:
+        """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact.
+
+        Tokens see what they saw in fine-tuning, unless `attend` says otherwise of a language model.
+        """
+        how = attend or self.attend
+        return Sequences.of(batch, self.embedding.device, share_prefixes=self.share_prefixes, attend=how)
 
     def forward(self, sequences: Sequences, at: Tensor | None = None) -> Hidden:
         """States of every token of every sequence, of one that sequences share, once; with `at`, only of those tokens.
