@@ -23,7 +23,10 @@ Combine = Literal["one", "add", "choose"]
 # What a task head learns: a class, the right answer, a score as a soft choice among grades or by least squares, any
 # number of labels, or a tag for each token.
 Target = Literal["classes", "answers", "grades", "value", "labels", "tags"]
+# What a token sees of its own sequence: itself and what comes before it, or all.
+Attend = Literal["causal", "both"]
 UNTAGGED = -1  # the tag of a token of which none is read
+NO_BLANK = -1  # where a token is what it seems
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -44,6 +47,9 @@ class Batch:
     labels: Ids | Floats | None = None  # (examples, …)
     tags: Ids | None = None  # (tokens,), where each token has a label of its own; UNTAGGED where it has none
     weights: Floats | None = None  # (examples,), as how many each counts; None: as one
+    # (tokens,), where a mask stands in `tokens` the token that it hides, else NO_BLANK. A sequence with blanks is read
+    # both ways, and stands behind all that are not.
+    blanks: Ids | None = None
 
     @property
     def sequence_count(self) -> int:
@@ -54,6 +60,14 @@ class Batch:
     def example_count(self) -> int:
         """How many examples there are."""
         return int(self.examples[-1]) + 1 if len(self.examples) else 0
+
+    @property
+    def with_blanks(self) -> int:
+        """How many sequences have blanks."""
+        if self.blanks is None:
+            return 0
+        starts = np.cumsum(self.lengths) - self.lengths
+        return int(np.logical_or.reduceat(self.blanks != NO_BLANK, starts).sum())
 
     def split(self, examples_each: int) -> list[Batch]:
         """The same batch as consecutive parts of at most `examples_each` examples, for gradient accumulation."""
@@ -69,6 +83,7 @@ class Batch:
                     labels=None if self.labels is None else self.labels[first : first + examples_each],
                     tags=None if self.tags is None else self.tags[token_ends[low] : token_ends[high]],
                     weights=None if self.weights is None else self.weights[first : first + examples_each],
+                    blanks=None if self.blanks is None else self.blanks[token_ends[low] : token_ends[high]],
                 )
             )
         return parts

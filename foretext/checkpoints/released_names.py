@@ -47,6 +47,10 @@ def released_views(gpt: GPT) -> dict[str, Tensor]:
     if gpt.settings.own_form:
         form = said(gpt.settings.own_form)
         raise ModelError(f"the layouts of GPT-1 hold the paper's form alone, and this model has {form}")
+    if gpt.attend == "both":
+        raise ModelError(
+            "the layouts of GPT-1 hold causal models alone, and this one was fine-tuned with --attend both"
+        )
     vocabulary, matrix = gpt.settings.vocabulary, gpt.embedding.detach()
     views = {
         "positions_embed.weight": matrix[vocabulary + SPECIALS :],

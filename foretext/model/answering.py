@@ -53,7 +53,8 @@ def for_answering(gpt: GPT, precision: str) -> GPT:
         instead[id(block.attention)] = AnsweringAttention(block.attention, linear)
         instead[id(block.feed_forward)] = AnsweringFeedForward(block.feed_forward, linear)
     made = copy.deepcopy(gpt, instead).eval()  # a copy in which these stand instead of the originals
-    made.share_prefixes = "in_examples"  # so that what is shared does not depend on the batch either
+    if made.share_prefixes != "no":
+        made.share_prefixes = "in_examples"  # so that what is shared does not depend on the batch either
     return made
 
 
@@ -74,23 +75,26 @@ class AnsweringAttention(nn.Module):
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`."""
         visible, row = sequences.visible, 0
-        kinds = zip(sequences.row_lengths, (count > 1 for count in sequences.row_sequences), strict=True)
+        trees = (count > 1 for count in sequences.row_sequences)
+        both_ways = (place >= sequences.rows - sequences.both_ways for place in range(sequences.rows))
+        kinds = zip(sequences.row_lengths, trees, both_ways, strict=True)
         runs = [(*kind, len(list(run))) for kind, run in groupby(kinds)]
         values = self.placing(self.query_key_value(states), sequences.positions, sequences.previous)
-        parts = torch.split(values, [length * count for length, _, count in runs])
+        parts = torch.split(values, [length * count for length, *_, count in runs])
         mixed = []
-        for part, (length, is_tree, count) in zip(parts, runs, strict=True):
+        for part, (length, is_tree, both, count) in zip(parts, runs, strict=True):
             seen = visible[row : row + count, :length, :length] if is_tree and visible is not None else None
-            mixed.append(self._mixed(part, count, seen))
+            mixed.append(self._mixed(part, count, seen, both))
             row += count
         return self.output(picked(torch.cat(mixed), at))  # type: ignore[no-any-return]
 
-    def _mixed(self, values: Tensor, count: int, visible: Tensor | None) -> Tensor:
+    def _mixed(self, values: Tensor, count: int, visible: Tensor | None, both_ways: bool) -> Tensor:
         """The mixture of `count` rows of one length, from their `(tokens, all heads * head)`."""
         grid = values.view(count, len(values) // count, -1, self.head_size).transpose(1, 2)
         # Each (sequences, heads, length, head), laid out alike for one sequence and for many: kernels differ.
         query, key, value = (part.contiguous() for part in torch.split(grid, self.heads, dim=1))
-        return attend(query, key, value, 0.0, visible).transpose(1, 2).reshape(len(values), -1)
+        mixed = attend(query, key, value, 0.0, visible, both_ways=both_ways)
+        return mixed.transpose(1, 2).reshape(len(values), -1)
 
 
 class AnsweringFeedForward(nn.Module):

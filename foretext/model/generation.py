@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from foretext.errors import SettingsError
-from foretext.model.gpt import GPT
+from foretext.model.gpt import GPT, refuse_as_language_model
 from foretext.neighbours import share_cores
 
 
@@ -52,6 +52,7 @@ class Reader:
     """A model that reads one sequence, a few tokens at a time, and keeps what its layers need of those before."""
 
     def __init__(self, model: GPT) -> None:
+        refuse_as_language_model(model)
         if model.embedding.device.type == "cpu":
             share_cores()
         self.model = model

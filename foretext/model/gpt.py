@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from foretext.batch import Batch
+from foretext.batch import Attend, Batch
 from foretext.errors import SettingsError
 from foretext.model.heads import TaskHead
 from foretext.model.kernels.dropout import dropout
@@ -57,6 +57,10 @@ class GPT(nn.Module):
         self.compiled: Callable[..., Tensor] | None = None  # runs a layer, in training
         # A recurrent layer reads each sequence from its start.
         self.share_prefixes: SharePrefixes = "in_batches" if settings.backbone == "transformer" else "no"
+        if head is not None and head.attend == "both":
+            if settings.backbone != "transformer":
+                raise SettingsError("--attend both is for Transformers; an LSTM reads each sequence from its start")
+            self.share_prefixes = "no"  # what begins alike is not alike where each token sees its whole sequence
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         # With norms before each sum nothing else normalises what the last block gives.
@@ -70,9 +74,18 @@ class GPT(nn.Module):
         """The blocks as they are, whose methods torch's list of modules hides from type checkers."""
         return list(self.blocks)
 
-    def sequences(self, batch: Batch) -> Sequences:
-        """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact."""
-        return Sequences.of(batch, self.embedding.device, share_prefixes=self.share_prefixes)
+    @property
+    def attend(self) -> Attend:
+        """What tokens see of their sequences; a model without a head is a language model, and causal."""
+        return "causal" if self.head is None else self.head.settings.attend
+
+    def sequences(self, batch: Batch, *, attend: Attend | None = None) -> Sequences:
+        """`batch` on the model's device, what sequences share computed once: for evaluation, where that is exact.
+
+        Tokens see what they saw in fine-tuning, unless `attend` says otherwise of a language model.
+        """
+        how = attend or self.attend
+        return Sequences.of(batch, self.embedding.device, share_prefixes=self.share_prefixes, attend=how)
 
     def forward(self, sequences: Sequences, at: Tensor | None = None) -> Hidden:
         """States of every token of every sequence, of one that sequences share, once; with `at`, only of those tokens.
@@ -81,8 +94,11 @@ class GPT(nn.Module):
         computed for those alone.
 
         Raises:
-            SettingsError: a sequence is longer than the context.
+            SettingsError: a sequence is longer than the context, or one is to be read from its start to its end by a
+                model that was fine-tuned to read both ways.
         """
+        if self.attend == "both" and sequences.both_ways < sequences.rows:
+            refuse_as_language_model(self)
         if sequences.longest > self.settings.context:
             raise SettingsError(
                 f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
@@ -148,6 +164,19 @@ class GPT(nn.Module):
     def parameter_count(self) -> int:
         """How many numbers are learned; the embedding matrix counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+def refuse_as_language_model(model: GPT) -> None:
+    """Nothing, unless the model was fine-tuned so that each token sees those that it would have to predict.
+
+    Raises:
+        SettingsError: it was.
+    """
+    if model.attend == "both":
+        raise SettingsError(
+            "this model was fine-tuned with --attend both and predicts no tokens: text is scored and written by "
+            "language models, such as the one that it started from"
+        )
 
 
 # What the head reads of all states.

@@ -51,6 +51,7 @@ class LSTMLayer(nn.Module):
         With `at`, only those tokens' new states, in that order.
         """
         assert sequences.joined is None, "an LSTM reads each sequence from its start"
+        assert not sequences.both_ways, "an LSTM reads each sequence from its start"
         read, _ = self.lstm(sequences.spread(self.input_norm(states)))  # (sequences, longest, units)
         read = self.output(picked(sequences.gather(read), at))
         return self.output_norm(dropout(read, self.residual_dropout, self.training))  # type: ignore[no-any-return]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from foretext.batch import Batch, Ids
+from foretext.batch import NO_BLANK, Attend, Batch, Ids
 from foretext.model.tree import SharePrefixes, Tree, grow
 
-OfTensors = TypeVar("OfTensors", "Joined", "Sequences")
+OfTensors = TypeVar("OfTensors", "Blanks", "Joined", "Sequences")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,16 @@ class Joined:
 
 
 @dataclass(frozen=True)
+class Blanks:
+    """Where a mask stands for a token, which is to be predicted from the place before it."""
+
+    places: Tensor  # (blanks,)
+    hidden: Tensor  # (blanks,), the ids of the tokens
+    sequences: Tensor  # (blanks,), those that they are in
+    counts: Tensor  # (blanks,), how many blanks that sequence has
+
+
+@dataclass(frozen=True)
 class Sequences:
     """Token ids of all sequences end to end, and where each sequence lies.
 
@@ -39,7 +49,8 @@ class Sequences:
     ends      = [2 4]           the last token of each sequence, the extract token in fine-tuning
 
     A row holds one sequence. Where sequences are `joined`, it holds a tree of them, and a token that they share stands
-    once in `tokens`.
+    once in `tokens`. The last `both_ways` rows are read both ways: each token sees its whole sequence. They are none,
+    all, or those with blanks, and such sequences share nothing.
     """
 
     tokens: Tensor  # (tokens,)
@@ -56,17 +67,31 @@ class Sequences:
     longest_row: int
     joined: Joined | None = None
     weights: Tensor | None = None  # (examples,)
+    both_ways: int = 0
+    real: Tensor | None = None  # (both_ways, 1, longest_row), which places hold a token; None where all do
+    blanks: Blanks | None = None
 
     @classmethod
-    def of(cls, batch: Batch, device: torch.device | str = "cpu", *, share_prefixes: SharePrefixes = "no") -> Sequences:
+    def of(
+        cls,
+        batch: Batch,
+        device: torch.device | str = "cpu",
+        *,
+        share_prefixes: SharePrefixes = "no",
+        attend: Attend = "causal",
+    ) -> Sequences:
         """`batch` on `device`; as trees where that is cheaper and `share_prefixes` allows it.
 
+        With `attend` "both" all sequences are read both ways, else those with blanks, which stand last.
+
         Raises:
-            ValueError: a sequence is empty.
+            ValueError: a sequence is empty, or one with blanks stands before one without.
         """
         if not batch.sequence_count or batch.lengths.min() < 1:
             raise ValueError("every sequence of a batch needs at least one token")
-        tree = grow(batch, share_prefixes=share_prefixes)
+        _check_blanks_are_last(batch)
+        both_ways = batch.sequence_count if attend == "both" else batch.with_blanks
+        tree = None if both_ways else grow(batch, share_prefixes=share_prefixes)
         tokens, ends = batch.tokens, np.cumsum(batch.lengths)
         positions = _places_in(batch.lengths)
         row_lengths = batch.lengths
@@ -102,6 +127,9 @@ class Sequences:
                 row_sequences=tuple(tree.row_sequences.tolist()),
             ),
             weights=None if batch.weights is None else tensor(batch.weights.astype(np.float32)),
+            both_ways=both_ways,
+            real=tensor(_real(row_lengths[-both_ways:], longest_row)) if _uneven(row_lengths, both_ways) else None,
+            blanks=None if batch.blanks is None else Blanks(*map(tensor, _blanks(batch.blanks, batch.lengths))),
         )
 
     @property
@@ -126,12 +154,17 @@ class Sequences:
 
     @property
     def visible(self) -> Tensor | None:
-        """Which tokens of its row each token sees, `(rows, longest_row, longest_row)`; None for all up to itself."""
+        """Which tokens of its row each token sees, `(rows, longest_row, longest_row)`; None for all up to itself.
+
+        Rows that are read both ways are not in it: `real` says what is seen there.
+        """
         return None if self.joined is None else self.joined.visible
 
     def moved(self, move: Callable[[Tensor], Tensor]) -> Sequences:
         """The same with each of its tensors as `move` gives it."""
-        return _moved(replace(self, joined=None if self.joined is None else _moved(self.joined, move)), move)
+        joined = None if self.joined is None else _moved(self.joined, move)
+        blanks = None if self.blanks is None else _moved(self.blanks, move)
+        return _moved(replace(self, joined=joined, blanks=blanks), move)
 
     def spread(self, values: Tensor) -> Tensor:
         """`(tokens, …)` laid out as `(rows, longest_row, …)`, zero where there is no token."""
@@ -168,11 +201,13 @@ class Sequences:
     def predicted(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The places of all tokens that have one before them, and the weight of the sequence that each is in.
 
-        `weights` is `(sequences,)`. A token that sequences share is there once, with the sum of their weights.
+        `weights` is `(sequences,)`. A token that sequences share is there once, with the sum of their weights. One
+        that is seen by those before it is not there: nothing could be learned from it.
         """
         if self.joined is None:
-            count = len(self.tokens) - self.sequence_count
-            owners = torch.repeat_interleave(self.lengths - 1, output_size=count)
+            causal = self.sequence_count - self.both_ways
+            count = sum(self.row_lengths[:causal]) - causal
+            owners = torch.repeat_interleave(self.lengths[:causal] - 1, output_size=count)
             places = torch.arange(1, count + 1, device=owners.device) + owners  # past one that begins for each owner
             return places, weights.index_select(0, owners)
         places = self.joined.following
@@ -197,6 +232,37 @@ def _places_in(lengths: Ids) -> Ids:
     ends = np.cumsum(lengths)
     places: Ids = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
     return places
+
+
+def _check_blanks_are_last(batch: Batch) -> None:
+    """Nothing, if the sequences with blanks stand behind all others.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if count := batch.with_blanks:
+        assert batch.blanks is not None
+        first = int((batch.blanks != NO_BLANK).argmax())
+        if first < int(batch.lengths[:-count].sum()):
+            raise ValueError("sequences with blanks stand behind all others of a batch")
+
+
+def _uneven(row_lengths: Ids, both_ways: int) -> bool:
+    """Whether rows that are read both ways are padded."""
+    return bool(both_ways) and int(row_lengths[-both_ways:].min()) < int(row_lengths.max())
+
+
+def _real(row_lengths: Ids, longest_row: int) -> npt.NDArray[np.bool_]:
+    """Which places of the grid hold a token, `(rows, 1, longest_row)`."""
+    real: npt.NDArray[np.bool_] = np.arange(longest_row) < row_lengths[:, None, None]
+    return real
+
+
+def _blanks(blanks: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids, Ids]:
+    """The four arrays of `Blanks`."""
+    places = np.flatnonzero(blanks != NO_BLANK)
+    owners = np.repeat(np.arange(len(lengths)), lengths)[places]
+    return places, blanks[places], owners, np.bincount(owners, minlength=len(lengths))[owners]
 
 
 def _put(values: Ids, tree: Tree) -> Ids:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from foretext.batch import Combine, Target
+from foretext.batch import Attend, Combine, Target
 from foretext.errors import SettingsError
 from foretext.settings import Settings
 
@@ -221,6 +221,9 @@ class HeadSettings(Settings):
     state of every token."""
     dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on the state that is read, one mask an example."""
+    attend: Attend = "causal"
+    """What each token sees of its sequence, so that the states are what they are: itself and what comes before it, or,
+    with both, all."""
 
     @model_validator(mode="before")
     @classmethod

@@ -33,6 +33,8 @@ def linear(settings: ModelSettings, inputs: int, outputs: int) -> nn.Linear:
 class Attention(nn.Module):
     """Causal self-attention, softmax(Q Kᵀ / √d) V: each token's state from those of its own sequence up to itself.
 
+    In a sequence that is read both ways, from all of it.
+
     In a tree of sequences the same: a token sees those it continues, and none of another branch. Rotary positions are
     those in its own sequence.
     """
@@ -51,7 +53,7 @@ class Attention(nn.Module):
         grid = sequences.spread(values)  # (rows, longest_row, all heads * head)
         grid = grid.view(*grid.shape[:2], -1, self.head_size).transpose(1, 2)  # (rows, all heads, longest_row, head)
         query, key, value = torch.split(grid, self.heads, dim=1)
-        mixed = attend(query, key, value, self.attention_dropout if self.training else 0.0, sequences.visible)
+        mixed = _mixed(query, key, value, self.attention_dropout if self.training else 0.0, sequences)
         return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
@@ -66,6 +68,18 @@ class Attention(nn.Module):
         visible = visible.tril_(keys.shape[1] - query.shape[1])
         mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
         return self.output(mixed.transpose(0, 1).flatten(1))  # type: ignore[no-any-return]
+
+
+def _mixed(query: Tensor, key: Tensor, value: Tensor, probability: float, sequences: Sequences) -> Tensor:
+    """Attention in rows of which the last may be read both ways; each kind goes without a mask where it can."""
+    causal = sequences.rows - sequences.both_ways
+    if not sequences.both_ways:
+        return attend(query, key, value, probability, sequences.visible)
+    if not causal:
+        return attend(query, key, value, probability, sequences.real, both_ways=True)
+    first = attend(query[:causal], key[:causal], value[:causal], probability)
+    last = attend(query[causal:], key[causal:], value[causal:], probability, sequences.real, both_ways=True)
+    return torch.cat([first, last])
 
 
 class Placing(nn.Module):

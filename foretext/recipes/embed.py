@@ -99,7 +99,17 @@ def embed_in_memory(saved: SavedModel, data: Any, settings: EmbedSettings) -> Ve
     examples = examples_given(chain(first, values), text_schema(saved, columns, settings))
     with progress("embedding", None, unit="rows") as bar:
         most = settings.tokens_per_batch
-        chunks = [*vectors_of(saved, examples, pool=settings.pool, tokens_per_batch=most, bar=bar, unread=unread)]
+        chunks = [
+            *vectors_of(
+                saved,
+                examples,
+                pool=settings.pool,
+                attend=settings.attend,
+                tokens_per_batch=most,
+                bar=bar,
+                unread=unread,
+            )
+        ]
     unread.say(source, allowed=settings.file.allow_unknown)
     return np.concatenate([np.empty((0, saved.gpt.settings.width), np.float32), *chunks])
 
@@ -135,7 +145,13 @@ def _with_vectors(
             yield example
 
     chunks = vectors_of(
-        saved, examples(), pool=settings.pool, tokens_per_batch=settings.tokens_per_batch, bar=bar, unread=unread
+        saved,
+        examples(),
+        pool=settings.pool,
+        attend=settings.attend,
+        tokens_per_batch=settings.tokens_per_batch,
+        bar=bar,
+        unread=unread,
     )
     for vector in chain.from_iterable(chunks):
         yield waiting.popleft(), vector

@@ -327,6 +327,7 @@ def head_settings(data: LabelledData, settings: FinetuneSettings) -> HeadSetting
         combine=schema.task_kind.combine,
         reads=schema.task_kind.reads or settings.points.head_reads,
         dropout=settings.classifier_dropout,
+        attend=settings.points.attend,
         **output._asdict(),
     )
 

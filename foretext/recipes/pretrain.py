@@ -28,6 +28,7 @@ from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.tokenizer import Tokenizer
 from foretext.training.loop import BatchAt
+from foretext.training.masking import Masking
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
 from foretext.training.schedules import Schedule, warmup_cosine, warmup_flat_fall
@@ -104,7 +105,9 @@ def pretrain_from(
     if start is not None:
         _check_start(start, settings, corpus)
     train = corpus.split("train")
-    plan = _plan(settings, train.token_count)
+    plan = _plan(settings, train.token_count, tokenizer.extract)
+    if plan.masking is not None:
+        log.info("%d of %d windows of an update are read both ways%s", *_masked(settings, plan.masking))
     windows = Windows(
         train,
         context=settings.model.context,
@@ -134,7 +137,7 @@ def pretrain_from(
         batch_at=_in_order(windows, verification, 0),
         reordered=partial(_in_order, windows, verification),
         origins=windows.origins,
-        of_length=partial(_of_length, settings, corpus, start),
+        of_length=partial(_of_length, settings, corpus, start, tokenizer.extract),
         validate=partial(_validate, model, corpus, probes, settings, verification) if validates else None,
         conclude=partial(_conclude, objective, settings, verification),
         tokenizer=tokenizer,
@@ -143,8 +146,8 @@ def pretrain_from(
     return carry_out(run)
 
 
-def _plan(settings: PretrainSettings, tokens: int) -> Plan:
-    """What to do with a corpus of so many tokens.
+def _plan(settings: PretrainSettings, tokens: int, mask: int) -> Plan:
+    """What to do with a corpus of so many tokens; `mask` is the id that stands for what is hidden.
 
     Raises:
         SettingsError: the warm-up does not fit, or it and the fall.
@@ -161,7 +164,33 @@ def _plan(settings: PretrainSettings, tokens: int) -> Plan:
         schedule=schedule,
         seed=settings.seed,
         validate_every=settings.loop.validate_every or max(1, updates // VALIDATIONS),
+        masking=_masking(settings, updates, mask) if settings.masked_share else None,
     )
+
+
+def _masking(settings: PretrainSettings, updates: int, mask: int) -> Masking:
+    """How the windows of a run of so many updates are masked.
+
+    Raises:
+        SettingsError: it ends before any is.
+    """
+    begins = round(settings.masked_from * updates)
+    if begins >= updates:
+        raise SettingsError(f"--masked-from {settings.masked_from:g} of {updates:,} updates leaves none; give it less")
+    return Masking(
+        windows=settings.masked_windows,
+        begins=begins,
+        updates=updates,
+        rate=settings.mask_rate,
+        rate_end=settings.mask_rate if settings.mask_rate_end is None else settings.mask_rate_end,
+        seed=settings.seed,
+        mask=mask,
+    )
+
+
+def _masked(settings: PretrainSettings, masking: Masking) -> tuple[int, int, str]:
+    """What the log says of it."""
+    return masking.windows, settings.batch, f" from update {masking.begins + 1:,} on" if masking.begins else ""
 
 
 def _schedule(settings: PretrainSettings, updates: int) -> Schedule:
@@ -171,11 +200,11 @@ def _schedule(settings: PretrainSettings, updates: int) -> Schedule:
 
 
 def _of_length(
-    settings: PretrainSettings, corpus: Corpus, start: SavedModel | None, updates: int
+    settings: PretrainSettings, corpus: Corpus, start: SavedModel | None, mask: int, updates: int
 ) -> tuple[Plan, Pretraining]:
     """Plan and record of the run if it has so many updates."""
     settings = settings.model_copy(update={"updates": updates})
-    return _plan(settings, corpus.split("train").token_count), _record(settings, corpus, start)
+    return _plan(settings, corpus.split("train").token_count, mask), _record(settings, corpus, start)
 
 
 def _in_order(windows: Windows, verification: Verification, order: int) -> BatchAt:

@@ -2,8 +2,9 @@
 
 A fine-tuned model reads an example as in training, and its vector is the state of the extract token, which the head
 reads. A language model reads the text alone, without special tokens, as much of it as the context holds; its vector is
-the state of the last token. With the pool `mean` it is the mean over all tokens of either. Where an example has several
-sequences (both orders of a pair, one for each answer), its vector is their mean. Always computed in fp32.
+the state of the last token. With the pool `mean` it is the mean over all tokens of either; with `attend` "both" each
+token of a language model sees the whole text. Where an example has several sequences (both orders of a pair, one for
+each answer), its vector is their mean. Always computed in fp32.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from foretext.batch import Attend
 from foretext.checkpoints.saved_model import SavedModel
-from foretext.errors import DataError
+from foretext.errors import DataError, SettingsError
 from foretext.model.gpt import GPT
 from foretext.progress import Progress
 from foretext.serving.predictor import CHUNK, CPU_TOKENS_PER_BATCH
@@ -36,6 +38,7 @@ def vectors_of(
     examples: Iterable[Example],
     *,
     pool: Pool = "last",
+    attend: Attend | None = None,
     tokens_per_batch: int = 0,
     bar: Progress,
     unread: Unread,
@@ -46,13 +49,26 @@ def vectors_of(
 
     Raises:
         DataError: a text for a language model holds no token.
+        SettingsError: the model does not read in the way that `attend` asks for.
     """
     source, row = iter(examples), 0
+    how = _how_to_read(saved, attend)
     while chunk := list(islice(source, CHUNK)):
         encoded = _encoded(saved, chunk, row)
         unread.add(chunk, encoded)
-        yield _vectors(saved.gpt, encoded, pool, tokens_per_batch, bar)
+        yield _vectors(saved.gpt, encoded, pool, how, tokens_per_batch, bar)
         row += len(chunk)
+
+
+def _how_to_read(saved: SavedModel, asked: Attend | None) -> Attend:
+    own = saved.gpt.attend
+    if asked in (None, own):
+        return own
+    if saved.gpt.head is not None:
+        raise SettingsError(f"this model was fine-tuned with --attend {own} and reads so; leave out --attend {asked}")
+    if saved.gpt.settings.backbone != "transformer":
+        raise SettingsError(f"--attend {asked} is for Transformers; an LSTM reads each text from its start")
+    return "both"
 
 
 def _encoded(saved: SavedModel, examples: Sequence[Example], before: int) -> list[Encoded]:
@@ -67,12 +83,14 @@ def _encoded(saved: SavedModel, examples: Sequence[Example], before: int) -> lis
     return [Encoded([found[:context]], cut=max(0, len(found) - context)) for found in ids]
 
 
-def _vectors(gpt: GPT, encoded: Sequence[Encoded], pool: Pool, tokens_per_batch: int, bar: Progress) -> Vectors:
+def _vectors(
+    gpt: GPT, encoded: Sequence[Encoded], pool: Pool, attend: Attend, tokens_per_batch: int, bar: Progress
+) -> Vectors:
     most = CPU_TOKENS_PER_BATCH if gpt.embedding.device.type == "cpu" else TOKENS_PER_BATCH
     found = np.empty((len(encoded), gpt.settings.width), dtype=np.float32)
     with gpt.evaluating(), torch.inference_mode():
         for indices, batch in length_sorted(encoded, tokens_per_batch or most):
-            sequences = gpt.sequences(batch)
+            sequences = gpt.sequences(batch, attend=attend)
             states = gpt(sequences, sequences.ends).states if pool == "last" else sequences.mean(gpt(sequences).states)
             found[indices] = _by_example(states, sequences.examples, len(indices)).float().cpu().numpy()
             bar.advance(len(indices))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from foretext.batch import Batch
+from foretext.batch import Attend, Batch
 from foretext.checkpoints.history import EngineRecord
 from foretext.model.devices import find_device, find_precision
 from foretext.model.sequences import Sequences
@@ -82,9 +82,9 @@ class Engine:
         if plan.compile != "no" and objective.model.compiled is None:
             objective.model.compile_layers(graphs=plan.compile == "graphs")
 
-    def sequences(self, batch: Batch, *, share_prefixes: SharePrefixes = "no") -> Sequences:
+    def sequences(self, batch: Batch, *, share_prefixes: SharePrefixes = "no", attend: Attend = "causal") -> Sequences:
         """`batch` on the engine's device; on CUDA by way of pinned memory, so that nothing waits for the copy."""
-        made = Sequences.of(batch, share_prefixes=share_prefixes)
+        made = Sequences.of(batch, share_prefixes=share_prefixes, attend=attend)
         if self.device.type == "cpu":
             return made
         pin = self.device.type == "cuda"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foretext.batch import Batch
 from foretext.errors import ForetextError, SettingsError
+from foretext.model.sequences import Sequences
 from foretext.training.engine import Engine, seed_update
 from foretext.training.memory import cells_that_fit, examples_within, free_memory, grid_cells, is_out_of_memory
 from foretext.training.objectives import Counts, Objective
@@ -98,18 +99,21 @@ class Gradients:
         found = []
         for index, part in enumerate(parts):
             with self.engine.accumulating(objective, index < len(parts) - 1):
-                losses = objective(self.engine.sequences(part, share_prefixes=self.plan.share_prefixes), counts)
+                losses = objective(self._sequences(part), counts)
                 # Processes average their gradients; the counts already are those of all of them.
                 self.engine.backward(losses["loss"] * self.engine.world)
             found.append({name: value.detach() for name, value in losses.items()})
         return found
 
+    def _sequences(self, part: Batch) -> Sequences:
+        return self.engine.sequences(part, share_prefixes=self.plan.share_prefixes, attend=self.plan.attend)
+
     def _counts(self, batch: Batch) -> Counts:
+        counts = [batch.sequence_count, batch.example_count, batch.with_blanks]
         if self.engine.world == 1:
-            return Counts(batch.sequence_count, batch.example_count)
-        mine = torch.tensor([batch.sequence_count, batch.example_count], device=self.engine.device)
-        sequences, examples = self.engine.sum_over_processes(mine).tolist()
-        return Counts(sequences, examples)
+            return Counts(*counts)
+        mine = torch.tensor(counts, device=self.engine.device)
+        return Counts(*self.engine.sum_over_processes(mine).tolist())
 
 
 def _no_room(parts: list[Batch]) -> str:

@@ -75,6 +75,10 @@ class Guard:
         """How many of the first `update` updates were not left out, as far as is known without waiting."""
         return self.watch.done(update)
 
+    def begin_anew(self) -> None:
+        """Takes what is usual from here on, since another loss is."""
+        self.watch.begin_anew()
+
     def look(self, state: State, *, last: bool) -> str:
         """Why the run has to go back, "" if it has not; `last` is a look where a run may end. What is seen is said."""
         if self.mode == "off" or (state.update % EVERY and not last):

@@ -105,7 +105,10 @@ class Trainer:
         """This process's share of the batch of the update to do, in the order of the data that the run is at."""
         order = self.state.watch.order
         batch_at = self.reordered(order) if order and self.reordered else self.batch_at
-        return batch_at(self.state.update, self.engine.rank, self.engine.world)
+        update, rank, world = self.state.update, self.engine.rank, self.engine.world
+        batch = batch_at(update, rank, world)
+        masking = self.plan.masking
+        return batch if masking is None else masking.of(batch, update, rank=rank, world=world, order=order)
 
     def _update(self, objective: nn.Module, optimizer: Any) -> None:
         update, started = self.state.update, time.perf_counter()
@@ -129,8 +132,11 @@ class Trainer:
     def _went_back(self, bar: Progress) -> bool:
         """Whether the watch has seen trouble, so that the run stands where it was before."""
         update = self.state.update
-        why = self.guard.look(self.state, last=self._may_be_last())
+        masks_begin = self.plan.masking is not None and update == self.plan.masking.begins
+        why = self.guard.look(self.state, last=self._may_be_last() or masks_begin)
         if not why:
+            if masks_begin:
+                self.guard.begin_anew()
             return False
         self._keeping.wait()
         self.engine.wait_for_all()  # all processes find the same checkpoints

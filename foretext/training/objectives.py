@@ -1,4 +1,4 @@
-"""What training makes small: L1 over text, L2 over labels, and L3 = L2 + λ·L1.
+"""What training makes small: L1 over text, L2 over labels, and L3 = L2 + λ·L1; in text also what a mask hides.
 
 Signs are turned: the paper maximises log-likelihoods, these are means of negative ones. An objective is a module, so
 that engine and precision wrap the whole of what one update computes. Its parts are divided by the counts of the
@@ -26,22 +26,34 @@ class Counts:
 
     sequences: int
     examples: int
+    with_blanks: int = 0  # of the sequences
 
 
 class LanguageModelling(nn.Module):
-    """L1: predict each next token; the softmax runs over the vocabulary alone."""
+    """L1: predict each next token; the softmax runs over the vocabulary alone.
+
+    In sequences with blanks, which are read both ways, what is hidden is predicted instead.
+    """
 
     def __init__(self, model: GPT) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
-        """`loss`, the share that these sequences have in the batch's L1."""
-        hidden = self.model(sequences)
-        loss = language_model_loss(
-            hidden, sequences, counts, rows=self.model.settings.vocabulary, compiled=self.model.compiled is not None
-        )
-        return {"loss": loss}
+        """`loss`, the share that these sequences have in the batch's L1.
+
+        In a batch with blanks the mean over all sequences; `causal_loss` and `masked_loss` are the means over either.
+        """
+        hidden, compiled = self.model(sequences), self.model.compiled is not None
+        rows = self.model.settings.vocabulary
+        loss = language_model_loss(hidden, sequences, counts, rows=rows, compiled=compiled)
+        if not counts.with_blanks:
+            return {"loss": loss}
+        masked = masked_loss(hidden, sequences, counts, rows=rows, compiled=compiled)
+        parts = {"masked_loss": masked.detach() * (counts.sequences / counts.with_blanks)}
+        if causal := counts.sequences - counts.with_blanks:
+            parts["causal_loss"] = loss.detach() * (counts.sequences / causal)
+        return {"loss": loss + masked, **parts}
 
 
 class FineTuning(nn.Module):
@@ -53,6 +65,7 @@ class FineTuning(nn.Module):
     def __init__(self, model: GPT, plan: Plan) -> None:
         super().__init__()
         self.model = model
+        assert not (plan.language_model_weight and plan.attend == "both"), "what is seen is not predicted"
         self.language_model_weight = plan.language_model_weight
         self.rows = plan.softmax_rows or model.settings.rows
         self.right_answers_only = plan.answer_losses == "right"
@@ -97,6 +110,21 @@ def language_model_loss(
     targets = sequences.tokens.index_select(0, places)
     matrix = hidden.matrix if rows == len(hidden.matrix) else hidden.matrix[:rows]  # a slice's gradient is a copy
     return weighted_cross_entropy(states, matrix, targets, weights, compiled=compiled)
+
+
+def masked_loss(hidden: Hidden, sequences: Sequences, counts: Counts, *, rows: int, compiled: bool = False) -> Tensor:
+    """The mean over a sequence's blanks, then over the batch's sequences: each is predicted from the place before it.
+
+    Source: Charpentier and Samuel 2024 (arXiv 2410.24159), section 3.
+    """
+    exact = torch.promote_types(hidden.matrix.dtype, torch.float32)
+    blanks = sequences.blanks
+    if blanks is None:
+        return hidden.states.new_zeros((), dtype=exact)
+    states = hidden.states.index_select(0, blanks.places - 1)
+    weights = 1.0 / (blanks.counts.to(exact) * counts.sequences)
+    matrix = hidden.matrix if rows == len(hidden.matrix) else hidden.matrix[:rows]
+    return weighted_cross_entropy(states, matrix, blanks.hidden, weights, compiled=compiled)
 
 
 def _targets(sequences: Sequences, counts: Counts, counted: Tensor | None, exact: torch.dtype) -> tuple[Tensor, Tensor]:

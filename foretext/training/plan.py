@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from foretext.batch import Attend
+from foretext.training.masking import Masking
 from foretext.training.schedules import Schedule
 
 if TYPE_CHECKING:
@@ -54,9 +56,12 @@ class Plan:
     metric: str = "loss"  # which of the values of a validation decides what is best
     higher_is_better: bool = False
 
+    masking: Masking | None = None  # for pre-training alone
+
     language_model_weight: float = 0.0  # from here on: for fine-tuning alone
     softmax_rows: int = 0  # of the embedding matrix, in the softmax of L1; 0: all there are
     answer_losses: Literal["all", "right"] = "all"
+    attend: Attend = "causal"
 
     @property
     def matrix_rate(self) -> float:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from foretext.batch import Attend
+from foretext.errors import SettingsError
 from foretext.settings import Settings, refuse_without
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -66,6 +68,10 @@ class PointSettings(Settings):
     head_reads: Literal["extract", "mean"] = "extract"
     """extract: the task head reads the state of the extract token. mean: the mean state of all tokens (point 12)."""
 
+    attend: Attend = "causal"
+    """causal: each token sees itself and what comes before it. both: it sees its whole sequence, here and wherever the
+    fine-tuned model is used; this takes --language-model-weight 0, and a model that was pre-trained with --masked-share
+    has learned to read so (point 1)."""
     shared_prefixes: Literal["exact", "always"] = "exact"
     """What sequences begin with alike, as a document before its answers, is computed once. exact: only where that
     changes nothing, in evaluation and in training without dropout. always: in training with dropout too, so that
@@ -73,6 +79,15 @@ class PointSettings(Settings):
     special_tokens_from: str = ""
     """Three pieces of the vocabulary with blanks between, say ". : .", whose learned embeddings the start, delimiter
     and extract tokens start from. Not given: they start at random, as without pre-training always (point 7)."""
+
+    @model_validator(mode="after")
+    def _what_is_shared_is_seen_alike(self) -> PointSettings:
+        if self.attend == "both" and self.shared_prefixes == "always":
+            raise SettingsError(
+                "--shared-prefixes always is for --attend causal: what sequences begin with is not alike where each "
+                "token sees its whole sequence"
+            )
+        return self
 
 
 class LoopSettings(Settings):

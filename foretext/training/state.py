@@ -62,6 +62,7 @@ class Window:
     seconds: float = 0.0
     updates: int = 0
     sums: dict[str, Tensor] = field(default_factory=dict)
+    before: dict[str, float | Tensor] = field(default_factory=dict)  # updates that counted before a loss first came
     left_out: float | Tensor = 0.0  # of the updates
     norm: Tensor | None = None
     largest: Tensor | None = None
@@ -70,6 +71,8 @@ class Window:
     def add(self, losses: dict[str, Tensor], left_out: Tensor | None = None) -> None:
         """Counts the losses of a part of a batch, unless its update is left out: then `left_out` is 1."""
         for name, value in losses.items():
+            if name not in self.sums and self.updates:
+                self.before[name] = self.updates - self.left_out
             if left_out is not None:
                 value = torch.where(left_out.bool(), 0.0, value)
             self.sums[name] = self.sums[name] + value if name in self.sums else value
@@ -90,7 +93,7 @@ class Window:
         counted = self.updates - int(self.left_out)
         return {
             "update": state.update,
-            **({name: float(value) / counted for name, value in self.sums.items()} if counted else {}),
+            **self._means(counted),
             "learning_rate": self.rate,
             "gradient_norm": _finite(self.norm),
             "largest_gradient_norm": _finite(self.largest),
@@ -98,6 +101,11 @@ class Window:
             "tokens_per_second": (state.tokens - self.tokens) / seconds,
             "seconds": state.seconds,
         }
+
+    def _means(self, counted: int) -> dict[str, float]:
+        """Of each loss over the updates that had it, of those that were not left out."""
+        had = {name: counted - int(self.before.get(name, 0)) for name in self.sums}
+        return {name: float(value) / had[name] for name, value in self.sums.items() if had[name]}
 
     def begin(self, state: State) -> None:
         """Empties the window, which begins where the run stands."""

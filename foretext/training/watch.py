@@ -117,7 +117,7 @@ class Watch:
         return Seen(left_out, outside, why)
 
     def begin_anew(self) -> None:
-        """Takes what is usual from here on; for a run that goes on after an alarm."""
+        """Takes what is usual from here on; for a run that goes on after an alarm, or with another objective."""
         self.memory.kept, self.memory.alarm = [], Alarm()
         self._set_limits()
 

@@ -54,6 +54,19 @@ def test_a_fine_tuned_model_gives_the_extract_tokens_state_or_the_mean(classifie
         np.testing.assert_allclose(vector, expected, rtol=0, atol=TOLERANCE)
 
 
+def test_a_language_model_may_read_both_ways_and_a_fine_tuned_one_as_it_was_tuned(language_model, classifier):
+    saved = load_model(language_model)
+    found = embed_in_memory(saved, TEXTS, settings(language_model, pool="mean", attend="both"))
+    for vector, text in zip(found, TEXTS, strict=True):
+        with torch.inference_mode():
+            of_text = saved.gpt(Sequences.of(pack([[saved.tokenizer.encode(text)]]), attend="both")).states
+        np.testing.assert_allclose(vector, of_text.mean(0), rtol=0, atol=TOLERANCE)
+    causal = embed_in_memory(saved, TEXTS, settings(language_model, pool="mean"))
+    assert (np.abs(found - causal).max(1) > 1e-3).all()
+    with pytest.raises(SettingsError, match="fine-tuned with --attend causal and reads so; leave out --attend both"):
+        embed_in_memory(load_model(classifier), TEXTS, settings(classifier, attend="both"))
+
+
 @pytest.mark.parametrize("pool", ["last", "mean"])
 def test_a_language_model_reads_the_text_alone_as_far_as_its_context(language_model, pool):
     saved = load_model(language_model)

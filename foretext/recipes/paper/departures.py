@@ -15,7 +15,7 @@ from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, Hi
 from foretext.model.settings import FORM, Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSettings
-from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.recipes.settings.pretrain import MASKS, PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
 from foretext.training.plan import matrix_rate
@@ -114,6 +114,7 @@ def _pretraining(run: Pretraining) -> dict[str, Any]:
         **settings,
         **_muon(settings, settings["learning_rate"]),
         "fall": settings["fall"] if settings["schedule"] == "flat" else "",
+        **_masks(settings),
         "start": "a trained model" if run.start else "new weights",
         "length": f"{settings['updates']:,} updates" if settings["updates"] else f"{settings['epochs']:g} epochs",
         "precision": run.engine.precision,
@@ -148,6 +149,14 @@ def _muon(settings: Mapping[str, Any], learning_rate: Any) -> dict[str, Any]:
     if settings["optimizer"] != "muon":
         return dict.fromkeys(MUON, "")
     return {"muon_rate": matrix_rate(settings["muon_rate"], learning_rate)}
+
+
+def _masks(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What is hidden in masked windows; nothing where there are none."""
+    if not settings["masked_share"]:
+        return dict.fromkeys(MASKS, "")
+    end = settings["mask_rate_end"]
+    return {"mask_rate_end": settings["mask_rate"] if end is None else end}
 
 
 def _defaults(cls: type[Settings]) -> dict[str, Any]:

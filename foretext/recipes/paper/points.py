@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foretext.recipes.settings.pretrain import MASKS
 from foretext.training.settings import MUON
 
 TRAINED = ("pretraining", "finetuning")
@@ -36,6 +37,7 @@ POINTS = (
         (
             *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
             *("model.query_key_norm", "model.shifted_key_heads", "model.activation", "model.biases"),
+            "finetuning.attend",
         ),
     ),
     Point(
@@ -152,6 +154,13 @@ POINTS = (
         "ftfy, spaCy, 40,000 merges",
         "marks stand alone, spaCy's words, then lower case, pieces with </w>; 40,478 pieces",
         ("model.tokenizer", "model.vocabulary"),
+    ),
+    Point(
+        "3.1",
+        "Objective of pre-training",
+        "L1: each token from those before it",
+        "not released",
+        tuple(f"pretraining.{name}" for name in ("masked_share", *MASKS)),
     ),
     Point(
         "3.3",

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from foretext.batch import Attend
 from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.labelled import FileSettings
@@ -33,6 +34,9 @@ class EmbedSettings(Settings):
     column vector."""
     pool: Pool = "last"
     """last: the state of the last token, in a fine-tuned model the extract token. mean: the mean of all states."""
+    attend: Attend | None = None
+    """What each token of a language model sees. causal: itself and what comes before it. both: its whole text, for
+    models that were pre-trained with --masked-share. Not given: causal, and in a fine-tuned model as it was tuned."""
     text: tuple[str, ...] = ()
     """Columns of the texts. Not given: those of training; for a language model guessed."""
     choices: tuple[str, ...] = ()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from foretext.errors import SettingsError
 from foretext.paths import NameOrPath
 from foretext.settings import Settings
 from foretext.tasks.labelled import LabelledDataSettings
@@ -44,6 +45,15 @@ class FinetuningSettings(Settings):
     points: PointSettings = PointSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
+
+    @model_validator(mode="after")
+    def _what_is_seen_is_not_predicted(self) -> FinetuningSettings:
+        if self.points.attend == "both" and self.language_model_weight:
+            raise SettingsError(
+                "with --attend both each token sees those that the language-model loss would have it predict; give "
+                "--language-model-weight 0 too"
+            )
+        return self
 
 
 class FinetuneSettings(FinetuningSettings):

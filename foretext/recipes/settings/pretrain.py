@@ -8,11 +8,14 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from foretext.errors import SettingsError
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelShape
 from foretext.paths import NameOrPath
-from foretext.settings import Settings, refuse_without
+from foretext.settings import Settings, flag, refuse_without
 from foretext.training.settings import LoopSettings, OptimizerSettings
+
+MASKS = ("mask_rate", "mask_rate_end", "masked_from")  # what means nothing without masked windows
 
 
 class PretrainSettings(Settings):
@@ -73,6 +76,16 @@ class PretrainSettings(Settings):
     repeat_share: float = Field(0.0, ge=0, le=1)
     """Share of the windows in which a span of tokens is made to stand twice, so that a model learns sooner to look
     back for what followed: small ones may not learn it from text alone. Validation reads the text as it is."""
+    masked_share: float = Field(0.0, ge=0, le=1)
+    """Share of the windows that are read both ways, each token seeing its whole window: some of their tokens are hidden
+    behind a mask, and predicted from the place before (Charpentier and Samuel 2024). For fine-tuning with --attend
+    both. Validation stays causal."""
+    mask_rate: float = Field(0.15, gt=0, lt=1)
+    """Share of the tokens of such a window that is hidden."""
+    mask_rate_end: float | None = Field(None, gt=0, lt=1)
+    """What that share comes to, evenly, at the end of the run. Not given: it stays."""
+    masked_from: float = Field(0.0, ge=0, lt=1)
+    """Share of the updates after which such windows begin: before, all are read as in the paper."""
     validation_tokens: int = Field(200_000, ge=1)
     """Most tokens of the validation set that one validation reads."""
     probe: tuple[NameOrPath, ...] = ()
@@ -95,3 +108,24 @@ class PretrainSettings(Settings):
     def _fall_is_of_a_flat_rate(self) -> PretrainSettings:
         refuse_without(self, ("fall",), "schedule", "flat")
         return self
+
+    @model_validator(mode="after")
+    def _masked_windows_can_be(self) -> PretrainSettings:
+        if not self.masked_share:
+            given = [name for name in MASKS if getattr(self, name) != type(self).model_fields[name].default]
+            if given:
+                raise SettingsError(f"{flag(given[0])} is for masked windows; give --masked-share too")
+            return self
+        if self.model.backbone != "transformer":
+            raise SettingsError("--masked-share is for Transformers; an LSTM reads each window from its start")
+        if not self.masked_windows:
+            raise SettingsError(
+                f"--masked-share {self.masked_share:g} of a batch of {self.batch} is less than half a window; give "
+                f"{1 / self.batch:.3g} or more, or a larger --batch"
+            )
+        return self
+
+    @property
+    def masked_windows(self) -> int:
+        """How many windows of an update are read both ways, once there are such."""
+        return round(self.masked_share * self.batch)

@@ -39,6 +39,20 @@ def test_attention_is_plain_attention_and_torchs(length):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
+def test_rows_read_both_ways_are_seen_whole_by_each_place(length):
+    """As torch has it without a mask, and with one that hides what stands behind a shorter row."""
+    whole = partial(attend, probability=0.0, both_ways=True)
+    found = mixed_and_gradients(whole, length)
+    for other in (partial(plain_attention, probability=0.0, both_ways=True), kernel):
+        torch.testing.assert_close(found, mixed_and_gradients(other, length), rtol=0, atol=ROUNDING)
+    real = torch.arange(length) < torch.tensor([length, (length + 1) // 2])[:, None, None]
+    found = mixed_and_gradients(partial(whole, visible=real), length)
+    theirs = partial(kernel, attn_mask=real[:, None])
+    for other in (partial(plain_attention, probability=0.0, visible=real, both_ways=True), theirs):
+        torch.testing.assert_close(found, mixed_and_gradients(other, length), rtol=0, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
 def test_a_head_of_keys_serves_neighbouring_heads_of_queries_as_torch_has_it(length):
     query = torch.randn(2, 4, length, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     key, value = torch.randn(2, 2, 2, length, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
@@ -58,19 +72,22 @@ def test_in_trees_each_place_sees_what_it_is_told(length):
     torch.testing.assert_close(found, plain, rtol=0, atol=ROUNDING)
 
 
+@pytest.mark.parametrize("both_ways", [False, True], ids=["causal", "both"])
 @pytest.mark.parametrize("length", [7, QUERIES_AT_ONCE])
-def test_under_dropout_with_the_same_random_numbers_it_is_plain_attention(length):
-    found = mixed_and_gradients(partial(attend, probability=0.3), length)
-    plain = mixed_and_gradients(partial(plain_attention, probability=0.3), length)
+def test_under_dropout_with_the_same_random_numbers_it_is_plain_attention(length, both_ways):
+    found = mixed_and_gradients(partial(attend, probability=0.3, both_ways=both_ways), length)
+    plain = mixed_and_gradients(partial(plain_attention, probability=0.3, both_ways=both_ways), length)
     torch.testing.assert_close(found, plain, rtol=0, atol=ROUNDING)
-    assert not torch.allclose(found[0], mixed_and_gradients(partial(attend, probability=0.0), length)[0])
+    without = mixed_and_gradients(partial(attend, probability=0.0, both_ways=both_ways), length)
+    assert not torch.allclose(found[0], without[0])
 
 
+@pytest.mark.parametrize("both_ways", [False, True], ids=["causal", "both"])
 @pytest.mark.parametrize("length", LENGTHS)
-def test_under_dropout_that_takes_the_same_keys_from_all_it_is_plain_attention(monkeypatch, length):
+def test_under_dropout_that_takes_the_same_keys_from_all_it_is_plain_attention(monkeypatch, length, both_ways):
     """Parts draw their masks one after the other, so here a mask stands in that does not depend on parts."""
     keys = torch.rand(length, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) > 0.3
     monkeypatch.setattr(attention, "dropout", lambda weights, *_, **__: weights * keys[: weights.shape[-1]])
-    found = mixed_and_gradients(partial(attend, probability=0.3), length)
-    plain = mixed_and_gradients(partial(plain_attention, probability=0.3), length)
+    found = mixed_and_gradients(partial(attend, probability=0.3, both_ways=both_ways), length)
+    plain = mixed_and_gradients(partial(plain_attention, probability=0.3, both_ways=both_ways), length)
     torch.testing.assert_close(found, plain, rtol=0, atol=ROUNDING)
