@@ -123,6 +123,7 @@ def pretrain_from(
         title="pre-training",
         settings=settings,
         record=_record(settings, corpus, start),
+        recommended={} if start is None else start.recommended,
         objective=objective,
         plan=plan,
         batch_at=_in_order(windows, verification, 0),

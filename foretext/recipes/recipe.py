@@ -72,7 +72,8 @@ def recipe(settings: RecipeSettings) -> Recipe:
     of_checkpoint = bool(split_name(settings.run)[1])
     model, history, mode = _described(settings.run, of_checkpoint=of_checkpoint)
     values = run_values(model, history, mode)
-    return Recipe(values, departures(values), tuple(_watched(history, of_checkpoint=of_checkpoint)))
+    as_recommended = (history.finetuning.recommended if history.finetuning else None) or ()
+    return Recipe(values, departures(values, as_recommended), tuple(_watched(history, of_checkpoint=of_checkpoint)))
 
 
 def _described(name: str, *, of_checkpoint: bool) -> tuple[ModelSettings, History, str]:
@@ -102,6 +103,10 @@ def _row(point: Point, values: Mapping[str, Any], departed: Sequence[Departure])
     return point.number, point.name, point.paper, point.released, has, "yes" if here else ""
 
 
+def _not_the_papers(departure: Departure) -> str:
+    return f" (not {shown(departure.paper)}{'; recommended' if departure.recommended else ''})"
+
+
 def _has(point: Point, values: Mapping[str, Any], departed: Mapping[str, Departure]) -> str:
     """What a model has for a point: `clip 0.5 (not 1)`; with the stages where they differ in it.
 
@@ -111,7 +116,7 @@ def _has(point: Point, values: Mapping[str, Any], departed: Mapping[str, Departu
     for name in point.settings:
         if name in departed or values.get(name, "") != "":
             stage, setting = name.split(".")
-            paper = f" (not {shown(departed[name].paper)})" if name in departed else ""
+            paper = _not_the_papers(departed[name]) if name in departed else ""
             settings.setdefault(setting, {})[STAGES[stage]] = f"{shown(values[name])}{paper}"
     texts = []
     for setting, by_stage in settings.items():
