@@ -233,7 +233,7 @@ def without_needed(
 
     def holds(name: str) -> bool:
         other, needed = needs.get(name, ("", ""))
-        return given.get(other, needed) == needed
+        return bool(given.get(other, needed) == needed)
 
     return {name: value for name, value in values.items() if holds(name)}
 

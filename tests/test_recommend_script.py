@@ -50,7 +50,7 @@ def test_a_grid_has_the_settings_of_this_version_as_values_of_their_type(script,
     found = script.grid(["batch=8,16", "moons=1,2", "head_reads=mean", "learning_rate=RATES"], model)
     assert found["batch"] == [8, 16]
     assert found["head_reads"] == ["mean"]
-    assert found["learning_rate"] == [7.8e-6, 1.6e-5, 3.1e-5, 6.2e-5]  # an eighth to all of the paper's 6.25e-5
+    assert found["learning_rate"] == [7.8e-6, 1.6e-5, 3.1e-5, 6.3e-5]  # an eighth to all of the paper's 6.25e-5
     assert "moons" not in found
     assert "moons is no setting" in capsys.readouterr().out
 

@@ -173,5 +173,17 @@ def _description(values: Mapping[str, Any]) -> Description:
         tokenizer_fingerprint=values["tokenizer_fingerprint"],
         weights_sha256=values["weights_sha256"],
         history=History.from_json(values["history"]),
-        recommended=dict(values.get("recommended", {})),
+        recommended=_plain_values(values.get("recommended", {})),
     )
+
+
+def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of recommended settings, whose values are texts, numbers or truth values.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    found = dict(values)
+    if not all(isinstance(value, str | int | float) for value in found.values()):
+        raise TypeError(f"recommended is {found}; its values should be texts, numbers or truth values")
+    return found

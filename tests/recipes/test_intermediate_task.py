@@ -42,7 +42,7 @@ def trained(model: Path, out: Path, data: Path, kind: str, **settings: Any) -> P
         FinetuneSettings(
             model=str(model),
             out=out,
-            labelled=LabelledDataSettings(data=data, kind=kind),
+            labelled=LabelledDataSettings(data=data, kind=kind, label=COLUMNS.get(kind, ("", None))[1]),
             **{"epochs": 1, "batch": 16, "learning_rate": 1e-9, "dropout": 0.0, "language_model_weight": 0.0}
             | settings,
             optimizer=OptimizerSettings(weight_decay=0),

@@ -78,6 +78,12 @@ def test_printed_settings_show_whose_a_value_is(model, capsys):
     assert "batch = 8  # --batch" in printed
 
 
+def test_its_recipe_says_what_it_recommends(model):
+    shown = recipe(RecipeSettings(run=str(model)))
+    assert shown.lines()[-1].startswith("it recommends for fine-tuning: epochs 2, batch 16, learning rate 0.001,")
+    assert shown.to_json()["recommended"] == RECOMMENDED
+
+
 def test_epochs_that_are_given_are_not_lengthened(language_model, tmp_path):
     model = recommending(language_model, tmp_path / "model", {"epochs": 2.0, "least_updates": 500, "fresh_blocks": 1})
     assert (given(model).epochs, given(model).least_updates) == (2.0, 500)
