@@ -7,6 +7,7 @@ full name says which: `model.layers`, `pretraining.clip`, `finetuning.clip`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import PydanticUndefined
@@ -73,9 +74,9 @@ def departures(values: Mapping[str, Any], recommended: Collection[str] = ()) -> 
         for name in point.settings:
             if name in values and values[name] != paper[name]:
                 stage, setting = name.split(".")
+                here = Departure(point.number, point.name, stage, setting, values[name], paper[name])
                 by_model = stage == "finetuning" and setting in recommended
-                values_ = (values[name], paper[name])
-                found.append(Departure(point.number, point.name, stage, setting, *values_, by_model or None))
+                found.append(replace(here, recommended=True) if by_model else here)
     return found
 
 
