@@ -101,7 +101,7 @@ def run(given: argparse.Namespace, task: StudiedTask, arm: str, rows: str, seed:
     if file.exists() or (arm == TFIDF and seed != given.seeds[0] and all_rows):
         return
     found = tfidf(task, count, seed) if arm == TFIDF else finetuned(given, task, arm, count, seed)
-    about = {"task": task.name, "arm": arm, "seed": seed, "rows": every if all_rows else count}
+    about = {"task": task.name, "arm": Path(arm).name, "seed": seed, "rows": every if all_rows else count}
     write_json(file, {**about, "scored_on": task.scored_on, **found})
     print(file.name, found["metric"], round(100 * found["score"], 1), flush=True)
 
