@@ -81,7 +81,7 @@ class Shape:
 
 SHAPES = {
     "gpt1": Shape(),
-    "small": Shape(layers=6, width=384, heads=6, context=256, vocabulary=8_192, initial_deviation=0.028),
+    "small": Shape(layers=8, width=512, heads=8, context=512, vocabulary=8_192, initial_deviation=0.0245),
     "mini": Shape(layers=4, width=256, heads=4, context=256, vocabulary=8_192, initial_deviation=0.035),
     "tiny": Shape(
         layers=3, width=128, heads=4, context=128, vocabulary=8_192, initial_deviation=0.05, embedding_deviation=0.15

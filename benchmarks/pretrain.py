@@ -22,7 +22,7 @@ from rounds import Contender, Work, add_precision, apart, measure, parser, preci
 
 from foretext.training.engine import Engine
 
-MICRO_BATCH = {"gpt1": 4, "small": 32, "tiny": 32}
+MICRO_BATCH = {"gpt1": 4, "small": 8, "tiny": 32}
 UPDATES = {"gpt1": 1, "small": 2, "tiny": 8}  # a turn
 REHEARSAL = Shape(layers=2, width=32, heads=2, context=32, vocabulary=200)
 

@@ -1,12 +1,18 @@
-"""What pre-training is worth on published tasks: the same model with and without it, several seeds, TF-IDF beside.
+"""What pre-training is worth on published tasks: models with it, the first of them without, word counts beside.
 
-    python benchmarks/pretraining_gain.py run --model mini --out gain            every task, arm and seed
-    python benchmarks/pretraining_gain.py run --model mini --out gain --arms scratch --tasks CoLA SST-2
-    python benchmarks/pretraining_gain.py table --out gain                       the table, from what is there
+    python benchmarks/pretraining_gain.py run --models mini small --out gain       every task, arm and seed
+    python benchmarks/pretraining_gain.py run --models mini --out gain --arms scratch --tasks CoLA SST-2
+    python benchmarks/pretraining_gain.py table --out gain                         the table, from what is there
+    python benchmarks/pretraining_gain.py run --models mini --rows few --out few   few labels of each task
+    python benchmarks/pretraining_gain.py run --models mini --rows 100 300 1000 3000 --tasks SST-2 --out curve
+    python benchmarks/pretraining_gain.py curve --out curve                        scores against numbers of labels
 
-Each run leaves one JSON file in the folder; a run whose file is there is not done again, so several processes may work
-on one folder. FORETEXT_DATA names the folder with `tasks/`. Scores are on the official development sets, which
-nothing is chosen by: the weights after the last update are scored.
+Arms are the models by name, `scratch` (the first model's shape, of whose weights nothing is taken) and `tfidf`. They
+are fine-tuned as their models recommend, unless a flag says otherwise; with `--recipe paper` as the paper does. Each
+run leaves one JSON file in the folder and is not done again while it is there; one that was cut off goes on from its
+checkpoint, so several processes may work on one folder. FORETEXT_DATA names the folder with `tasks/`. Scores are on the
+official development sets, of TREC and others without one on the test set; nothing is chosen by them: the weights after
+the last update are scored. Word counts see the same rows, those of each seed where rows are drawn.
 """
 
 from __future__ import annotations
@@ -14,132 +20,209 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from foretext.checkpoints.model_at_update import load_named
+from foretext.checkpoints.saved_model import SavedModel
+from foretext.evaluation.baselines import tfidf_baseline
+from foretext.evaluation.intervals import Estimate
+from foretext.evaluation.scoring import score_examples
 from foretext.files import write_json
+from foretext.recipes.paper.scores import figures_of
+from foretext.recipes.settings.finetune import FinetuneSettings, FinetuningSettings
+from foretext.recipes.settings.study import StudySettings
+from foretext.recipes.studies.data import labels_needed
+from foretext.recipes.studies.runner import StudiedTask, quiet, read_studied_tasks, wanted
+from foretext.recipes.studies.trials import deciding
+from foretext.tasks.labelled import limited
+from foretext.text_table import text_table
 
-ARMS = {"scratch": -1, "pretrained": None}  # layers to transfer
-TASKS = ("SST-2", "CoLA", "SNLI", "STS-B", "OpenBookQA")
-# Training rows (0: all there are).
-ROWS = {
-    "few": {"SST-2": 10_000, "CoLA": 4_000, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQA": 600},
-    "all": {"SST-2": 10_000, "CoLA": 0, "SNLI": 0, "STS-B": 0, "OpenBookQA": 0},
+SCRATCH, TFIDF = "scratch", "tfidf"
+TASKS = ("SST-2", "CoLA", "SNLI", "QNLI", "RTE", "STS-B", "OpenBookQA", "TREC")
+FEW = {"SST-2": 10_000, "CoLA": 4_000, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQA": 600}  # else these:
+FEW_OF_OTHERS = 2_500
+OPTIONS = {  # settings that a flag may give
+    **dict.fromkeys(("epochs", "learning_rate", "warmup", "language_model_weight", "layer_decay", "dropout"), float),
+    **dict.fromkeys(("batch", "least_updates", "fresh_blocks"), int),
+    "head_reads": str,
 }
+Found = Mapping[str, Any]  # what the file of a run holds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=["run", "table"])
+    parser.add_argument("action", choices=["run", "table", "curve"])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--model", default="mini")
-    parser.add_argument("--tasks", nargs="+", default=TASKS)
-    parser.add_argument("--rows", choices=list(ROWS), default="few")
-    parser.add_argument("--arms", nargs="+", default=[*ARMS, "tfidf"])
+    parser.add_argument("--models", "--model", nargs="+", default=["mini"])
+    parser.add_argument("--tasks", nargs="+", default=TASKS, help="published ones, or TOML files of labelled ones")
+    parser.add_argument("--rows", nargs="+", default=["all"], help="all, few, or numbers of training rows")
+    parser.add_argument("--arms", nargs="+", help="models, scratch and tfidf (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=float, default=1.0)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--learning-rate", type=float, help="peak; not given: the rule for the model's width")
-    parser.add_argument("--warmup", type=float, default=0.002, help="share of the updates over which the rate rises")
-    parser.add_argument("--language-model-weight", type=float, default=0.5)
-    arguments = parser.parse_args()
-    if arguments.action == "table":
-        print("\n".join(table(arguments.out)))
+    parser.add_argument("--recipe", choices=["recommended", "paper"], default="recommended")
+    parser.add_argument("--device", default="auto")
+    for name, kind in OPTIONS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    given = parser.parse_args()
+    if given.action != "run":
+        found = [json.loads(file.read_text()) for file in sorted(given.out.glob("*.json"))]
+        print("\n".join(table(found) if given.action == "table" else curve(found)))
         return
-    for seed in arguments.seeds:
-        for task in arguments.tasks:
-            for arm in arguments.arms:
-                run(arguments, task, arm, seed)
+    tasks = read_studied_tasks(settings_of(given, given.models[0]))
+    for seed in given.seeds:
+        for task in tasks:
+            for rows in given.rows:
+                for arm in given.arms or (*given.models, SCRATCH, TFIDF):
+                    run(given, task, arm, rows, seed)
 
 
-def run(arguments: argparse.Namespace, task: str, arm: str, seed: int) -> None:
+def settings_of(given: argparse.Namespace, model: str) -> StudySettings:
+    """The study whose trials are the runs with `model`: as it recommends but for what a flag says."""
+    flags = {name: getattr(given, name) for name in OPTIONS if getattr(given, name) is not None}
+    chosen = {"model": model, "out": given.out, "recipe": given.recipe, "keep": "last", "device": given.device, **flags}
+    how = FinetuneSettings.named(chosen)
+    finetuning = FinetuningSettings(**{name: getattr(how, name) for name in FinetuningSettings.model_fields})
+    return StudySettings(model=model, tasks=tuple(given.tasks), out=given.out, finetuning=finetuning)
+
+
+def run(given: argparse.Namespace, task: StudiedTask, arm: str, rows: str, seed: int) -> None:
     """One score, kept in a file of its own."""
-    file = arguments.out / f"{task}-{arm}-{seed}.json"
-    if file.exists() or (arm == "tfidf" and seed):
+    every = len(task.data.train)
+    count = (
+        {"all": 0, "few": min(FEW.get(task.name, FEW_OF_OTHERS), every)}.get(rows)
+        if rows in ("all", "few")
+        else int(rows)
+    )
+    apart = f"-{rows}" if rows.isdigit() else ""
+    file = given.out / f"{Path(task.name).stem}-{Path(arm).name}{apart}-{seed}.json"
+    all_rows = not count or count >= every
+    if file.exists() or (arm == TFIDF and seed != given.seeds[0] and all_rows):
         return
-    rows = ROWS[arguments.rows][task]
-    found = tfidf(task, rows, seed) if arm == "tfidf" else finetuned(arguments, task, arm, seed, rows)
-    write_json(file, {"task": task, "arm": arm, "seed": seed, "rows": rows, **found})
+    found = tfidf(task, count, seed) if arm == TFIDF else finetuned(given, task, arm, count, seed)
+    about = {"task": task.name, "arm": Path(arm).name, "seed": seed, "rows": every if all_rows else count}
+    write_json(file, {**about, "scored_on": task.scored_on, **found})
     print(file.name, found["metric"], round(100 * found["score"], 1), flush=True)
 
 
-def finetuned(arguments: argparse.Namespace, task: str, arm: str, seed: int, rows: int) -> dict[str, Any]:
-    from foretext.recipes.finetune import finetune
-    from foretext.recipes.settings.finetune import FinetuneSettings
-    from foretext.tasks.labelled import LabelledDataSettings
-
-    with tempfile.TemporaryDirectory() as folder:
-        result = finetune(
-            FinetuneSettings(
-                model=arguments.model,
-                out=Path(folder) / "run",
-                labelled=LabelledDataSettings(task=task, train_rows=rows),
-                epochs=arguments.epochs,
-                batch=arguments.batch,
-                learning_rate=arguments.learning_rate,
-                warmup=arguments.warmup,
-                transfer_layers=ARMS[arm],
-                language_model_weight=arguments.language_model_weight,
-                keep="last",
-                seed=seed,
-            )
-        )
-    evaluation = result.evaluation
+def finetuned(given: argparse.Namespace, task: StudiedTask, arm: str, rows: int, seed: int) -> dict[str, Any]:
+    """What a model comes to, or the first of them from scratch."""
+    name = given.models[0] if arm == SCRATCH else arm
+    transfer = {"transfer_layers": -1, "fresh_blocks": 0} if arm == SCRATCH else {}
+    trial = wanted(settings_of(given, name), loaded(name), task, seed, rows=rows, **transfer)
+    with quiet(True):
+        done = trial.result()
+    scores = done.sets["scored"]
     return {
-        "metric": evaluation.main,
-        "score": evaluation.score.value,
-        "chance": evaluation.chance[evaluation.main],
-        "epochs": arguments.epochs,
-        "batch": arguments.batch,
-        "updates": result.updates,
-        "seconds": result.seconds,
-        "learning_rate": result.learning_rate,
-        "warmup": arguments.warmup,
-        "language_model_weight": arguments.language_model_weight,
+        "metric": scores.main,
+        "score": done.score,
+        "chance": scores.chance[scores.main],
+        "model": name,
+        "updates": done.updates,
+        "seconds": done.seconds,
+        "settings": deciding(trial.settings),
     }
 
 
-def tfidf(task: str, rows: int, seed: int) -> dict[str, Any]:
-    from foretext.evaluation.baselines import tfidf_baseline
-    from foretext.evaluation.scoring import score_examples
-    from foretext.tasks.labelled import LabelledDataSettings, read_labelled_data
+@cache
+def loaded(name: str) -> SavedModel:
+    return load_named(name)
 
-    data = read_labelled_data(LabelledDataSettings(task=task, train_rows=rows), seed=seed)
-    predictions = tfidf_baseline(data.train, data.valid, data.schema)
-    evaluation = score_examples(data.valid, predictions, schema=data.schema)
+
+def tfidf(task: StudiedTask, rows: int, seed: int) -> dict[str, Any]:
+    """What logistic regression on word counts comes to, with its interval over the examples that are scored."""
+    data = limited(task.data, rows, seed)
+    evaluation = score_examples(data.valid, tfidf_baseline(data.train, data.valid, data.schema), schema=data.schema)
+    score = evaluation.score
     return {
         "metric": evaluation.main,
-        "score": evaluation.score.value,
+        "score": score.value,
+        "low": score.low,
+        "high": score.high,
         "chance": evaluation.chance[evaluation.main],
     }
 
 
-def table(folder: Path) -> list[str]:
-    """The scores as a Markdown table: medians, ranges over seeds, and whether the lead exceeds the spread."""
-    found = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
-    lines = [
-        "| task | metric | chance | TF-IDF | from scratch | pre-trained | lead | beyond the spread |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for task in TASKS:
-        scores = {
-            arm: [100 * item["score"] for item in found if (item["task"], item["arm"]) == (task, arm)]
-            for arm in [*ARMS, "tfidf"]
-        }
-        about = next((item for item in found if item["task"] == task), None)
-        if about is None or not scores["scratch"] or not scores["pretrained"]:
-            continue
-        lead = statistics.median(scores["pretrained"]) - statistics.median(scores["scratch"])
-        beyond = "yes" if min(scores["pretrained"]) > max(scores["scratch"]) else "no"
-        lines.append(
-            f"| {task} | {about['metric']} | {100 * about['chance']:.1f} | {spread(scores['tfidf'])} "
-            f"| {spread(scores['scratch'])} | {spread(scores['pretrained'])} | {lead:+.1f} | {beyond} |"
-        )
+def table(found: Sequence[Found]) -> list[str]:
+    """The scores as a Markdown table: medians with ranges over seeds; of word counts with an interval over examples."""
+    arms = arms_of(found)
+    header = ["task", "metric", "rows", "chance", "TF-IDF", "from scratch", *arms, "the paper"]
+    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
+    for task in in_order(found, "task"):
+        for rows in in_order([each for each in found if each["task"] == task], "rows"):
+            here = [each for each in found if (each["task"], each["rows"]) == (task, rows)]
+            scores = [spread(of(here, arm)) for arm in (SCRATCH, *arms)]
+            paper = next((f"{figure.paper}" for figure in figures_of(task)), "–")
+            about = [task, here[0]["metric"], f"{rows:,}" if rows else "all", f"{100 * here[0]['chance']:.1f}"]
+            lines.append(f"| {' | '.join([*about, word_counts(here), *scores, paper])} |")
     return lines
 
 
-def spread(scores: list[float]) -> str:
+def curve(found: Sequence[Found]) -> list[str]:
+    """Scores against numbers of labels, and how many labels without pre-training those with it are worth."""
+    arms, lines = arms_of(found), []
+    for task in in_order(found, "task"):
+        here = [each for each in found if each["task"] == task]
+        labels = sorted({each["rows"] for each in here})
+        medians = {
+            arm: {rows: statistics.median(points) for rows in labels if (points := of(here, arm, rows))}
+            for arm in (TFIDF, SCRATCH, *arms)
+        }
+        cells = [
+            [f"{rows:,}", *(f"{curve[rows]:.1f}" if rows in curve else "–" for curve in medians.values())]
+            for rows in labels
+        ]
+        lines += ["", f"{task} ({here[0]['metric']})", *text_table(("labels", *medians), cells, left=())]
+        for arm in arms:
+            for other in (SCRATCH, TFIDF):
+                lines += [f"{task}: {line}" for line in worth(arm, medians[arm], other, medians[other])]
+    return lines[1:]
+
+
+def worth(arm: str, scores: Mapping[int, float], other: str, others: Mapping[int, float]) -> Iterable[str]:
+    """For each number of labels of `arm`, how many `other` needs for the same score."""
+    for labels, score in scores.items() if others else ():
+        need = labels_needed(list(others), list(others.values()), score)
+        least = min(others)
+        how_many = (
+            f"more than all {max(others):,}"
+            if need is None
+            else f"{least:,} or fewer"
+            if need <= least
+            else f"{round(need):,}"
+        )
+        yield f"{labels:,} labels with {arm} ({score:.1f}) are worth {how_many} with {other}"
+
+
+def arms_of(found: Sequence[Found]) -> list[str]:
+    """The pre-trained models, in the order of their sizes' names."""
+    return [arm for arm in in_order(found, "arm") if arm not in (SCRATCH, TFIDF)]
+
+
+def in_order(found: Sequence[Found], name: str) -> list[Any]:
+    """The values of a field: tasks as in `TASKS`, others sorted."""
+    values = {each[name] for each in found}
+    return sorted(values, key=lambda value: (TASKS.index(value) if value in TASKS else len(TASKS), value))
+
+
+def of(found: Sequence[Found], arm: str, rows: int | None = None) -> list[float]:
+    """The scores of an arm, times 100."""
+    return [100 * each["score"] for each in found if each["arm"] == arm and rows in (None, each["rows"])]
+
+
+def word_counts(found: Sequence[Found]) -> str:
+    """The median of word counts, with the interval of that run where it was kept."""
+    runs = sorted((each for each in found if each["arm"] == TFIDF), key=lambda each: each["score"])
+    if not runs:
+        return "–"
+    middle = runs[(len(runs) - 1) // 2]
+    if "low" not in middle:
+        return f"{100 * middle['score']:.1f}"
+    return str(Estimate(middle["score"], middle["low"], middle["high"], 0))
+
+
+def spread(scores: Sequence[float]) -> str:
     """The median, and the range where there are several."""
     if not scores:
         return "–"

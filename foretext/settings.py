@@ -1,6 +1,7 @@
 """Settings as frozen typed values: where each value comes from, and how they become TOML and JSON.
 
-A value is taken from the last of these that gives it: default, preset, TOML file, environment, flag. A field that is
+A value is taken from the last of these that gives it: default, preset, what is implied, TOML file, environment, flag.
+Implied is what follows from others that are given: what a recipe stands for, what a model recommends. A field that is
 itself a `Settings` is a table in TOML; flags and environment variables are flat, so the name of a leaf is unique over
 the whole tree:
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
@@ -31,14 +33,17 @@ PREFIX = "FORETEXT_"
 RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_PROGRESS"})
 
 
+Given = tuple[str, Any, str]  # name of a leaf, value, and where it comes from
+Implied = Callable[[Mapping[str, Any]], tuple[Mapping[str, Any], str]]  # what is given to what follows, and from where
 BY_HAND = ("--", "this call", "the changes to")  # how sources begin that are neither defaults, presets nor files
 
 
 class Settings(BaseModel):
     """The base of every settings value: frozen; what does not fit is refused with one line, a `SettingsError`.
 
-    `PRESETS` are named values to start from. `SHOWN` is what the help of a command shows to everybody: title of a group
-    to flags, by the flat names of their leaves. Empty, it shows all; else `--help-all` does.
+    `PRESETS` are named values to start from; `implied` says what follows from what is given. `SHOWN` is what the help
+    of a command shows to everybody: title of a group to flags, by the flat names of their leaves. Empty, it shows all;
+    else `--help-all` does.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -63,12 +68,14 @@ class Settings(BaseModel):
             raise UnknownName("preset", name, cls.PRESETS)
         known, place = leaves(cls), f"the changes to preset {name}"
         tree = {key: _as_tree(value, known.get(key)) for key, value in changes.items()}
-        given = (*_flat(cls.PRESETS[name], known, f"preset {name}"), *_flat(tree, known, place))
-        return _resolved(cls, known, given).value
+        preset = _flat(cls.PRESETS[name], known, f"preset {name}")
+        return _resolved(cls, known, _flat(tree, known, place), preset=preset).value
 
     @classmethod
-    def named(cls, values: Mapping[str, Any], *, preset: str | None = None) -> Self:
+    def named(cls, values: Mapping[str, Any], *, preset: str | None = None, implied: Implied | None = None) -> Self:
         """The settings with these values: leaves by their flat names, or tables; with `preset`, that with changes.
+
+        `implied` says what follows from them, if it is not what the class says.
 
         Raises:
             UnknownName: there is no such setting or preset.
@@ -81,7 +88,15 @@ class Settings(BaseModel):
         if preset is not None:
             return cls.preset(preset, **values)
         tree = {name: _as_tree(value, known.get(name)) for name, value in values.items()}
-        return _resolved(cls, known, _flat(tree, known, "this call")).value
+        return _resolved(cls, known, _flat(tree, known, "this call"), implied=implied).value
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+        """The values that follow from those given, by flat names, and where they come from; a preset's they replace.
+
+        `given` are leaves by their names as they were given, unchecked.
+        """
+        return {}, ""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -196,6 +211,33 @@ def refuse_without(settings: Settings, names: Iterable[str], other: str, needed:
             raise SettingsError(f"{flag(name)} means something with {flag(other)} {needed} alone; give both or neither")
 
 
+def leaf_values(settings: Settings) -> dict[str, Any]:
+    """The value of each leaf by its flat name."""
+    found = {}
+    for name, leaf in leaves(type(settings)).items():
+        *tables, last = leaf.path
+        found[name] = getattr(reduce(getattr, tables, settings), last)
+    return found
+
+
+def was_given(settings: Settings, name: str) -> bool:
+    """Whether a leaf was given when the settings were made, be it in one of their tables."""
+    *tables, last = leaves(type(settings))[name].path
+    return last in reduce(getattr, tables, settings).model_fields_set
+
+
+def without_needed(
+    values: Mapping[str, Any], given: Mapping[str, Any], needs: Mapping[str, tuple[str, str]]
+) -> dict[str, Any]:
+    """`values` but for those that mean nothing beside what is given: that of `fall` needs `("schedule", "flat")`."""
+
+    def holds(name: str) -> bool:
+        other, needed = needs.get(name, ("", ""))
+        return bool(given.get(other, needed) == needed)
+
+    return {name: value for name, value in values.items() if holds(name)}
+
+
 def leaves(cls: type[Settings]) -> dict[str, Leaf]:
     """Every leaf of a settings class by its flat name, in the order of the fields."""
     found: dict[str, Leaf] = {}
@@ -214,7 +256,7 @@ def resolve(
     flags: Mapping[str, Any] | None = None,
     preset_name: str = "",
 ) -> Resolved[S]:
-    """Settings from defaults < preset < TOML file < environment < flags, and the source of each value.
+    """Settings from defaults < preset < what is implied < TOML file < environment < flags, and each value's source.
 
     `flags` are keyed by leaf name; `preset` and the file may name a leaf alone or within its table; `environment` is
     all of `os.environ`. A list in the environment is separated by commas.
@@ -225,19 +267,27 @@ def resolve(
     """
     known = leaves(cls)
     given = (
-        *_flat(preset or {}, known, f"preset {preset_name}".strip()),
         *_flat(read_toml(Path(at_home(str(toml)))) if toml else {}, known, str(toml)),
         *_from_environment(environment or {}, known),
         *((name, value, leaf.flag) for name, value, leaf in _flags(flags or {}, known)),
     )
-    return _resolved(cls, known, given)
+    return _resolved(cls, known, given, preset=_flat(preset or {}, known, f"preset {preset_name}".strip()))
 
 
-def _resolved(cls: type[S], known: Mapping[str, Leaf], given: Iterable[tuple[str, Any, str]]) -> Resolved[S]:
-    """The settings of defaults and what is given, name, value and source; of one name the last counts."""
+def _resolved(
+    cls: type[S],
+    known: Mapping[str, Leaf],
+    given: Iterable[Given],
+    *,
+    preset: Iterable[Given] = (),
+    implied: Implied | None = None,
+) -> Resolved[S]:
+    """The settings of defaults, a preset, what is implied and what is given; of one name the last counts."""
     values = {name: leaf.default for name, leaf in known.items() if not leaf.required}
     sources = dict.fromkeys(values, "default")
-    for name, value, source in given:
+    given = tuple(given)
+    follows, place = (implied or cls.implied)({name: value for name, value, _ in given})
+    for name, value, source in (*preset, *_flat(follows, known, place), *given):
         values[name] = known[name].check(value, source)
         sources[name] = source
     _refuse_contradictions(cls, values, sources)
@@ -282,7 +332,7 @@ def _walk(cls: type[Settings], path: tuple[str, ...], instance: Settings | None)
 
 def _flat(
     tree: Mapping[str, Any], known: Mapping[str, Leaf], source: str, table: tuple[str, ...] = ()
-) -> Iterator[tuple[str, Any, str]]:
+) -> Iterator[Given]:
     """Name, value and source of each leaf in a tree; a leaf stands in its table or above all tables.
 
     A leaf may have the name of a table, as `optimizer` does: then it is what is not a table.
@@ -303,7 +353,7 @@ def _flat(
             raise UnknownName(f"setting {place}", key, nearby)
 
 
-def _from_environment(environment: Mapping[str, str], known: Mapping[str, Leaf]) -> Iterator[tuple[str, Any, str]]:
+def _from_environment(environment: Mapping[str, str], known: Mapping[str, Leaf]) -> Iterator[Given]:
     for name, leaf in known.items():
         if leaf.variable and leaf.variable in environment:
             text = environment[leaf.variable]

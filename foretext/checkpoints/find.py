@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
-from foretext.errors import ModelError, UnknownName
+from foretext.errors import ModelError, SettingsError, UnknownName
+from foretext.files import load_json
 from foretext.paths import path_at_home
 
-OF_A_MODEL = ("model.json", "tokenizer.json", "run.json")  # what a folder holds that a person may mean by a name
+MODEL_JSON = "model.json"
+OF_A_MODEL = (MODEL_JSON, "tokenizer.json", "run.json")  # what a folder holds that a person may mean by a name
 
 AT_UPDATE = re.compile(r"(.+)@(\d+|best|last)")
 
@@ -60,6 +63,21 @@ def find_description(name: str | Path) -> Path:
     folder = find_model(run)
     of_checkpoints = folder / "checkpoints"
     return of_checkpoints if at and (of_checkpoints / "tokenizer.json").is_file() else folder
+
+
+def described_here(name: str) -> dict[str, Any]:
+    """What model.json of the model called `name` has; nothing where no such file is at hand, and nothing is fetched."""
+    try:
+        run, at = split_name(name)
+        installed = installed_models()
+        folder = path_at_home(run)
+        if run in installed and not any((folder / file).is_file() for file in OF_A_MODEL):
+            folder = installed[run]
+        beside = folder / "checkpoints" / MODEL_JSON
+        found = load_json(beside if at and beside.is_file() else folder / MODEL_JSON)
+    except (OSError, ValueError, SettingsError):  # what is wrong is said when the model is loaded
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _meant(name: str, folder: Path, installed: Path) -> Path:

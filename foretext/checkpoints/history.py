@@ -31,6 +31,7 @@ class Departure:
     setting: str
     value: Any
     paper: Any
+    recommended: bool | None = None  # whether it is as the model that the run started from recommends
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,8 @@ class Finetuning:
     task: TaskSchema | None = None
     published: str | None = None  # the name of the published task that the examples are; None for a person's own
     learning_rate: float | None = None  # the peak, where the settings leave it to the model's width
+    intermediate: Finetuning | None = None  # that of the model it started from, on another task; None: there was none
+    recommended: tuple[str, ...] | None = None  # the settings that are as the model it started from recommends
     engine: EngineRecord = EngineRecord()
     result: FinetuningResult = FinetuningResult()
     departures: tuple[Departure, ...] | None = None
@@ -171,10 +174,20 @@ class Finetuning:
         named = ("command", "settings", "model", "data", "task")
         return {name: _plain(getattr(self, name)) for name in named}
 
+    def on(self) -> str:
+        """What it was on: the kind of task, and the name of a published one."""
+        kind = self.task.kind if self.task else "a task"
+        return f"{kind} ({self.published})" if self.published else kind
+
+    def intermediate_tasks(self) -> str:
+        """The tasks that the model was fine-tuned on before, in that order: `entailment (SNLI)`; empty for none."""
+        earlier = self.intermediate
+        return ", then ".join(filter(None, (earlier.intermediate_tasks(), earlier.on()))) if earlier else ""
+
 
 @dataclass(frozen=True)
 class History:
-    """What a model remembers of its making; of several runs of one kind, the last."""
+    """What a model remembers of its making; of several runs of one kind, the last, which remembers those before."""
 
     imported: Imported | None = None
     pretraining: Pretraining | None = None
@@ -254,6 +267,8 @@ def _finetuning(values: Mapping[str, Any]) -> Finetuning:
         Finetuning,
         values,
         task=TaskSchema.from_dict,
+        intermediate=_finetuning,
+        recommended=tuple,
         engine=lambda engine: _read(EngineRecord, engine),
         result=lambda result: _read(FinetuningResult, result),
         departures=_departures,

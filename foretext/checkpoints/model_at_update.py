@@ -61,6 +61,7 @@ def load_checkpoint(folder: Path, checkpoint: Checkpoint) -> SavedModel:
         history=at_update(about.history, checkpoint.update, checkpoint.state.get("watched", {})),
         folder=folder,
         fingerprint=checkpoint.state["sha256"]["model"],
+        recommended=about.recommended,
     )
 
 

@@ -21,7 +21,8 @@ from foretext.tasks.schema import TaskSchema
 from foretext.toml import write_toml
 
 PAPER = "https://cdn.openai.com/research-covers/language-unsupervised/language_understanding_paper.pdf"
-SHOWN_APART = ("settings", "result", "engine", "departures", "chunks")  # chunks are for machines alone
+# Chunks are for machines alone, and what was recommended stands among the departures.
+SHOWN_APART = ("settings", "result", "engine", "departures", "intermediate", "recommended", "chunks")
 
 USE_TRANSFORMERS = """\
 ```python
@@ -104,8 +105,15 @@ def _stages(history: History) -> Iterator[str]:
         yield "## Pre-training"
         yield from _run(history.pretraining, list(_losses(history.pretraining.result)))
     if history.finetuning:
-        yield "## Fine-tuning"
-        yield from _run(history.finetuning, list(_scores(history.finetuning.result)))
+        yield from _finetunings(history.finetuning)
+
+
+def _finetunings(run: Finetuning) -> Iterator[str]:
+    """The sections of a fine-tuning and of those on other tasks before it."""
+    if run.intermediate:
+        yield from _finetunings(run.intermediate)
+    yield f"## Fine-tuning{f' on {run.on()}' if run.task else ''}"
+    yield from _run(run, list(_scores(run.result)))
 
 
 def _run(run: Pretraining | Finetuning, scores: list[str]) -> Iterator[str]:

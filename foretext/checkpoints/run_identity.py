@@ -13,7 +13,7 @@ from typing import Any
 
 from foretext.errors import SettingsError
 
-LENGTH = {"settings.updates", "settings.epochs"}  # what says how long a run is
+LENGTH = {"settings.updates", "settings.epochs", "settings.least_updates"}  # what says how long a run is
 KINDS = {"pretrain": "a pre-training", "finetune": "a fine-tuning", "demo": "a demonstration"}
 FINGERPRINTS = {  # what a hash stands for; the hashes themselves say nothing to a person
     "corpus": "the corpus is another one",

@@ -41,6 +41,7 @@ class SavedModel:
     history: History = field(default_factory=History)
     folder: Path | None = None
     fingerprint: str = ""  # SHA-256 of the weights file it was loaded from
+    recommended: Mapping[str, Any] = field(default_factory=dict)  # settings that fine-tune it well, by flat names
 
 
 def save_model(folder: str | Path, saved: SavedModel, *, dtype: torch.dtype = torch.float32) -> None:
@@ -77,6 +78,7 @@ def write_description(folder: Path, saved: SavedModel, weights_sha256: str = "")
         "tokenizer_fingerprint": saved.tokenizer.fingerprint,
         "weights_sha256": weights_sha256,
         "history": saved.history.to_json(),
+        **({"recommended": dict(saved.recommended)} if saved.recommended else {}),
     }
     write_json(folder / "model.json", description)
 
@@ -108,6 +110,7 @@ def load_model(folder: str | Path) -> SavedModel:
         history=about.history,
         folder=folder,
         fingerprint=about.weights_sha256,
+        recommended=about.recommended,
     )
 
 
@@ -133,6 +136,7 @@ class Description:
     tokenizer_fingerprint: str
     weights_sha256: str
     history: History
+    recommended: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe(folder: Path) -> Description:
@@ -169,4 +173,17 @@ def _description(values: Mapping[str, Any]) -> Description:
         tokenizer_fingerprint=values["tokenizer_fingerprint"],
         weights_sha256=values["weights_sha256"],
         history=History.from_json(values["history"]),
+        recommended=_plain_values(values.get("recommended", {})),
     )
+
+
+def _plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The table of recommended settings, whose values are texts, numbers or truth values.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    found = dict(values)
+    if not all(isinstance(value, str | int | float) for value in found.values()):
+        raise TypeError(f"recommended is {found}; its values should be texts, numbers or truth values")
+    return found

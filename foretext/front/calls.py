@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, TypeVar, overload
 
@@ -29,7 +30,7 @@ from foretext.recipes import pretrain as pretraining
 from foretext.recipes.settings.check import CheckSettings
 from foretext.recipes.settings.embed import EmbedSettings
 from foretext.recipes.settings.evaluate import EvaluateSettings
-from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.recipes.settings.finetune import FinetuneSettings, recommended
 from foretext.recipes.settings.generate import GenerateSettings
 from foretext.recipes.settings.perplexity import PerplexitySettings
 from foretext.recipes.settings.predict import PredictSettings
@@ -158,7 +159,8 @@ def finetune(
     files = {name: value for name, value in examples.items() if is_path(value)}
     in_memory = {name: value for name, value in examples.items() if name not in files}
     with _run_folder(out, settings) as folder:
-        found = FinetuneSettings.named({"model": _name(model), "out": folder, **files, **settings})
+        given = {"model": _name(model), "out": folder, **files, **settings}
+        found = FinetuneSettings.named(given, implied=partial(recommended, source.recommended, given["model"]))
         labelled = _as_it_is(found, **in_memory) or read_labelled_data(found.labelled, seed=found.seed, **in_memory)
         finetuning.finetune_from(source, labelled, found, page=out is not None)
         return _made(folder, found.loop.device, keeps=out is not None)

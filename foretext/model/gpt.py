@@ -225,8 +225,9 @@ def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tok
     """Gives `target` the weights of `source`: the embeddings of tokens and positions, and the lowest blocks.
 
     `layers` is -1 for nothing, 0 for the embeddings alone, k for the embeddings and k blocks, None for everything.
-    The head always starts afresh; so does what is above the k blocks. So do the special tokens, unless
-    `special_tokens_from` has ids of three pieces, whose embeddings they then start from.
+    The head always starts afresh; so does what is above the k blocks. So do the special tokens, which a language model
+    has not learned; a source that was fine-tuned has, and gives its own. Where `special_tokens_from` has ids of three
+    pieces, they start from the embeddings of these.
 
     Raises:
         SettingsError: the models differ in shape, or `layers` is not between -1 and their number of blocks.
@@ -244,7 +245,10 @@ def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tok
     with torch.no_grad():
         fresh = target.embedding[specials].clone()
         target.embedding.copy_(source.embedding)
-        target.embedding[specials] = source.embedding[list(special_tokens_from)] if special_tokens_from else fresh
+        if special_tokens_from:
+            target.embedding[specials] = source.embedding[list(special_tokens_from)]
+        elif source.head is None:
+            target.embedding[specials] = fresh
         for block in range(blocks):
             target.blocks[block].load_state_dict(source.blocks[block].state_dict())
         if source.last_norm is not None and target.last_norm is not None and blocks == len(source.blocks):

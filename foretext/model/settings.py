@@ -237,7 +237,7 @@ class HeadSettings(Settings):
 # Sizes by name: what differs from the paper's model. The vocabulary always comes from the tokenizer.
 PRESETS: dict[str, dict[str, Any]] = {
     "gpt1": {},
-    "small": {"layers": 6, "width": 384, "heads": 6, "context": 256, "initial_deviation": 0.028},
+    "small": {"layers": 8, "width": 512, "heads": 8, "context": 512, "initial_deviation": 0.0245},
     "mini": {"layers": 4, "width": 256, "heads": 4, "context": 256, "initial_deviation": 0.035},
     "tiny": {
         "layers": 3,

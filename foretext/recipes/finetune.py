@@ -23,6 +23,7 @@ from foretext.progress import progress
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
 from foretext.serving.predictor import outputs
+from foretext.settings import leaf_values
 from foretext.tasks.batching import EpochBatches
 from foretext.tasks.cutting import IN_WORDS
 from foretext.tasks.encode import encode
@@ -36,6 +37,10 @@ from foretext.training.objectives import FineTuning
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
 from foretext.training.state import State
+
+# What the weights do not follow from, or what stands elsewhere in the record.
+NOT_IN_RECORD = {"out", "resume", "extend", "loop", "model", "labelled", "recipe"}
+VALIDATIONS = 20  # where --least-updates makes more epochs of few examples, unless --validate-every says otherwise
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +120,7 @@ def finetuning_run(
     source: SavedModel, data: LabelledData, settings: FinetuneSettings, *, page: bool = True
 ) -> Run[Finetuned]:
     """The run that fine-tunes, of which nothing is done yet."""
+    settings = _suited(settings, source, data.schema)
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
     seen = overview(data.schema.labels, data.train, train, data.valid, valid)
@@ -137,6 +143,7 @@ def finetuning_run(
         settings=settings,
         record=_record(settings, source, data, plan),
         history=source.history,
+        recommended=source.recommended,
         objective=objective,
         plan=plan,
         batch_at=batches.at,
@@ -160,6 +167,23 @@ def finetuning_run(
     )
 
 
+def _suited(settings: FinetuneSettings, source: SavedModel, schema: TaskSchema) -> FinetuneSettings:
+    """The settings without what the model recommends for other kinds of task alone."""
+    reads = settings.points.head_reads
+    if schema.task_kind.reads is None or reads not in _as_recommended(settings, source, "head_reads").values():
+        return settings
+    return settings.model_copy(update={"points": settings.points.model_copy(update={"head_reads": "extract"})})
+
+
+def _as_recommended(settings: FinetuneSettings, source: SavedModel, *names: str) -> dict[str, Any]:
+    """The settings among those of these names, or all, that are as the model recommends."""
+    if settings.recipe != "recommended":
+        return {}
+    has = leaf_values(settings)
+    asked = names or tuple(source.recommended)
+    return {name: has[name] for name in asked if name in has and has[name] == source.recommended.get(name)}
+
+
 def _how_cut(seen: Overview, schema: TaskSchema) -> list[str]:
     """By which rule examples were cut, where some were."""
     cut = seen.train.cut_rows or (seen.valid and seen.valid.cut_rows)
@@ -171,7 +195,10 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longes
 
     `longest` is how many tokens the longest sequence of the data has.
     """
-    updates = max(1, round(settings.epochs * updates_per_epoch))
+    by_epochs = max(1, round(settings.epochs * updates_per_epoch))
+    updates = max(by_epochs, settings.least_updates)
+    # An epoch of few examples is over in no time, so that of many epochs not each is validated.
+    apart = updates_per_epoch if updates == by_epochs else max(updates_per_epoch, updates // VALIDATIONS)
     may_share = settings.points.shared_prefixes == "always" or not settings.dropout
     return Plan.of(
         settings.optimizer,
@@ -182,9 +209,10 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longes
         schedule=partial(warmup_linear, warmup=settings.warmup, total=updates),
         seed=settings.seed,
         share_prefixes=model.share_prefixes if may_share else "no",
-        validate_every=settings.loop.validate_every or updates_per_epoch,
+        validate_every=settings.loop.validate_every or apart,
         metric="score",
         higher_is_better=True,
+        layer_decay=settings.layer_decay,
         language_model_weight=settings.language_model_weight,
         softmax_rows=_softmax_rows(settings, model, longest),
     )
@@ -230,7 +258,7 @@ def _of_length(
     updates: int,
 ) -> tuple[Plan, Finetuning]:
     """Plan and record of the run if it has so many updates."""
-    settings = settings.model_copy(update={"epochs": updates / updates_per_epoch})
+    settings = settings.model_copy(update={"epochs": updates / updates_per_epoch, "least_updates": 0})
     plan = _plan(settings, model, updates_per_epoch, longest)
     return plan, _record(settings, source, data, plan)
 
@@ -292,8 +320,20 @@ def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -
     shape = source.gpt.settings.model_copy(update={**dropouts, **on})
     model = GPT(shape, head_settings(data, settings), seed=settings.seed)
     pieces = _special_tokens_from(source, settings.points.special_tokens_from)
-    transfer(source.gpt, model, settings.transfer_layers, special_tokens_from=pieces)
+    transfer(source.gpt, model, _transferred(source.gpt, settings), special_tokens_from=pieces)
     return model
+
+
+def _transferred(source: GPT, settings: FinetuneSettings) -> int | None:
+    """How many blocks of the model stay, as `transfer` takes them: None for all, -1 for nothing at all.
+
+    Raises:
+        SettingsError: more are to start anew than there are.
+    """
+    blocks = len(source.blocks)
+    if settings.fresh_blocks > blocks:
+        raise SettingsError(f"--fresh-blocks {settings.fresh_blocks}: this model has {blocks} blocks")
+    return blocks - settings.fresh_blocks if settings.fresh_blocks else settings.transfer_layers
 
 
 def _special_tokens_from(source: SavedModel, text: str) -> list[int]:
@@ -346,10 +386,12 @@ def _evaluate(
 def _record(settings: FinetuneSettings, source: SavedModel, data: LabelledData, plan: Plan) -> Finetuning:
     """Everything that the weights follow from."""
     return Finetuning(
-        settings=settings.model_dump(mode="json", exclude={"out", "resume", "extend", "loop", "model", "labelled"}),
+        settings=settings.model_dump(mode="json", exclude=NOT_IN_RECORD),
         model=source.fingerprint,
         data=data.fingerprint,
         task=data.schema,
         published=data.published,
         learning_rate=plan.learning_rate,
+        recommended=tuple(_as_recommended(settings, source)) or None,
+        intermediate=source.history.finetuning if source.gpt.head and settings.transfer_layers != -1 else None,
     )

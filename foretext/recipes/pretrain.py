@@ -132,6 +132,7 @@ def pretrain_from(
         title="pre-training",
         settings=settings,
         record=_record(settings, corpus, start),
+        recommended={} if start is None else start.recommended,
         objective=objective,
         plan=plan,
         batch_at=_in_order(windows, verification, 0),
@@ -264,7 +265,7 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
 def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None) -> Pretraining:
     """Everything that the weights follow from."""
     left_out = {"out", "resume", "extend", "verify", "corpus", "start", "loop", "probe", "probe_rows"}
-    left_out |= {"allow_unknown", "keep"}
+    left_out |= {"allow_unknown", "keep", "recipe"}  # of the recipe there is what it stands for
     # A run that was begun before there were other forms says nothing of the paper's, and can be resumed.
     usual = {name for name in UNSAID if getattr(settings.model, name) == ModelShape.model_fields[name].default}
     return Pretraining(

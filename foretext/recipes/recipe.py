@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from foretext.checkpoints.find import find_model, split_name
@@ -32,10 +32,14 @@ class Recipe:
     values: dict[str, Any]
     departures: list[Departure]
     watched: tuple[str, ...] = ()  # of each stage of the model, what the watch on its run says
+    recommended: Mapping[str, Any] = field(default_factory=dict)  # settings of fine-tuning that the model recommends
 
     def lines(self) -> list[str]:
         rows = [_row(point, self.values, self.departures) for point in POINTS]
-        return [*wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values())), "", self._counted(), *self.watched]
+        table = wrapped_table(tuple(WIDTHS), rows, tuple(WIDTHS.values()))
+        said = ", ".join(f"{shown(name)} {shown(value)}" for name, value in self.recommended.items())
+        recommends = [f"it recommends for fine-tuning: {said}"] if said else []
+        return [*table, "", self._counted(), *self.watched, *recommends]
 
     def _counted(self) -> str:
         """How many settings depart, and of which stages there is no record."""
@@ -51,7 +55,8 @@ class Recipe:
             for point in POINTS
         ]
         departed = [asdict(departure) for departure in self.departures]
-        return {"points": points, "departures": departed, "watch": list(self.watched)}
+        found = {"points": points, "departures": departed, "watch": list(self.watched)}
+        return {**found, "recommended": dict(self.recommended)}
 
 
 def recipe(settings: RecipeSettings) -> Recipe:
@@ -70,19 +75,21 @@ def recipe(settings: RecipeSettings) -> Recipe:
         return Recipe(values, departures(values))
 
     of_checkpoint = bool(split_name(settings.run)[1])
-    model, history, mode = _described(settings.run, of_checkpoint=of_checkpoint)
+    model, history, mode, recommended = _described(settings.run, of_checkpoint=of_checkpoint)
     values = run_values(model, history, mode)
-    return Recipe(values, departures(values), tuple(_watched(history, of_checkpoint=of_checkpoint)))
+    as_recommended = (history.finetuning.recommended if history.finetuning else None) or ()
+    watched = tuple(_watched(history, of_checkpoint=of_checkpoint))
+    return Recipe(values, departures(values, as_recommended), watched, recommended)
 
 
-def _described(name: str, *, of_checkpoint: bool) -> tuple[ModelSettings, History, str]:
-    """Shape, history and tokenizer's mode of a model; weights are loaded of a checkpoint only."""
+def _described(name: str, *, of_checkpoint: bool) -> tuple[ModelSettings, History, str, Mapping[str, Any]]:
+    """Shape, history, tokenizer's mode and what it recommends of a model; of a checkpoint only weights are loaded."""
     if of_checkpoint:
         saved = load_named(name)
-        return saved.gpt.settings, saved.history, saved.tokenizer.mode
+        return saved.gpt.settings, saved.history, saved.tokenizer.mode, saved.recommended
     folder = find_model(name)
     about = describe(folder)
-    return about.model, about.history, Tokenizer.load(folder).mode
+    return about.model, about.history, Tokenizer.load(folder).mode, about.recommended
 
 
 def _watched(history: History, *, of_checkpoint: bool) -> Iterator[str]:
@@ -102,6 +109,10 @@ def _row(point: Point, values: Mapping[str, Any], departed: Sequence[Departure])
     return point.number, point.name, point.paper, point.released, has, "yes" if here else ""
 
 
+def _not_the_papers(departure: Departure) -> str:
+    return f" (not {shown(departure.paper)}{'; recommended' if departure.recommended else ''})"
+
+
 def _has(point: Point, values: Mapping[str, Any], departed: Mapping[str, Departure]) -> str:
     """What a model has for a point: `clip 0.5 (not 1)`; with the stages where they differ in it.
 
@@ -111,7 +122,7 @@ def _has(point: Point, values: Mapping[str, Any], departed: Mapping[str, Departu
     for name in point.settings:
         if name in departed or values.get(name, "") != "":
             stage, setting = name.split(".")
-            paper = f" (not {shown(departed[name].paper)})" if name in departed else ""
+            paper = _not_the_papers(departed[name]) if name in departed else ""
             settings.setdefault(setting, {})[STAGES[stage]] = f"{shown(values[name])}{paper}"
     texts = []
     for setting, by_stage in settings.items():

@@ -6,7 +6,7 @@ A recipe says what is to be run, as a `Run`, and `carry_out` runs it. Whatever h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
@@ -67,6 +67,7 @@ class Run(Generic[Outcome]):
     settings: PretrainSettings | FinetuneSettings
     record: Pretraining | Finetuning  # what the weights follow from; the road adds the rest
     history: History = field(default_factory=History)  # of the model, up to this run
+    recommended: Mapping[str, Any] = field(default_factory=dict)  # by the model that the run starts from
     objective: Objective
     plan: Plan
     batch_at: BatchAt
@@ -157,8 +158,9 @@ def _with_departures(run: Run[Outcome], engine: Engine) -> Pretraining | Finetun
     """The record with where the run runs and how it departs from the paper, which is said."""
     record = replace(run.record, engine=engine.describe())
     model = run.objective.model
-    found = departures(run_values(model.settings, run.history.after(record), run.tokenizer.mode))
-    for line in departure_lines(found):
+    as_recommended = record.recommended or () if isinstance(record, Finetuning) else ()
+    found = departures(run_values(model.settings, run.history.after(record), run.tokenizer.mode), as_recommended)
+    for line in departure_lines(found, by=str(getattr(run.settings, "model", ""))):
         log.info(line)
     return replace(record, departures=tuple(found))
 
@@ -168,8 +170,7 @@ def _describe(run: Run[Outcome], record: Pretraining | Finetuning, folder: RunFo
     task = record.task if isinstance(record, Finetuning) else None
     with disk_errors(folder.checkpoints.path):
         folder.checkpoints.path.mkdir(exist_ok=True)
-    saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
-    write_description(folder.checkpoints.path, saved)
+    write_description(folder.checkpoints.path, _saved(run, record, task))
 
 
 def _of_its_length(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float) -> Run[Outcome]:
@@ -208,10 +209,14 @@ def _optimizer(run: Run[Outcome], engine: Engine) -> Optimizer:
     return Adam(run.objective.model, run.plan)
 
 
+def _saved(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None) -> SavedModel:
+    """The model as it is written; what was recommended for the one that it came from holds for it too."""
+    return SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record), recommended=run.recommended)
+
+
 def _save(run: Run[Outcome], record: Pretraining | Finetuning, task: TaskSchema | None, folder: RunFolder) -> None:
     """Writes the model with its history, and the page if there is to be one."""
-    saved = SavedModel(run.objective.model, run.tokenizer, task, run.history.after(record))
-    save_model(folder.path, saved)
+    save_model(folder.path, _saved(run, record, task))
     if not run.page:
         return
     page = training_report(

@@ -35,7 +35,8 @@ class ForetextClassifier(ClassifierMixin, Trained):
     """Fine-tunes a model on texts and classes: `ForetextClassifier("mini").fit(texts, y).predict(more)`.
 
     X is a list, an array or a Series of texts, or a table with columns of texts; rows meet y by their position. The
-    parameters that `foretext finetune` has too mean what they mean there, and have its defaults, which are the paper's.
+    parameters that `foretext finetune` has too mean what they mean there; those that are None are as the model
+    recommends, or as in the paper: `settings={"recipe": "paper"}` has all of them as there.
 
     Args:
         model: name or folder of a model, or one in memory, to start from.
@@ -65,13 +66,13 @@ class ForetextClassifier(ClassifierMixin, Trained):
         kind: str | None = None,
         columns: Names = None,
         choices: Names = None,
-        epochs: float = 3.0,
-        batch: int = 32,
+        epochs: float | None = None,
+        batch: int | None = None,
         learning_rate: float | None = None,
-        warmup: float = 0.002,
-        language_model_weight: float = 0.5,
-        dropout: float = 0.1,
-        classifier_dropout: float = 0.1,
+        warmup: float | None = None,
+        language_model_weight: float | None = None,
+        dropout: float | None = None,
+        classifier_dropout: float | None = None,
         transfer_layers: int | None = None,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,

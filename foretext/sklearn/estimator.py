@@ -131,7 +131,7 @@ class Trained(Estimator):
         if self.early_stopping:
             train, valid = stratified_split(train, schema.labels, share=self.validation_fraction, seed=seed)
         data = LabelledData(schema, train, valid, allow_unknown=bool(settings.pop("allow_unknown", False)))
-        settings |= {name: params[name] for name in SETTINGS if name in params}
+        settings |= {name: params[name] for name in SETTINGS if params.get(name) is not None}
         _warn_of_crowd(self.device)
         with _training, self._progress():
             made = finetune(self.model, data, seed=seed, **settings)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from foretext.model.transformer import Attention
 from foretext.training.optimizer import Adam, excess
-from foretext.training.plan import Plan
+from foretext.training.plan import Plan, rate_shares
 
 if TYPE_CHECKING:
     from foretext.model.gpt import GPT
@@ -47,6 +47,7 @@ class Muon(torch.optim.Optimizer):
         self.adam = Adam(model, plan, others=self.matrices.keys())
         self.adam.state = self.state  # one state, which checkpoints keep and fill
         self.names = {parameter: name for name, parameter in model.named_parameters()}
+        self.shares = rate_shares(self.names.values(), plan.layer_decay)
 
     def kept(self, parameter: nn.Parameter) -> tuple[str, ...]:
         """The momentum of a matrix, and of all else what Adam keeps."""
@@ -98,7 +99,8 @@ class Muon(torch.optim.Optimizer):
         momentum.lerp_(gradient, 1 - beta)
         direction = gradient.lerp(momentum, beta)
         steps = [self._step(part) for part in torch.split(direction, self.matrices[matrix])]
-        matrix.mul_(1 - self.rate * self.plan.weight_decay).sub_(torch.cat(steps), alpha=self.rate)
+        rate = self.rate * self.shares[self.names[matrix]]
+        matrix.mul_(1 - rate * self.plan.weight_decay).sub_(torch.cat(steps), alpha=rate)
         if self.left_out is not None and before is not None:
             for now, old in zip((momentum, matrix), before, strict=True):
                 now.copy_(torch.where(self.left_out.bool(), old, now))

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from foretext.training.plan import Plan
+from foretext.training.plan import Plan, rate_shares
 
 CLIP_EPSILON = 1e-6  # added to the norm, as torch's clip_grad_norm_ does
 
@@ -68,10 +68,16 @@ class Adam(torch.optim.AdamW):
 
     def __init__(self, model: nn.Module, plan: Plan, *, others: Set[nn.Parameter] = frozenset()) -> None:
         self.plan = plan
-        parameters = [p for p in model.parameters() if p.requires_grad and p not in others]
+        named = {name: p for name, p in model.named_parameters() if p.requires_grad and p not in others}
+        shares = rate_shares(dict(model.named_parameters()), plan.layer_decay)
         groups: list[dict[str, Any]] = [
-            {"params": [p for p in parameters if p.dim() > 1], "decays": True},
-            {"params": [p for p in parameters if p.dim() <= 1], "decays": False},
+            {
+                "params": [p for name, p in named.items() if shares[name] == share and (p.dim() > 1) == decays],
+                "decays": decays,
+                "share": share,
+            }
+            for share in dict.fromkeys(shares.values())
+            for decays in (True, False)
         ]
         super().__init__(groups, lr=0.0, betas=(plan.beta1, plan.beta2), eps=plan.epsilon, fused=True)
 
@@ -109,6 +115,6 @@ class Adam(torch.optim.AdamW):
             second = math.sqrt(1 - self.plan.beta2**count)
             correction = second / (1 - self.plan.beta1**count)
         for group in self.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
             group["eps"] = self.plan.epsilon / second
             group["weight_decay"] = self.plan.weight_decay * correction if group["decays"] else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # With it a step of Muon's changes the numbers of a matrix of width 400 as much as a step of Adam's does. Jordan's 0.02
 # is then that of the small presets, whose learning rate is 1e-3.
 MUON_TIMES = 20.0
+ABOVE = ("head", "last_norm")  # what of a model stands above all its blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +59,7 @@ class Plan:
     higher_is_better: bool = False
 
     masking: Masking | None = None  # for pre-training alone
-
+    layer_decay: float = 1.0  # the rate of a block, by that of the block above it
     language_model_weight: float = 0.0  # from here on: for fine-tuning alone
     softmax_rows: int = 0  # of the embedding matrix, in the softmax of L1; 0: all there are
     answer_losses: Literal["all", "right"] = "all"
@@ -80,6 +82,25 @@ class Plan:
         names = {each.name for each in fields(cls)}
         values = {name: value for part in settings for name, value in vars(part).items() if name in names}
         return cls(**{**values, **decided})
+
+
+def rate_shares(names: Iterable[str], decay: float) -> dict[str, float]:
+    """The share of the rate that each parameter of a model has, by their names.
+
+    The last block has all of it, as have the head and the norm behind the last block; each block below has `decay`
+    times the share of the one above, and what stands below all blocks, as the embeddings do, has one step less.
+
+    Source: Howard and Ruder 2018, section 3.2.
+    """
+    parts = {name: name.split(".") for name in names}
+    layers = len(
+        {number for first, number, *_ in (part for part in parts.values() if len(part) > 1) if first == "blocks"}
+    )
+    below = {
+        name: 0 if first in ABOVE else layers - 1 - int(rest[0]) if first == "blocks" else layers
+        for name, (first, *rest) in parts.items()
+    }
+    return {name: decay**blocks for name, blocks in below.items()}
 
 
 def matrix_rate(muon_rate: float | None, learning_rate: float) -> float:

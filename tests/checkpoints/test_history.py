@@ -75,6 +75,14 @@ BEFORE = {  # what the dicts held that these records took the place of
         "departures": [CLIP],
     },
 }
+AFTER_ANOTHER_TASK = {
+    "finetuning": {
+        **BEFORE["finetuning"],
+        "intermediate": {**FINETUNED_FIRST["finetuning"], "published": "SNLI"},
+        "recommended": ["epochs", "batch"],
+        "departures": [{**CLIP, "recommended": True}],
+    }
+}
 SHAPES = {
     "nothing": {},
     "pre-trained, first version": PRETRAINED_FIRST,
@@ -83,6 +91,7 @@ SHAPES = {
     "imported from the release": RELEASED,
     "gone on with": GONE_ON,
     "fine-tuned, version before": BEFORE,
+    "fine-tuned after another task": AFTER_ANOTHER_TASK,
 }
 
 

@@ -92,6 +92,7 @@ def test_a_model_with_another_tokenizer_is_refused_and_both_are_named(folder):
 @pytest.mark.parametrize(("key", "value"), [
     ("format", 99), ("model", {"layers": "many"}), ("head", {"outputs": -1}), ("task", {"kind": "any"}),
     ("history", "long"), ("history", {"finetuning": {"departures": [{"point": "6"}]}}),
+    ("recommended", ["epochs"]), ("recommended", {"epochs": [3]}),
 ])  # fmt: skip
 def test_a_description_that_is_not_ours_is_refused(folder, key, value):
     description = json.loads((folder / "model.json").read_text())

@@ -9,6 +9,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
 from foretext import FinetuneSettings
+from foretext.recipes.settings.finetune import recommendable
 from foretext.settings import leaves
 from foretext.sklearn import ForetextClassifier, ForetextFeaturizer, ForetextRegressor
 from foretext.sklearn.estimator import SETTINGS
@@ -80,11 +81,11 @@ def test_a_fit_follows_from_its_rows_alone_and_asking_changes_nothing(fresh):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_parameters_that_are_settings_have_their_defaults(estimator):
-    known = leaves(FinetuneSettings)
+def test_parameters_that_are_settings_have_their_defaults_or_are_left_to_what_the_model_recommends(estimator):
+    known, recommended = leaves(FinetuneSettings), recommendable()
     parameters = inspect.signature(estimator).parameters
-    shared = [name for name in SETTINGS if name in parameters]
-    assert {name: parameters[name].default for name in shared} == {name: known[name].default for name in shared}
+    wanted = {name: None if name in recommended else known[name].default for name in SETTINGS if name in parameters}
+    assert {name: parameters[name].default for name in wanted} == wanted
 
 
 def test_every_setting_that_an_estimator_passes_on_is_a_parameter_of_one():

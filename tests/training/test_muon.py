@@ -255,3 +255,25 @@ def test_what_has_no_gradient_stays(plan):
 def test_its_rate_is_twenty_times_that_of_all_else_unless_it_is_set(plan):
     assert plan(learning_rate=1e-3).matrix_rate == pytest.approx(0.02)
     assert plan(learning_rate=1e-3, muon_rate=0.01).matrix_rate == 0.01
+
+
+def test_a_decay_by_layer_gives_each_matrix_its_share_of_the_rate(plan):
+    """Two blocks with the same numbers and gradients: the lower moves half as far."""
+    sizes = ModelSettings(vocabulary=20, context=6, layers=2, width=8, heads=2)
+    model = GPT(sizes, seed=1)
+    with torch.no_grad():
+        model.blocks[0].load_state_dict(model.blocks[1].state_dict())
+    generator = torch.Generator().manual_seed(0)
+    for parameter, other in zip(model.blocks[0].parameters(), model.blocks[1].parameters(), strict=True):
+        parameter.grad = torch.randn(parameter.shape, generator=generator)
+        other.grad = parameter.grad.clone()
+    optimizer = Muon(model, plan(optimizer="muon", layer_decay=0.5, weight_decay=0.0))
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    optimizer.prepare(0, 0.01)
+    optimizer.step()
+    moved = {name: before[name] - parameter.detach() for name, parameter in model.named_parameters()}
+    for matrix in optimizer.matrices:
+        name = optimizer.names[matrix]
+        if name.startswith("blocks.0."):
+            upper = moved[name.replace("blocks.0.", "blocks.1.")]
+            torch.testing.assert_close(moved[name], upper / 2, rtol=1e-3, atol=1e-6)  # fp32, by a difference

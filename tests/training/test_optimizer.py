@@ -76,3 +76,24 @@ def test_adam_torch_is_torchs_own(plan):
         reference.step()
     torch.testing.assert_close(ours.weight, theirs.weight)
     torch.testing.assert_close(ours.bias, theirs.bias)
+
+
+def test_a_decay_by_layer_gives_each_block_its_share_of_the_rate(plan):
+    """By gradients of one value Adam moves each number by its rate, so that steps are the shares themselves."""
+    sizes = ModelSettings(vocabulary=20, context=6, layers=2, width=8, heads=2, norm_at="before")
+    model = GPT(sizes, HeadSettings(outputs=3), seed=1)
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer = Adam(model, plan(layer_decay=0.5, weight_decay=0.0))
+    optimizer.prepare(0, 0.1)
+    optimizer.step()
+    wanted = {"head": 0.1, "last_norm": 0.1, "blocks.1": 0.1, "blocks.0": 0.05, "embedding": 0.025}
+    for name, parameter in model.named_parameters():
+        share = next(step for part, step in wanted.items() if name.startswith(part))
+        torch.testing.assert_close(before[name] - parameter.detach(), torch.full_like(parameter, share))
+
+
+def test_without_a_decay_by_layer_there_are_two_groups_as_ever(plan):
+    model = GPT(ModelSettings(vocabulary=20, context=6, layers=2, width=8, heads=2), HeadSettings(outputs=3), seed=1)
+    assert [group["decays"] for group in Adam(model, plan()).param_groups] == [True, False]

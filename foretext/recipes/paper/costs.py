@@ -124,7 +124,7 @@ class Length:
         """That of a trial that is not done, from its newest checkpoint on if it has one."""
         settings, loop = trial.settings, trial.settings.loop
         each = updates_per_epoch(len(trial.data.train), settings.batch, settings.points.last_batch)
-        updates = max(1, round(settings.epochs * each))
+        updates = max(1, round(settings.epochs * each), settings.least_updates)
         at = max(trial.run.checkpoints.updates(), default=0)
         left = max(0, updates - at)
         validations = math.ceil(left / (loop.validate_every or each)) + 1  # of the finished model once more

@@ -6,7 +6,8 @@ full name says which: `model.layers`, `pretraining.clip`, `finetuning.clip`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import PydanticUndefined
@@ -62,31 +63,45 @@ def default_values(precision: str, backbone: Backbone = "transformer") -> dict[s
     return {**values, "model.backbone": "transformer"}
 
 
-def departures(values: Mapping[str, Any]) -> list[Departure]:
-    """The settings among `values`, as `run_values` gives them, that have not the paper's value."""
+def departures(values: Mapping[str, Any], recommended: Collection[str] = ()) -> list[Departure]:
+    """The settings among `values`, as `run_values` gives them, that have not the paper's value.
+
+    `recommended` are settings of fine-tuning that are as the model recommends.
+    """
     paper = paper_values(values["model.backbone"])
     found = []
     for point in POINTS:
         for name in point.settings:
             if name in values and values[name] != paper[name]:
                 stage, setting = name.split(".")
-                found.append(Departure(point.number, point.name, stage, setting, values[name], paper[name]))
+                here = Departure(point.number, point.name, stage, setting, values[name], paper[name])
+                by_model = stage == "finetuning" and setting in recommended
+                found.append(replace(here, recommended=True) if by_model else here)
     return found
 
 
-def departure_lines(found: Sequence[Departure]) -> list[str]:
-    """One line for each stage that departs, or one that says that no setting does."""
+def departure_lines(found: Sequence[Departure], by: str = "") -> list[str]:
+    """One line for each stage that departs, or one that says that no setting does; what is recommended apart.
+
+    `by` is how the model is called that recommends.
+    """
     lines = []
     for stage, title in STAGES.items():
-        here = [f"{shown(d.setting)} {shown(d.value)} ({shown(d.paper)})" for d in found if d.stage == stage]
-        if here:
-            lines.append(f"departs from the paper in {title}: {', '.join(here)}")
+        for recommended in (None, True):
+            here = [d for d in found if d.stage == stage and d.recommended is recommended]
+            why = f", recommended by {by or 'the model'}" if recommended else ""
+            said = ", ".join(f"{shown(d.setting)} {shown(d.value)} ({shown(d.paper)})" for d in here)
+            lines += [f"departs from the paper in {title}{why}: {said}"] if here else []
     return lines or ["no setting departs from the paper"]
 
 
 def departure_rows(found: Sequence[Departure]) -> list[tuple[str, ...]]:
     """Rows for a table: point, stage, setting, its value in this run, the paper's value."""
-    return [(f"{d.point} {d.name}", STAGES[d.stage], shown(d.setting), shown(d.value), shown(d.paper)) for d in found]
+    return [(f"{d.point} {d.name}", STAGES[d.stage], shown(d.setting), _shown_value(d), shown(d.paper)) for d in found]
+
+
+def _shown_value(departure: Departure) -> str:
+    return shown(departure.value) + (", as the model recommends" if departure.recommended else "")
 
 
 def shown(value: Any) -> str:
@@ -131,6 +146,8 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
         **settings,
         **_muon(settings, learning_rate),
         "learning_rate": learning_rate,
+        "intermediate_task": run.intermediate_tasks(),
+        "special_tokens_from": settings["special_tokens_from"] or ("intermediate task" if run.intermediate else ""),
         "cutting": run.task.cutting if run.task and not _three_fields(run.task) else None,
         "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),

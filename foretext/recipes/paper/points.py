@@ -139,7 +139,7 @@ POINTS = (
         "Layers transferred",
         "all; Figure 2 has the others",
         "-1 nothing, 0 the embeddings, k the embeddings and k blocks; the rest starts afresh",
-        ("finetuning.transfer_layers",),
+        ("finetuning.transfer_layers", "finetuning.fresh_blocks"),
     ),
     Point(
         "16",
@@ -161,6 +161,13 @@ POINTS = (
         "L1: each token from those before it",
         "not released",
         tuple(f"pretraining.{name}" for name in ("masked_share", *MASKS)),
+    ),
+    Point(
+        "3.2",
+        "Start of fine-tuning",
+        "the pre-trained language model",
+        "the same",
+        ("finetuning.intermediate_task",),
     ),
     Point(
         "3.3",
@@ -215,7 +222,10 @@ POINTS = (
         "Fine-tuning",
         "rate 6.25e-5, 3 epochs, weight of L1 0.5",
         "the same",
-        tuple(f"finetuning.{name}" for name in ("learning_rate", "epochs", "language_model_weight")),
+        tuple(
+            f"finetuning.{name}"
+            for name in ("learning_rate", "layer_decay", "epochs", "least_updates", "language_model_weight")
+        ),
     ),
     Point(
         "4.1",

@@ -12,8 +12,38 @@ from foretext.errors import SettingsError
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelShape
 from foretext.paths import NameOrPath
-from foretext.settings import Settings, flag, refuse_without
-from foretext.training.settings import LoopSettings, OptimizerSettings
+from foretext.settings import Settings, flag, refuse_without, was_given, without_needed
+from foretext.training.settings import MUON, LoopSettings, OptimizerSettings
+
+# One word for a set of options, each of which may be given alone: what was learned since the paper, at small sizes.
+RECIPES: Mapping[str, Mapping[str, Any]] = {
+    "paper": {},
+    "modern": {
+        "norm": "rms",
+        "norm_at": "before",
+        "positions": "rotary",
+        "query_key_norm": "rms",
+        "shifted_key_heads": 2,
+        "activation": "relu2",
+        "projections_start": "zero",
+        "embedding_dropout": 0.0,
+        "attention_dropout": 0.0,
+        "residual_dropout": 0.0,
+        "optimizer": "muon",
+        "learning_rate": 4e-3,
+        "muon_rate": 0.02,
+        "schedule": "flat",
+        "fall": 0.3,
+        "repeat_share": 0.1,
+    },
+}
+# What means nothing without the value of another setting: a recipe leaves it out where that is given otherwise.
+NEEDS = {
+    "fall": ("schedule", "flat"),
+    "rotary_base": ("positions", "rotary"),
+    "learning_rate": ("optimizer", "muon"),  # which moves fewer weights by it
+    **dict.fromkeys(MUON, ("optimizer", "muon")),
+}
 
 MASKS = ("mask_rate", "mask_rate_end", "masked_from")  # what means nothing without masked windows
 
@@ -39,7 +69,7 @@ class PretrainSettings(Settings):
     }
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "Training": ("updates", "epochs", "batch", "learning_rate", "start", "seed", "device"),
-        "Model": ("layers", "width", "heads", "context"),
+        "Model": ("recipe", "layers", "width", "heads", "context"),
         "Output": ("out", "resume", "extend"),
     }
     INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("updates", "epochs")}
@@ -58,6 +88,9 @@ class PretrainSettings(Settings):
     extend: bool = False
     """Go on with the run in --out, finished or not, to more updates or epochs than it was begun with; the learning
     rate follows the schedule of the new length from there on."""
+    recipe: Literal["paper", "modern"] = "paper"
+    """paper: the method as the paper has it. modern: the same with what was learned since, a set of options, each of
+    which may be given otherwise, or alone; --print-settings shows them, and each is a departure that the run names."""
     updates: int = Field(0, ge=0)
     """Length of the run; 0 means as many as --epochs asks for."""
     epochs: float = Field(100.0, gt=0)
@@ -103,6 +136,22 @@ class PretrainSettings(Settings):
     model: ModelShape = ModelShape()
     optimizer: OptimizerSettings = OptimizerSettings()
     loop: LoopSettings = LoopSettings()
+
+    @classmethod
+    def implied(cls, given: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+        """The options that the recipe stands for."""
+        name = given.get("recipe", "paper")
+        return without_needed(RECIPES.get(name, {}), given, NEEDS), f"recipe {name}"
+
+    @model_validator(mode="after")
+    def _recipe_is_spelt_out(self) -> PretrainSettings:
+        open_ = [name for name in RECIPES[self.recipe] if name not in NEEDS and not was_given(self, name)]
+        if open_:
+            raise SettingsError(
+                f"recipe {self.recipe} stands for more settings than this call has: PretrainSettings.named({{...}}) "
+                f"and .preset(...) fill in {', '.join(open_)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _fall_is_of_a_flat_rate(self) -> PretrainSettings:

@@ -38,11 +38,13 @@ from foretext.tasks.overview import Cut
 
 FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
-    *("model", "out", "labelled", "resume", "extend", "seed"),
+    *("model", "out", "labelled", "resume", "extend", "seed", "recipe"),
     *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
     "max_hours",
     "watch",  # a sound run is the same with it
 }
+# In the fingerprint where they are not the default alone: there were trials before there were these.
+UNSAID = {"minutes", "least_updates", "fresh_blocks", "layer_decay"}
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def wanted_trial(
     Raises:
         SettingsError: a setting is unknown or out of range.
     """
-    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, **settings)
+    wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, recipe="paper", **settings)
     return WantedTrial(model, data, tests or {"valid": data.valid}, wanted)
 
 
@@ -199,6 +201,7 @@ def fingerprint(
         "model": [model.fingerprint, model.tokenizer.fingerprint],
         "data": data.fingerprint,
         "task": data.schema.to_dict(),
+        **({"special_tokens": "learned"} if model.gpt.head else {}),
         "tests": {name: LabelledData(data.schema, (), examples).fingerprint for name, examples in tests.items()},
     }
     digest.update(json.dumps(content, sort_keys=True).encode())
@@ -248,8 +251,8 @@ def deciding(settings: Settings) -> dict[str, Any]:
         value: Any = tree
         for part in leaf.path:
             value = value[part]
-        if name == "minutes" and not value:
-            continue  # the length is that of the epochs
+        if name in UNSAID and value == leaf.default:
+            continue
         found[name] = value
     return found
 

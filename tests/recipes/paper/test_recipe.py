@@ -12,6 +12,7 @@ from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, Hi
 from foretext.checkpoints.saved_model import load_model, save_model
 from foretext.cli import main
 from foretext.errors import SettingsError
+from foretext.model.settings import PRESETS as MODEL_PRESETS
 from foretext.model.settings import ModelSettings, ModelShape
 from foretext.recipes.evaluate import evaluate
 from foretext.recipes.finetune import finetune
@@ -29,6 +30,7 @@ from foretext.training.settings import LoopSettings, PointSettings
 
 NO_PART_OF_THE_RECIPE = {
     *("corpus", "out", "resume", "extend", "verify", "allow_unknown", "keep", "model", "seed"),
+    "recipe",  # which is what it stands for
     *("validation_tokens", "probe", "probe_rows"),
 }
 DECIDED_BY_SEVERAL = {"updates", "epochs"}  # together they are the length of pre-training
@@ -90,7 +92,14 @@ def test_presets_depart_in_size_rate_warm_up_dropout_and_length(preset):
     found = {f"{d.stage}.{d.setting}" for d in departures(pretrained(PretrainSettings.PRESETS[preset]))}
     dropouts = {f"pretraining.{kind}_dropout" for kind in ("embedding", "attention", "residual")}
     rates = {"pretraining.learning_rate", "pretraining.warmup", "pretraining.length"}
-    assert found >= dropouts | rates | {"model.layers", "model.width", "model.context", "model.initial_deviation"}
+    sizes = {"model.layers", "model.width", "model.initial_deviation"}
+    assert found >= dropouts | rates | sizes | ({"model.context"} if preset != "small" else set())
+
+
+@pytest.mark.parametrize("preset", ["small", "mini", "tiny"])
+def test_narrower_presets_start_with_the_papers_deviation_times_the_root_of_the_width(preset):
+    shape = ModelShape(**MODEL_PRESETS[preset])
+    assert shape.initial_deviation * shape.width**0.5 == pytest.approx(0.02 * 768**0.5, rel=0.025)  # of two digits
 
 
 def test_the_papers_lstm_departs_in_the_backbone_alone():
