@@ -227,7 +227,7 @@ def was_given(settings: Settings, name: str) -> bool:
 
 
 def without_needed(
-    values: Mapping[str, Any], given: Mapping[str, Any], needs: Mapping[str, tuple[str, str]]
+    values: Mapping[str, Any], given: Mapping[str, Any], needs: Mapping[str, tuple[str, Any]]
 ) -> dict[str, Any]:
     """`values` but for those that mean nothing beside what is given: that of `fall` needs `("schedule", "flat")`."""
 

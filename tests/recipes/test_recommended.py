@@ -49,6 +49,13 @@ def test_what_is_not_given_is_as_the_model_recommends(model):
     assert found.warmup == 0.002  # the paper's, since it says nothing of it
 
 
+def test_reading_both_ways_gives_way_to_a_language_model_loss_that_is_given(language_model, tmp_path):
+    both = recommending(language_model, tmp_path / "both", {"attend": "both", "language_model_weight": 0.0})
+    assert given(both).points.attend == "both"
+    asked = given(both, language_model_weight=0.5)
+    assert (asked.points.attend, asked.language_model_weight) == ("causal", 0.5)
+
+
 def test_a_flag_the_environment_and_a_file_beat_it(model, tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("batch = 4\n[points]\nhead_reads = 'extract'\n")

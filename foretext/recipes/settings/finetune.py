@@ -27,7 +27,10 @@ SETTLES: Mapping[str, tuple[str, ...]] = {
     "least_updates": ("epochs", "minutes"),
     "fresh_blocks": ("transfer_layers",),
 }
-NEEDS = {"attend": ("language_model_weight", 0.0), **dict.fromkeys(MUON, ("optimizer", "muon"))}
+NEEDS: Mapping[str, tuple[str, Any]] = {
+    "attend": ("language_model_weight", 0.0),
+    **dict.fromkeys(MUON, ("optimizer", "muon")),
+}
 
 log = logging.getLogger(__name__)
 
