@@ -191,12 +191,12 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longes
 
 
 def _softmax_rows(settings: FinetuneSettings, model: GPT, longest: int) -> int:
-    """How many rows of the embedding matrix the softmax of L1 runs over; rotary positions have none there.
+    """How many rows the softmax of L1 runs over; rotary positions have none, nor have any in an output's own matrix.
 
     Source: recipe points 9 and 13; the released code has no more positions than the longest example has tokens.
     """
     positions = {"longest": longest, "all": model.settings.context, "no_positions": 0}
-    return min(model.settings.rows, model.settings.first_position + positions[settings.points.softmax_rows])
+    return min(model.settings.output_rows, model.settings.first_position + positions[settings.points.softmax_rows])
 
 
 def _deciding_metric(data: LabelledData) -> str | None:

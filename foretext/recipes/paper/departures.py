@@ -104,6 +104,7 @@ def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
     found["key_heads"] = model.key_heads or "as many as heads"
     found["head_width"] = model.head_width or "width by heads"
     found["rotary_base"] = model.rotary_base if model.positions == "rotary" else ""
+    found["rotary_share"] = model.rotary_share if model.positions == "rotary" and model.rotary_share < 1 else ""
     return {**found, "feed_forward": model.hidden, "lstm_units": None}
 
 

@@ -35,7 +35,7 @@ POINTS = (
         "tanh form of GELU; epsilon 1e-5; a norm after each sum; scores divided by the root of a head's width",
         (
             *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
-            *("model.query_key_norm", "model.activation", "model.biases"),
+            *("model.query_key_norm", "model.activation", "model.biases", "model.branches"),
         ),
     ),
     Point(
@@ -80,7 +80,7 @@ POINTS = (
         "one matrix: tokens, 3 special tokens, positions; special tokens start afresh",
         (
             *("model.initial_deviation", "model.embedding_deviation", "model.projections_start"),
-            *("model.positions", "model.rotary_base"),
+            *("model.positions", "model.rotary_base", "model.rotary_share", "model.output"),
             "finetuning.special_tokens_from",
         ),
     ),
