@@ -192,12 +192,14 @@ def _chunk_starts(pieces: Sequence[str], rules: Rules) -> re.Pattern[str] | None
 
 def _split_kinds(rules: Rules) -> set[str] | None:
     """How the text is cut: by which pattern, and whether digits were set apart before; None if it is not known."""
-    kinds = set()
+    kinds: set[str] = set()
     for step in flat(rules.pre_tokenizer):
         kind = _split_kind(step)
+        if kind is None:
+            return None
         kinds.add(kind)
-        if kind != "digits":
-            return None if kind is None else {*kinds}
+        if kind != "digits":  # what comes later cuts the parts that this one made
+            return kinds
     return None
 
 

@@ -51,7 +51,7 @@ def test_none_of_a_hundred_thousand_fuzzed_texts_gets_other_ids(family: str) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["smollm2", "qwen2", "neox"])
 def test_every_code_point_gets_the_same_ids(family: str) -> None:
     assert differing(family, of_every_code_point()) == []
 
