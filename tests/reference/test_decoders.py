@@ -1,4 +1,4 @@
-"""Imported decoders agree with `transformers` on random weights: states, logits, gradients, an update, and the way back.
+"""Imported decoders agree with `transformers` on random weights: states, logits, gradients, an update, the way back.
 
 Their models are made and saved by their own classes (conftest.py).
 """
