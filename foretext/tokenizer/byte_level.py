@@ -50,6 +50,7 @@ class ByteReading:
         ids = {piece: number for number, piece in enumerate(pieces)}
         self._id_of_byte = [ids[character] for character in ALPHABET]
         self.unknown = None
+        self.missing: frozenset[int] = frozenset()
         self.newline = self._id_of_byte[ord("\n")]
         self._native = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=list(merges), cache_capacity=0))
         self._native.pre_tokenizer = _pre_tokenizer()

@@ -81,7 +81,7 @@ class ImportedReading:
         return [text] if self._starts is None else self._starts.split(text)
 
     def _chunk_ids(self, chunk: str) -> Ids:
-        if chunk.isascii():
+        if chunk.isascii() or not HALF_CHARACTER.search(chunk):
             return tuple(self._native.encode(chunk).ids)
         return tuple(token.id for token in self._chunk_tokens(chunk))
 
@@ -172,11 +172,16 @@ def _chunk_starts(pieces: Sequence[str], rules: Rules) -> re.Pattern[str] | None
     does a line break under that of GPT-2; under the others the part ends behind it.
     """
     kinds = _split_kinds(rules)
-    texts = [pieces[token.id] for token in rules.added]
-    takes_blanks = any(token.lstrip or token.rstrip or token.single_word for token in rules.added if not token.special)
-    if kinds is None or takes_blanks or any(re.search(r"\S[ \n]|\n\S", text) for text in texts):
+    found = [token for token in rules.added if not token.special]
+    texts = [pieces[token.id] for token in found]
+    takes_blanks = any(token.lstrip or token.rstrip or token.single_word for token in found)
+    if kinds is None or takes_blanks or any(re.search(r"\s", text) and not text.isspace() for text in texts):
         return None
+    if texts and any(re.search(r"\s", pieces[token.id]) for token in rules.added if token.special):
+        return None  # where such a text stands, the others are not looked for
     visible = _VISIBLE if "digits" in kinds else f"[0-9{_VISIBLE[1:]}"
+    if texts:  # a blank before such a token belongs to the blanks before it
+        visible = f"(?![{re.escape(''.join(sorted({text[0] for text in texts})))}]){visible}"
     alone = r"(?<=\S)" if any(text.isspace() for text in texts) else ""
     if any(step.get("add_prefix_space") for step in flat(rules.pre_tokenizer)):  # which a line break would get
         return re.compile(f"{alone}(?= {visible})")
@@ -187,12 +192,14 @@ def _chunk_starts(pieces: Sequence[str], rules: Rules) -> re.Pattern[str] | None
 
 def _split_kinds(rules: Rules) -> set[str] | None:
     """How the text is cut: by which pattern, and whether digits were set apart before; None if it is not known."""
-    kinds = set()
+    kinds: set[str] = set()
     for step in flat(rules.pre_tokenizer):
         kind = _split_kind(step)
+        if kind is None:
+            return None
         kinds.add(kind)
-        if kind != "digits":
-            return None if kind is None else {*kinds}
+        if kind != "digits":  # what comes later cuts the parts that this one made
+            return kinds
     return None
 
 

@@ -26,6 +26,10 @@ class Reading(Protocol):
     def unknown(self) -> int | None:
         """The piece that stands for every character without one; None if there is nothing such."""
 
+    @property
+    def missing(self) -> frozenset[int]:
+        """The bytes that have no piece, and are left out of a text."""
+
     def encode(self, text: str) -> list[int]:
         """The ids of the text's pieces."""
 

@@ -84,8 +84,10 @@ class Rules:
         try:
             given = dict(values)
             added = tuple(AddedToken(**each) for each in given.pop("added"))
-            numbers = {name: tuple(map(int, given.pop(name))) for name in ("unused", "begins", "ends")}
-            return cls(**given, added=added, **numbers)
+            given |= {name: tuple(map(int, given[name])) for name in ("unused", "begins", "ends")}
+            given["pre_tokenizer"] = checked_pre_tokenizer(given["pre_tokenizer"], where=where)
+            given["normalizer"] = checked_normalizer(given["normalizer"], where=where)
+            return cls(**given, added=added)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{where}: the rules of the tokenizer are damaged: {error}") from None
 

@@ -27,8 +27,9 @@ class Tokenizer:
 
     Ids below `size` are pieces of the vocabulary; the three after it are `start`, `delimiter` and `extract`, which no
     text is ever encoded to. `newline` is the piece for a line break, `unknown` that for what has none; each None
-    if there is nothing such. What an imported model wants before a document is `begins`, and the tokens with which
-    what it writes is over are `ends`; both are empty for others. A tokenizer may be handed to worker processes.
+    if there is nothing such. `missing` are the bytes that have no piece and are left out. What an imported model wants
+    before a document is `begins`, and the tokens with which what it writes is over are `ends`; both are empty for
+    others. A tokenizer may be handed to worker processes.
 
     The mode, stored with the vocabulary, says how text is read:
 
@@ -62,6 +63,7 @@ class Tokenizer:
         self._reading = mode.reading(vocabulary, where=where)
         self.newline = self._reading.newline
         self.unknown = self._reading.unknown
+        self.missing = self._reading.missing
         rules = vocabulary.rules
         self.begins: tuple[int, ...] = rules.begins if rules else ()
         self.ends: tuple[int, ...] = rules.ends if rules else ()

@@ -189,13 +189,14 @@ def merge_of(parts: Any, where: str) -> Merge:
 def _added(listed: Any, ids: Mapping[str, int], where: str) -> dict[str, AddedToken]:
     """The added tokens by their text, in the order of the file."""
     found: dict[str, AddedToken] = {}
+    taken = {number: piece for piece, number in ids.items()}
     for each in listed if isinstance(listed, list) else [listed]:
         text, number = (each.get("content"), each.get("id")) if isinstance(each, dict) else (None, None)
         if not isinstance(text, str) or not text or type(number) is not int or number < 0:
             raise ModelError(f"{where} is damaged: {each!r} among added_tokens has no content and id")
-        taken = {token.id for token in found.values()}
-        if text in found or number in taken or ids.get(text, number) != number:
-            raise ModelError(f"{where} is damaged: the added token {text!r} and its id {number} are not one's own")
+        if text in found or taken.get(number, text) != text or ids.get(text, number) != number:
+            raise ModelError(f"{where} is damaged: the added token {text!r} has the id {number}, which is another's")
+        taken[number] = text
         flags = {name: bool(each.get(name, False)) for name in _FLAGS}
         found[text] = AddedToken(number, **flags, piece=text in ids)
     return found

@@ -1,7 +1,8 @@
 """How much of a text the vocabulary has no piece for: counted wherever text becomes ids, said, and refused past half.
 
 A vocabulary of characters reads each character that it lacks as the one piece `<unk>`, so that a text in another script
-becomes a row of one sign, which is easily predicted and means nothing. Mode `bytes` knows every text.
+becomes a row of one sign, which is easily predicted and means nothing. Mode `bytes` knows every text. An imported
+vocabulary may lack single bytes: a character with such a byte is counted as unknown, though no token stands for it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Reads(Protocol):
     @property
     def newline(self) -> int | None:
         """The piece for a line break; None if there is none."""
+
+    @property
+    def missing(self) -> frozenset[int]:
+        """The bytes that are left out of a text, since they have no piece."""
 
     def encode(self, text: str, /) -> list[int]:
         """The ids of a text."""
@@ -93,7 +98,12 @@ class UnknownCount:
         self._tokenizer = tokenizer
         self._tokens = self._unknown = 0
         self._characters: Counter[str] = Counter()
-        self._is_unknown = cache(lambda character: tokenizer.unknown in tokenizer.encode(character))
+        self._missing = tokenizer.missing if tokenizer.unknown is None else frozenset()
+        self._is_unknown = cache(
+            (lambda character: not self._missing.isdisjoint(character.encode("utf-8", "surrogatepass")))
+            if self._missing
+            else (lambda character: tokenizer.unknown in tokenizer.encode(character))
+        )
 
     def add(self, ids: Sequence[int], text: str) -> int:
         """Counts the ids of a text, special tokens and line breaks left out; how many of them are unknown."""
@@ -106,6 +116,10 @@ class UnknownCount:
         for ids in sequences:
             self._tokens += len(ids) - special - (0 if newline is None else ids.count(newline))
             found += 0 if unknown is None else ids.count(unknown)
+        if self._missing:
+            texts = list(texts)
+            found = sum(sum(self._unknown_of(text).values()) for text in texts)
+            self._tokens += found
         if found:
             self._unknown += found
             for text in texts:
