@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import lzma
 import math
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,8 +45,9 @@ def theirs(file):
 @pytest.fixture(scope="module")
 def page(real_data, saved):
     """Tokens of a page of a book."""
-    (text, *_) = sorted(path for path in real_data.glob("books-valid/**/*.txt"))
-    return saved.tokenizer.encode(text.read_text(encoding="utf-8")[:4_000])[:PAGE_TOKENS]
+    with lzma.open(real_data / "corpus" / "books-valid.jsonl.xz", "rt", encoding="utf-8") as file:
+        text = json.loads(next(file))["text"]
+    return saved.tokenizer.encode(text[3_000:7_000])[:PAGE_TOKENS]
 
 
 def test_its_logits_and_perplexity_on_a_page_are_those_of_transformers(saved, theirs, page):
