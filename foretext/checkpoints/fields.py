@@ -1,4 +1,4 @@
-"""Fields that a file gives by name, such as those of a config.json: each read once, checked, and none left unread unsaid."""
+"""Fields that a file gives by name, such as those of a config.json, each checked as it is read."""
 
 from __future__ import annotations
 

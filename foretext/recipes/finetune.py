@@ -21,7 +21,7 @@ from foretext.model.settings import HeadSettings
 from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.run import Concluded, Run, carry_out
-from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
+from foretext.recipes.settings.finetune import PAPER_DROPOUT, PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
 from foretext.serving.predictor import outputs
 from foretext.tasks.batching import EpochBatches
 from foretext.tasks.cutting import IN_WORDS
@@ -115,6 +115,7 @@ def finetuning_run(
     source: SavedModel, data: LabelledData, settings: FinetuneSettings, *, page: bool = True
 ) -> Run[Finetuned]:
     """The run that fine-tunes, of which nothing is done yet."""
+    settings = in_full(settings, source)
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
     seen = overview(data.schema.labels, data.train, train, data.valid, valid)
@@ -158,6 +159,16 @@ def finetuning_run(
         tokenizer=source.tokenizer,
         page=page,
     )
+
+
+def in_full(settings: FinetuneSettings, source: SavedModel) -> FinetuneSettings:
+    """The settings with the dropout that they leave to the model that is fine-tuned."""
+    if settings.dropout is not None:
+        return settings
+    shape = source.gpt.settings
+    had_none = not (shape.embedding_dropout or shape.attention_dropout or shape.residual_dropout)
+    usual = 0.0 if source.history.imported and had_none else PAPER_DROPOUT
+    return settings.model_copy(update={"dropout": usual})
 
 
 def _how_cut(seen: Overview, schema: TaskSchema) -> list[str]:
@@ -293,6 +304,8 @@ def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -
     model = GPT(shape, head_settings(data, settings), seed=settings.seed)
     pieces = _special_tokens_from(source, settings.points.special_tokens_from)
     transfer(source.gpt, model, settings.transfer_layers, special_tokens_from=pieces)
+    if model.output_matrix is not None and not settings.language_model_weight:
+        model.output_matrix.requires_grad_(False)  # nothing reads it, and its moments would take memory
     return model
 
 

@@ -35,6 +35,7 @@ from foretext.training.state import State
 
 # What weights must fit.
 SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units", *FORM}
+DROPOUTS = ("embedding_dropout", "attention_dropout", "residual_dropout")
 UNSAID = (*FORM, "projections_start")  # in a run's record, where they have the paper's value
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
@@ -102,6 +103,7 @@ def pretrain_from(
     corpus.say_unknown(allowed=settings.allow_unknown)
     verification = Verification(corpus)
     if start is not None:
+        settings = _of_start(start, settings)
         _check_start(start, settings, corpus)
     train = corpus.split("train")
     plan = _plan(settings, train.token_count)
@@ -210,6 +212,17 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     return encoded
 
 
+def _of_start(start: SavedModel, settings: PretrainSettings) -> PretrainSettings:
+    """The settings with the shape of the model to go on from, where they do not say another.
+
+    An imported model brings its dropout as well.
+    """
+    has = start.gpt.settings.model_dump(include={*SHAPE, *(DROPOUTS if start.history.imported else ())})
+    taken = {name: value for name, value in has.items() if name not in settings.model.model_fields_set}
+    given = settings.model.model_dump(include=settings.model.model_fields_set)
+    return settings.model_copy(update={"model": ModelShape(**{**given, **taken})})
+
+
 def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) -> None:
     """Nothing, if the model to go on from has the vocabulary of the corpus and the shape of the settings.
 
@@ -221,6 +234,9 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
     if start.gpt.head is not None:
         raise SettingsError(f"{name} is a model for a task; start from a language model")
     has, wanted = start.gpt.settings.model_dump(include=SHAPE), settings.model.model_dump(include=SHAPE)
+    if start.gpt.settings.positions == "rotary" and has["context"] != wanted["context"]:
+        log.info("context %s from now on, %s before", f"{wanted['context']:,}", f"{has['context']:,}")
+        del has["context"]
     other = [f"{part} {has[part]}, not {wanted[part]}" for part in has if has[part] != wanted[part]]
     if other:
         raise SettingsError(f"{name} has {', '.join(other)}: give the --preset or the shape it was made with")

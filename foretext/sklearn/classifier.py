@@ -70,7 +70,7 @@ class ForetextClassifier(ClassifierMixin, Trained):
         learning_rate: float | None = None,
         warmup: float = 0.002,
         language_model_weight: float = 0.5,
-        dropout: float = 0.1,
+        dropout: float | None = None,
         classifier_dropout: float = 0.1,
         transfer_layers: int | None = None,
         early_stopping: bool = False,

@@ -55,7 +55,7 @@ class ForetextRegressor(RegressorMixin, Trained):
         learning_rate: float | None = None,
         warmup: float = 0.002,
         language_model_weight: float = 0.5,
-        dropout: float = 0.1,
+        dropout: float | None = None,
         classifier_dropout: float = 0.1,
         scores: str | None = None,
         transfer_layers: int | None = None,

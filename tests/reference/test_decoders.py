@@ -1,4 +1,4 @@
-"""Imported decoders agree with `transformers` on random weights: states, logits, gradients, an update, and the way back.
+"""Imported decoders agree with `transformers` on random weights: states, logits, gradients, an update, the way back.
 
 Their models are made and saved by their own classes (conftest.py).
 """
@@ -6,6 +6,7 @@ Their models are made and saved by their own classes (conftest.py).
 from __future__ import annotations
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from foretext.batch import pack
 from foretext.checkpoints.decoder_folder import read_decoder, write_decoder
 from foretext.checkpoints.places import OF_FAMILY, places
 from foretext.checkpoints.saved_model import load_model, save_model
+from foretext.checkpoints.weights_source import Safetensors
 from foretext.model.generation import Reader
 from foretext.model.sequences import Sequences
 from foretext.training.objectives import Counts, language_model_loss
@@ -185,3 +187,39 @@ def test_both_spellings_of_rotary_positions_are_one_model(decoder, change):
         states = older(Sequences.of(pack([[ids[0].tolist()]]))).states
         wanted = theirs(input_ids=ids, output_hidden_states=True).hidden_states[-1][0]
     torch.testing.assert_close(states[500:], wanted[500:], rtol=1e-5, atol=1e-4)
+
+
+def test_no_tensor_is_kept_while_the_next_is_read(decoder, monkeypatch):
+    """So that reading takes the memory of one model."""
+    _, folder = decoder("llama", save={"bf16": True})
+    alive, read = [], Safetensors.read
+
+    def watched(self, name):
+        assert not [one for one in alive if one() is not None], name
+        tensor = read(self, name)
+        alive.append(weakref.ref(tensor))
+        return tensor
+
+    monkeypatch.setattr(Safetensors, "read", watched)
+    read_decoder(folder)
+    assert len(alive) == 20  # 9 of each layer, the embedding, the last norm
+
+
+@pytest.mark.parametrize("family", ["llama", "neox"])
+def test_at_the_rates_of_fine_tuning_weights_move_in_bf16_as_in_fp32(family, decoder, plan):
+    """100 updates at 1e-5: they are kept in fp32, whatever products are computed in."""
+    saved, moved = read_decoder(decoder(family)[1]), {}
+    sequences = Sequences.of(pack([[row[:12].tolist()] for row in IDS]))
+    for halves in (False, True):
+        gpt = copy.deepcopy(saved.gpt)
+        optimizer = Adam(gpt, plan(weight_decay=0.0))
+        for update in range(100):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=halves):
+                loss = language_model_loss(gpt(sequences), sequences, Counts(2, 2), rows=gpt.settings.vocabulary)
+            loss.backward()
+            optimizer.prepare(update, 1e-5)
+            optimizer.step()
+        pairs = zip(gpt.parameters(), saved.gpt.parameters(), strict=True)
+        moved[halves] = torch.cat([(one - other).detach().flatten() for one, other in pairs]).norm()
+    assert moved[True] == pytest.approx(float(moved[False]), rel=0.1)

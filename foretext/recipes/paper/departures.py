@@ -14,14 +14,17 @@ from pydantic_core import PydanticUndefined
 from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
 from foretext.model.settings import FORM, Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
-from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSettings
+from foretext.recipes.settings.finetune import PAPER_DROPOUT, PAPER_LEARNING_RATE, FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
 from foretext.training.plan import matrix_rate
 from foretext.training.settings import MUON
 
-EARLIER = {"softmax_rows": "all"}  # what a fine-tuning did whose settings lack it, where that is not the default now
+EARLIER = {
+    "softmax_rows": "all",
+    "dropout": PAPER_DROPOUT,
+}  # what a fine-tuning did whose settings lack it, where that is not the default now
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
 
 
@@ -131,6 +134,7 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
         **settings,
         **_muon(settings, learning_rate),
         "learning_rate": learning_rate,
+        "dropout": PAPER_DROPOUT if settings["dropout"] is None else settings["dropout"],
         "cutting": run.task.cutting if run.task and not _three_fields(run.task) else None,
         "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),
