@@ -115,6 +115,7 @@ def words_of_chunk(chunk: str) -> list[str]:
 
 
 def encoded(text: str) -> bytes:
+    """The bytes of a text, three for half a surrogate pair."""
     return text.encode("utf-8", "surrogatepass")
 
 

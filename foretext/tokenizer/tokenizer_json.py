@@ -246,7 +246,7 @@ def _begins(step: Any, ids: Mapping[str, int], where: str) -> tuple[int, ...]:
         if "Sequence" in part:
             break
         token = part.get("SpecialToken")
-        name = token.get("id") if isinstance(token, dict) else None
+        name = str(token.get("id")) if isinstance(token, dict) else ""
         if name not in ids:
             raise ModelError(f"{where}: post_processor puts {name!r} before a text, which is no token of it")
         found.append(ids[name])
