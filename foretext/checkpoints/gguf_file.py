@@ -106,7 +106,7 @@ def read_gguf(path: Path, *, seed: int = 0, context: int | None = None) -> Saved
     fields.say_unread(HARMLESS)
     where = _origin(source.metadata, path)
     tokenizer = tokenizer_from_gguf(source.metadata, where=str(path), rows=shape["vocabulary"], source=f"from {where}")
-    gpt = built(shape, OF_GGUF[architecture], source, path, seed=seed)
+    gpt = built(shape, OF_GGUF[architecture], source, path, seed=seed, context=context)
     record = Imported(
         format=FORMAT,
         source=where,
