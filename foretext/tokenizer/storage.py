@@ -66,7 +66,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     data = read_json_file(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         theirs = isinstance(data, dict) and "model" in data
-        hint = "it looks like one of Hugging Face's" if theirs else f"there is no format {FORMAT!r} in it"
+        theirs_hint = "it looks like one of Hugging Face's; `foretext import hf` reads the model that it belongs to"
+        hint = theirs_hint if theirs else f"there is no format {FORMAT!r} in it"
         raise ModelError(f"{path} is not a tokenizer file of Foretext: {hint}")
     vocabulary = Vocabulary(
         pieces=tuple(_strings(data, "pieces", path)),

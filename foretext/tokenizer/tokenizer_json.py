@@ -23,8 +23,12 @@ from foretext.tokenizer.tokenizer import Tokenizer
 FILE = "tokenizer.json"
 MODE = "imported"
 
-_MUST_BE = {"dropout": (None, 0.0), "byte_fallback": (None, False)}  # what would change ids
-_MUST_BE |= {"continuing_subword_prefix": (None, ""), "end_of_word_suffix": (None, "")}
+_MUST_BE: dict[str, tuple[Any, ...]] = {  # what would change ids
+    "dropout": (None, 0.0),
+    "byte_fallback": (None, False),
+    "continuing_subword_prefix": (None, ""),
+    "end_of_word_suffix": (None, ""),
+}
 _FLAGS = ("special", "normalized", "lstrip", "rstrip", "single_word")
 
 
@@ -215,8 +219,10 @@ def _refuse_decoder(step: Any, where: str) -> None:
     if step is None or (isinstance(step, dict) and step.get("type") == "ByteLevel"):
         return
     kind = step.get("type") if isinstance(step, dict) else step
-    if kind == "Sequence" and [each.get("type") for each in step.get("decoders") or []] == ["ByteLevel"]:
-        return
+    if kind == "Sequence":
+        kind = ", ".join(str(each.get("type")) for each in _objects(step.get("decoders"), "decoder decoders", where))
+        if kind == "ByteLevel":
+            return
     raise ModelError(f"{where}: decoder is {kind!r}, which cannot be reproduced here; known is ByteLevel; {REMEDY}")
 
 
@@ -228,22 +234,29 @@ def _begins(step: Any, ids: Mapping[str, int], where: str) -> tuple[int, ...]:
     if kind == "ByteLevel":
         return ()
     if kind == "Sequence":
-        return tuple(number for each in step.get("processors") or [] for number in _begins(each, ids, where))
+        parts = _objects(step.get("processors"), "post_processor processors", where)
+        return tuple(number for part in parts for number in _begins(part, ids, where))
     if kind != "TemplateProcessing":
         raise ModelError(
             f"{where}: post_processor is {kind!r}, which is not known here; known are ByteLevel, TemplateProcessing, "
             f"Sequence; {REMEDY}"
         )
     found: list[int] = []
-    for part in step.get("single") or []:
+    for part in _objects(step.get("single"), "post_processor single", where):
         if "Sequence" in part:
             break
-        name = (part.get("SpecialToken") or {}).get("id")
-        numbers = (step.get("special_tokens") or {}).get(name, {}).get("ids") or [ids.get(name)]
-        if not all(type(number) is int and number in ids.values() for number in numbers):
+        token = part.get("SpecialToken")
+        name = token.get("id") if isinstance(token, dict) else None
+        if name not in ids:
             raise ModelError(f"{where}: post_processor puts {name!r} before a text, which is no token of it")
-        found += numbers
+        found.append(ids[name])
     return tuple(found)
+
+
+def _objects(value: Any, what: str, where: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ModelError(f"{where} is damaged: {what} must be a list of objects")
+    return value
 
 
 def _end(end: int | str, ids: Mapping[str, int], size: int) -> int | None:

@@ -98,12 +98,9 @@ class UnknownCount:
         self._tokenizer = tokenizer
         self._tokens = self._unknown = 0
         self._characters: Counter[str] = Counter()
-        self._missing = tokenizer.missing if tokenizer.unknown is None else frozenset()
-        self._is_unknown = cache(
-            (lambda character: not self._missing.isdisjoint(character.encode("utf-8", "surrogatepass")))
-            if self._missing
-            else (lambda character: tokenizer.unknown in tokenizer.encode(character))
-        )
+        self._missing = bytes(tokenizer.missing) if tokenizer.unknown is None else b""
+        by_piece = cache(lambda character: tokenizer.unknown in tokenizer.encode(character))
+        self._is_unknown = cache(self._lacks) if self._missing else by_piece
 
     def add(self, ids: Sequence[int], text: str) -> int:
         """Counts the ids of a text, special tokens and line breaks left out; how many of them are unknown."""
@@ -117,7 +114,7 @@ class UnknownCount:
             self._tokens += len(ids) - special - (0 if newline is None else ids.count(newline))
             found += 0 if unknown is None else ids.count(unknown)
         if self._missing:
-            texts = list(texts)
+            texts = [text for text in texts if self._lacks(text)]
             found = sum(sum(self._unknown_of(text).values()) for text in texts)
             self._tokens += found
         if found:
@@ -129,6 +126,11 @@ class UnknownCount:
     def found(self) -> Unknown:
         """What was counted so far."""
         return Unknown(self._tokens, self._unknown, dict(self._characters.most_common(KEPT)))
+
+    def _lacks(self, text: str) -> bool:
+        """Whether a byte of the text has no piece."""
+        data = text.encode("utf-8", "surrogatepass")
+        return len(data.translate(None, self._missing)) < len(data)
 
     def _unknown_of(self, text: str) -> dict[str, int]:
         counts = Counter(text)

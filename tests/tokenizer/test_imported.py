@@ -275,6 +275,13 @@ def changed(family: str, **parts: Any) -> dict[str, Any]:
             "it must end in ByteLevel",
         ),
         ({"decoder": {"type": "WordPiece"}}, "x: decoder is 'WordPiece'"),
+        ({"decoder": {"type": "Sequence", "decoders": [{"type": "Fuse"}]}}, "x: decoder is 'Fuse'"),
+        (
+            {"decoder": {"type": "Sequence", "decoders": [3]}},
+            "x is damaged: decoder decoders must be a list of objects",
+        ),
+        ({"post_processor": {"type": "TemplateProcessing", "single": ["$A"]}}, "post_processor single must be a list"),
+        ({"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}]}}, "puts '<s>'"),
         ({"post_processor": {"type": "RobertaProcessing"}}, "x: post_processor is 'RobertaProcessing'"),
         (
             {"added_tokens": [{"content": "new", "id": 5000}]},
