@@ -186,7 +186,7 @@ def _llama(fields: Fields, shapes: Mapping[str, tuple[int, ...]], *, query_key_n
     window = fields.get("attention.sliding_window")
     if window and window < shape["context"]:
         shape["window"] = window
-    has = {part: f"blk.0.{part}.bias" in shapes for part in ("attn_q", "attn_output", "ffn_up")}
+    queries, output, feed_forward = (f"blk.0.{part}.bias" in shapes for part in ("attn_q", "attn_output", "ffn_up"))
     return {
         **shape,
         "norm": "rms",
@@ -194,7 +194,7 @@ def _llama(fields: Fields, shapes: Mapping[str, tuple[int, ...]], *, query_key_n
         "key_heads": key_heads,
         "head_width": size,
         "query_key_norm": query_key_norm,
-        "biases": BIASES.get(tuple(has.values()), "none"),
+        "biases": BIASES.get((queries, output, feed_forward), "none"),
     }
 
 
