@@ -72,7 +72,7 @@ def read_decoder(folder: Path, *, seed: int = 0, name: str = "", context: int | 
     shape = read_shape(family, Fields(config, folder / CONFIG), context=context)
     tokenizer = read_tokenizer_json(folder, rows=shape["vocabulary"], source=f"from {name or folder.name}")
     source = Safetensors(folder)
-    gpt = built(shape, OF_FAMILY[family], source, folder / CONFIG, seed=seed)
+    gpt = built(shape, OF_FAMILY[family], source, folder / CONFIG, seed=seed, context=context)
     types = sorted(source.types)
     record = Imported(
         format=FORMAT,
@@ -86,8 +86,12 @@ def read_decoder(folder: Path, *, seed: int = 0, name: str = "", context: int | 
     return SavedModel(gpt, tokenizer, history=History(imported=record), folder=folder)
 
 
-def built(shape: dict[str, Any], names: Names, source: Source, file: Path, *, seed: int) -> GPT:
+def built(
+    shape: dict[str, Any], names: Names, source: Source, file: Path, *, seed: int, context: int | None = None
+) -> GPT:
     """A model of this shape, which `file` asks for, with the weights of `source` and special tokens from `seed`.
+
+    Of learned positions those up to `context` are kept.
 
     Raises:
         ModelError: they do not fit each other, or a tensor is damaged.
@@ -102,6 +106,9 @@ def built(shape: dict[str, Any], names: Names, source: Source, file: Path, *, se
     gpt = plan.to_empty(device="cpu")
     fill(places(gpt, names), found, source)
     draw_special_tokens(gpt, seed)
+    if context is not None and context < settings.context:
+        gpt.settings = settings.model_copy(update={"context": context})
+        gpt.embedding = torch.nn.Parameter(gpt.embedding.detach()[: gpt.settings.rows].clone())
     return gpt.eval()
 
 

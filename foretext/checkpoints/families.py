@@ -83,6 +83,8 @@ def read_shape(model_type: str, fields: Fields, *, context: int | None = None) -
 def in_context(shape: Shape, wanted: int | None, file: Path) -> Shape:
     """The shape with the context that is wanted, if one is; without the window, which must not be in effect.
 
+    Learned positions are all read; what is more than is wanted is cut off then.
+
     Raises:
         ModelError: there are not so many positions, or attention would have a window.
     """
@@ -98,7 +100,8 @@ def in_context(shape: Shape, wanted: int | None, file: Path) -> Shape:
             f"{file}: sliding_window is {window}, below the context of {context:,}, and attention here has no "
             f"window; import it with --context {window}, up to which it changes nothing"
         )
-    return {**{name: value for name, value in shape.items() if name != "window"}, "context": context}
+    read = context if shape.get("positions") == "rotary" else there
+    return {**{name: value for name, value in shape.items() if name != "window"}, "context": read}
 
 
 def fitting(settings: ModelSettings, *, first: str | None = None) -> str | None:

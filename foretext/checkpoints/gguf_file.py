@@ -106,7 +106,7 @@ def read_gguf(path: Path, *, seed: int = 0, context: int | None = None) -> Saved
     fields.say_unread(HARMLESS)
     where = _origin(source.metadata, path)
     tokenizer = tokenizer_from_gguf(source.metadata, where=str(path), rows=shape["vocabulary"], source=f"from {where}")
-    gpt = built(shape, OF_GGUF[architecture], source, path, seed=seed)
+    gpt = built(shape, OF_GGUF[architecture], source, path, seed=seed, context=context)
     record = Imported(
         format=FORMAT,
         source=where,
@@ -186,7 +186,7 @@ def _llama(fields: Fields, shapes: Mapping[str, tuple[int, ...]], *, query_key_n
     window = fields.get("attention.sliding_window")
     if window and window < shape["context"]:
         shape["window"] = window
-    has = {part: f"blk.0.{part}.bias" in shapes for part in ("attn_q", "attn_output", "ffn_up")}
+    queries, output, feed_forward = (f"blk.0.{part}.bias" in shapes for part in ("attn_q", "attn_output", "ffn_up"))
     return {
         **shape,
         "norm": "rms",
@@ -194,7 +194,7 @@ def _llama(fields: Fields, shapes: Mapping[str, tuple[int, ...]], *, query_key_n
         "key_heads": key_heads,
         "head_width": size,
         "query_key_norm": query_key_norm,
-        "biases": BIASES.get(tuple(has.values()), "none"),
+        "biases": BIASES.get((queries, output, feed_forward), "none"),
     }
 
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from foretext.model.gpt import GPT
@@ -188,7 +189,7 @@ def _of_part(gpt: GPT, names: Names, part: str, memory: Tensor) -> Iterator[tupl
         yield theirs, _together(gpt, names, memory)
     else:
         heads, size = gpt.settings.attention_heads, gpt.settings.head_size
-        rows = memory.split([count * size for count in heads])
+        rows = torch.split(memory, [count * size for count in heads])
         for which, (name, count, of_one) in enumerate(zip(theirs, heads, rows, strict=True)):
             turned = names.in_pairs and which < 2  # values are not
             yield name, _in_pairs(of_one, count, size) if turned else _whole(of_one)

@@ -60,6 +60,11 @@ class Safetensors:
             self.shapes |= {name: one.shape for name, one in held.items()}
 
     def read(self, name: str) -> Tensor:
+        """A tensor, in its own precision.
+
+        Raises:
+            ModelError: its file is damaged.
+        """
         file = self.files[name]
         try:
             with safe_open(str(file), framework="pt") as opened:

@@ -34,8 +34,8 @@ class Imported:
     vocabulary: int
     parameters: int
     drawn: str  # where its special tokens come from: drawn by the seed, or read from the source
-    form: str  # what of it is not the paper's, in words
-    license: str | None
+    form: str = ""  # what of it is not the paper's, in words
+    license: str | None = None
 
     def lines(self) -> list[str]:
         return [

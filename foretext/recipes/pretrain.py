@@ -22,7 +22,7 @@ from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
-from foretext.model.settings import FORM, ModelSettings, ModelShape
+from foretext.model.settings import FORM, ModelSettings, ModelShape, said
 from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
@@ -213,13 +213,15 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
 
 
 def _of_start(start: SavedModel, settings: PretrainSettings) -> PretrainSettings:
-    """The settings with the shape of the model to go on from, where they do not say another.
+    """The settings with the shape of the model to go on from, where theirs is not another than the default.
 
-    An imported model brings its dropout as well.
+    An imported model brings its dropout as well. What is taken is said.
     """
     has = start.gpt.settings.model_dump(include={*SHAPE, *(DROPOUTS if start.history.imported else ())})
-    taken = {name: value for name, value in has.items() if name not in settings.model.model_fields_set}
-    given = settings.model.model_dump(include=settings.model.model_fields_set)
+    given, usual = settings.model.model_dump(), ModelShape().model_dump()
+    taken = {name: value for name, value in has.items() if given[name] == usual[name] != value}
+    if taken:
+        log.info("as the model that is gone on from: %s", said(taken))
     return settings.model_copy(update={"model": ModelShape(**{**given, **taken})})
 
 

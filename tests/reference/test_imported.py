@@ -10,6 +10,7 @@ import torch
 
 from foretext.batch import pack
 from foretext.checkpoints.decoder_folder import read_decoder, write_decoder
+from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.cli import main
 from foretext.corpus import prepare
@@ -147,6 +148,10 @@ def test_the_commands_say_what_was_read(decoder, tmp_path, capsys):
     assert "not the paper's: norm rms, norm at before" in said
     assert "licence: apache-2.0" in said
     assert "3 special tokens drawn from N(0, 0.02), seed 0" in said
+    card = model_card(load_model(tmp_path / "model"), name="tiny", library="transformers")
+    assert card.startswith("---\nlicense: apache-2.0\n")
+    assert "- llama\n" in card
+    assert "the tokenizer is the one of training" in card
     assert main(["recipe", str(tmp_path / "model")]) == 0
     recipe = capsys.readouterr().out
     for departure in ("rotary", "swiglu", "imported"):

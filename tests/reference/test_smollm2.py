@@ -37,9 +37,18 @@ def saved(file):
 
 @pytest.fixture(scope="module")
 def theirs(file):
+    """The model as `from_pretrained(gguf_file=…)` loads it, which itself asks for one package more to do so."""
     transformers = pytest.importorskip("transformers")
-    made = transformers.AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
-    return made.eval()
+    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+
+    config = transformers.AutoConfig.from_pretrained(file.parent, gguf_file=file.name)
+    made = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    tensors = load_gguf_checkpoint(str(file), return_tensors=True, model_to_load=made)["tensors"]
+    left = made.load_state_dict(tensors, strict=False)
+    assert left.unexpected_keys == []
+    assert left.missing_keys in ([], ["lm_head.weight"])  # tied
+    made.tie_weights()
+    return made
 
 
 @pytest.fixture(scope="module")
