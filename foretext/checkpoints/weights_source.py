@@ -160,10 +160,15 @@ def fill(wanted: Mapping[str, Place], found: Mapping[str, str], source: Source) 
         ModelError: a file is damaged, or a tensor holds NaN.
     """
     for name, place in wanted.items():
-        tensor = source.read(found[name])
-        if not torch.isfinite(tensor).all():
-            raise ModelError(f"{source.where}: {found[name]} holds values that are not finite")
-        place.fill(tensor)
+        _fill_one(place, found[name], source)
+
+
+def _fill_one(place: Place, name: str, source: Source) -> None:
+    """Reads a tensor into its place, and lets it go before the next is read."""
+    tensor = source.read(name)
+    if not torch.isfinite(tensor).all():
+        raise ModelError(f"{source.where}: {name} holds values that are not finite")
+    place.fill(tensor)
 
 
 def draw_special_tokens(gpt: GPT, seed: int) -> None:
