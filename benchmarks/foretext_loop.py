@@ -52,10 +52,16 @@ class Shape:
     query_key_norm: str = "none"
     activation: str = "gelu"
     biases: str = "all"
+    branches: str = "in_turn"
+    output: str = "tied"
 
     @property
     def head_size(self) -> int:
         return self.width // self.heads
+
+    @property
+    def turned(self) -> int:
+        return self.head_size
 
     @property
     def attention_heads(self) -> list[int]:
@@ -68,6 +74,10 @@ class Shape:
     @property
     def first_position(self) -> int:
         return self.vocabulary + SPECIALS
+
+    @property
+    def output_rows(self) -> int:
+        return self.rows
 
     @property
     def rows(self) -> int:

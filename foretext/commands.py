@@ -183,7 +183,7 @@ COMMANDS = (
     ),
     Command(
         "import",
-        "Read a language model in the layout of OpenAI's release or of Hugging Face's transformers.",
+        "Read a language model in the layout of OpenAI's release, of Hugging Face's transformers, or of GGUF.",
         "foretext import hf openai-community/openai-gpt --out gpt1",
         ("format", "source"),
         verb="import_model",

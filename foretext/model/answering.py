@@ -45,7 +45,8 @@ def for_answering(gpt: GPT, precision: str) -> GPT:
     if gpt.embedding.device.type != "cpu":
         return copy.deepcopy(gpt).to(torch.bfloat16).eval()
     linear = LINEAR[precision]
-    instead: dict[int, Any] = {id(gpt.embedding): gpt.embedding}
+    shared = (gpt.embedding, gpt.output_matrix)
+    instead: dict[int, Any] = {id(matrix): matrix for matrix in shared if matrix is not None}
     if gpt.head is not None:
         instead[id(gpt.head.linear)] = BlockLinear(gpt.head.linear)
     for block in gpt.blocks:

@@ -37,10 +37,13 @@ BACKBONES: dict[Backbone, type[nn.Module]] = {"transformer": Block, "lstm": LSTM
 
 @dataclass(frozen=True)
 class Hidden:
-    """The decoder's last states, and the embedding matrix as this pass saw it (dropout included)."""
+    """The decoder's last states, and what a softmax runs over as this pass saw it (dropout included).
+
+    That is the embedding matrix, unless the output has its own.
+    """
 
     states: Tensor  # (tokens, width)
-    matrix: Tensor  # (rows, width): vocabulary, special tokens, learned positions
+    matrix: Tensor  # (rows, width): vocabulary, special tokens, and in the embedding matrix learned positions
 
 
 class GPT(nn.Module):
@@ -62,6 +65,8 @@ class GPT(nn.Module):
                 raise SettingsError("--attend both is for Transformers; an LSTM reads each sequence from its start")
             self.share_prefixes = "no"  # what begins alike is not alike where each token sees its whole sequence
         self.embedding = nn.Parameter(torch.empty(settings.rows, settings.width))
+        own = settings.output == "own"
+        self.output_matrix = nn.Parameter(torch.empty(settings.output_rows, settings.width)) if own else None
         self.blocks = nn.ModuleList(BACKBONES[settings.backbone](settings) for _ in range(settings.layers))
         # With norms before each sum nothing else normalises what the last block gives.
         self.last_norm = norm(settings) if settings.norm_at == "before" else None
@@ -137,13 +142,17 @@ class GPT(nn.Module):
         self.compiled = torch.compile(_layer, mode="reduce-overhead" if graphs else None)
 
     def embed(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """The embedding matrix of this pass, and h_0 `(tokens, width)`; dropout is on one of the two (point 8)."""
+        """What a softmax runs over in this pass, and h_0 `(tokens, width)`.
+
+        Dropout is on the embedding matrix or on h_0 (point 8), never on a matrix that the output has for itself.
+        """
         probability = self.settings.embedding_dropout
         on_matrix = self.settings.embedding_dropout_on == "matrix"
         places = positions + self.settings.first_position if self.settings.positions == "learned" else None
         of_matrix = probability if on_matrix and self.training else 0.0
         matrix, states = embedded(self.embedding, tokens, places, of_matrix)
-        return matrix, states if on_matrix else dropout(states, probability, self.training)
+        states = states if on_matrix else dropout(states, probability, self.training)
+        return matrix if self.output_matrix is None else self.output_matrix, states
 
     def scores(self, hidden: Hidden, sequences: Sequences) -> Tensor:
         """The task head's scores, read at the last token of each sequence, from the mean of its states, or at each."""
@@ -224,6 +233,8 @@ def initialize(model: GPT, seed: int) -> None:
 def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tokens_from: Sequence[int] = ()) -> None:
     """Gives `target` the weights of `source`: the embeddings of tokens and positions, and the lowest blocks.
 
+    An output's own matrix goes with the embeddings.
+
     `layers` is -1 for nothing, 0 for the embeddings alone, k for the embeddings and k blocks, None for everything.
     The head always starts afresh; so does what is above the k blocks. So do the special tokens, which a language model
     has not learned; a source that was fine-tuned has, and gives its own. Where `special_tokens_from` has ids of three
@@ -242,13 +253,16 @@ def transfer(source: GPT, target: GPT, layers: int | None = None, *, special_tok
     if blocks == -1:
         return
     specials = slice(source.settings.vocabulary, source.settings.first_position)
+    pieces = list(special_tokens_from)
     with torch.no_grad():
-        fresh = target.embedding[specials].clone()
-        target.embedding.copy_(source.embedding)
-        if special_tokens_from:
-            target.embedding[specials] = source.embedding[list(special_tokens_from)]
-        elif source.head is None:
-            target.embedding[specials] = fresh
+        for one, other in ((source.embedding, target.embedding), (source.output_matrix, target.output_matrix)):
+            if one is not None and other is not None:
+                fresh = other[specials].clone()
+                other.copy_(one)
+                if pieces:
+                    other[specials] = one[pieces]
+                elif source.head is None:
+                    other[specials] = fresh
         for block in range(blocks):
             target.blocks[block].load_state_dict(source.blocks[block].state_dict())
         if source.last_norm is not None and target.last_norm is not None and blocks == len(source.blocks):

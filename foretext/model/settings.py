@@ -20,8 +20,10 @@ Norm = Literal["layer", "rms"]
 NormAt = Literal["after", "before"]
 Positions = Literal["learned", "rotary"]
 QueryKeyNorm = Literal["none", "rms"]
-Activation = Literal["gelu", "relu2", "swiglu"]
-Biases = Literal["all", "none"]
+Activation = Literal["gelu", "gelu_erf", "relu", "relu2", "silu", "swiglu"]
+Biases = Literal["all", "attention", "query_key_value", "feed_forward", "none"]
+Branches = Literal["in_turn", "beside"]
+Output = Literal["tied", "own"]
 NORM_EPSILON = 1e-5  # inside the square root, as in the released code
 ROTARY_BASE = 10_000.0  # of RoFormer and of the first Llama
 PAPER_LAYERS: dict[Backbone, int] = {"transformer": 12, "lstm": 1}  # sections 4.1 and 5
@@ -94,13 +96,23 @@ class ModelShape(ModelSizes):
     queries and keys are turned by angles that grow with the position."""
     rotary_base: float = Field(ROTARY_BASE, gt=1)
     """Rotary positions: the larger, the slower the slowest angle grows."""
+    rotary_share: float = Field(1.0, gt=0, le=1)
+    """Rotary positions: how much of a query and of a key of a head is turned, from its first number on."""
     query_key_norm: QueryKeyNorm = "none"
     """rms: queries and keys of each head go through an RMSNorm before positions turn them, one gain for all heads."""
     activation: Activation = "gelu"
-    """Between the matrices of the feed-forward layer. gelu: its tanh form. relu2: max(x, 0) squared. swiglu: a third
-    matrix stands beside the first; its outputs go through x · sigmoid(x) and are multiplied with the first's."""
+    """Between the matrices of the feed-forward layer. gelu: its tanh form. gelu_erf: the exact one. relu: max(x, 0).
+    relu2: the same squared. silu: x · sigmoid(x). swiglu: a third matrix stands beside the first; its outputs go
+    through x · sigmoid(x) and are multiplied with the first's."""
     biases: Biases = "all"
-    """all: every matrix of a block has a bias. none: no matrix has."""
+    """Which matrices of a block have a bias: all, those of attention, those of query_key_value alone, those of the
+    feed_forward layer, or none."""
+    branches: Branches = "in_turn"
+    """in_turn: the feed-forward layer reads the sum that attention was added to. beside: it reads what attention reads,
+    and both are added in one sum; with the norms before."""
+    output: Output = "tied"
+    """tied: what the softmax runs over are rows of the embedding matrix. own: it has a matrix of its own, with rows for
+    pieces and special tokens."""
     key_heads: int = Field(0, ge=0)
     """Heads of keys and values, each for as many neighbouring heads of queries; `heads` must be a multiple. 0 means one
     for each of these."""
@@ -156,10 +168,27 @@ class ModelShape(ModelSizes):
                 f"rotary positions turn pairs of numbers, and a head has {self.head_size}; take a number of heads, or "
                 "a head width, that leaves an even one"
             )
-        if self.positions != "rotary" and self.rotary_base != ROTARY_BASE:
+        if self.positions == "rotary" and (self.turned < 2 or self.turned % 2):
             raise SettingsError(
-                f"rotary base {self.rotary_base:g} is for rotary positions; give --positions rotary too"
+                f"rotary share {self.rotary_share:g} turns {self.turned} of the {self.head_size} numbers of a head; it "
+                "must be an even number of them"
             )
+        for name, usual in (("rotary_base", ROTARY_BASE), ("rotary_share", 1.0)):
+            if self.positions != "rotary" and getattr(self, name) != usual:
+                raise SettingsError(
+                    f"{said({name: f'{getattr(self, name):g}'})} is for rotary positions; give --positions rotary too"
+                )
+        return self
+
+    @property
+    def turned(self) -> int:
+        """How many numbers of a query and of a key of a head rotary positions turn."""
+        return int(self.head_size * self.rotary_share)
+
+    @model_validator(mode="after")
+    def _branches_beside_each_other_have_norms_before(self) -> ModelShape:
+        if self.branches == "beside" and self.norm_at != "before":
+            raise SettingsError("branches beside each other have their norms before; give --norm-at before too")
         return self
 
     @model_validator(mode="after")
@@ -199,6 +228,11 @@ class ModelSettings(ModelShape):
     def rows(self) -> int:
         """Rows of the one embedding matrix: vocabulary, special tokens, learned positions (recipe point 7)."""
         return self.first_position + (self.context if self.positions == "learned" else 0)
+
+    @property
+    def output_rows(self) -> int:
+        """Rows that a softmax may run over: those of the embedding matrix, or of the output's own."""
+        return self.rows if self.output == "tied" else self.first_position
 
 
 class HeadSettings(Settings):

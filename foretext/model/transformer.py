@@ -8,7 +8,7 @@ Source: Radford et al. 2018, sections 3.1 and 4.1; recipe points 1 and 11.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as functional
@@ -22,12 +22,24 @@ from foretext.model.norms import RMSNorm, norm
 from foretext.model.sequences import Sequences
 
 if TYPE_CHECKING:
-    from foretext.model.settings import Activation, ModelSettings
+    from foretext.model.settings import Activation, Biases, ModelSettings
 
 
-def linear(settings: ModelSettings, inputs: int, outputs: int) -> nn.Linear:
-    """A new linear layer of a block."""
-    return nn.Linear(inputs, outputs, bias=settings.biases == "all")
+Part = Literal["query_key_value", "attention_output", "feed_forward"]  # of a block: a matrix, or several
+
+# Which parts of a block have biases.
+BIASES: dict[Biases, tuple[Part, ...]] = {
+    "all": ("query_key_value", "attention_output", "feed_forward"),
+    "attention": ("query_key_value", "attention_output"),
+    "query_key_value": ("query_key_value",),
+    "feed_forward": ("feed_forward",),
+    "none": (),
+}
+
+
+def linear(settings: ModelSettings, part: Part, inputs: int, outputs: int) -> nn.Linear:
+    """A new linear layer of a part of a block."""
+    return nn.Linear(inputs, outputs, bias=part in BIASES[settings.biases])
 
 
 class Attention(nn.Module):
@@ -44,8 +56,8 @@ class Attention(nn.Module):
         self.heads, self.head_size = settings.attention_heads, settings.head_size
         self.placing = Placing(settings)
         self.attention_dropout = settings.attention_dropout
-        self.query_key_value = linear(settings, settings.width, sum(self.heads) * self.head_size)
-        self.output = linear(settings, settings.heads * self.head_size, settings.width)
+        self.query_key_value = linear(settings, "query_key_value", settings.width, sum(self.heads) * self.head_size)
+        self.output = linear(settings, "attention_output", settings.heads * self.head_size, settings.width)
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
@@ -95,6 +107,7 @@ class Placing(nn.Module):
         self.context = settings.context
         self.shifted = settings.shifted_key_heads
         self.rotary_base = settings.rotary_base if settings.positions == "rotary" else None
+        self.turned = settings.turned
         self.query_norm, self.key_norm = (
             RMSNorm(self.head_size, eps=settings.norm_epsilon) if settings.query_key_norm == "rms" else None
             for _ in range(2)
@@ -114,8 +127,16 @@ class Placing(nn.Module):
         if self.shifted:
             key = torch.cat([previous(key[:, : self.shifted]), key[:, self.shifted :]], dim=1)
         if self.rotary_base is not None:
-            query, key = (rotated(part, positions, self.rotary_base, context=self.context) for part in (query, key))
+            query, key = self._turned(query, positions), self._turned(key, positions)
         return torch.cat([query, key, value], dim=1).flatten(1)
+
+    def _turned(self, heads: Tensor, positions: Tensor) -> Tensor:
+        """Queries or keys `(tokens, heads, head)`, the first `turned` numbers of a head turned."""
+        assert self.rotary_base is not None
+        if self.turned == self.head_size:
+            return rotated(heads, positions, self.rotary_base, context=self.context)
+        first = rotated(heads[..., : self.turned], positions, self.rotary_base, context=self.context)
+        return torch.cat([first, heads[..., self.turned :]], dim=-1)
 
 
 class KeysAndValues:
@@ -156,7 +177,14 @@ def gelu(values: Tensor) -> Tensor:
 
 
 # Of what the first matrix gives, or the gate's where there is one (SwiGLU: Shazeer 2020).
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {"gelu": gelu, "relu2": relu2, "swiglu": functional.silu}
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "gelu": gelu,
+    "gelu_erf": functional.gelu,
+    "relu": functional.relu,
+    "relu2": relu2,
+    "silu": functional.silu,
+    "swiglu": functional.silu,
+}
 
 
 class FeedForward(nn.Module):
@@ -164,10 +192,10 @@ class FeedForward(nn.Module):
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
-        self.expand = linear(settings, settings.width, settings.hidden)
+        self.expand = linear(settings, "feed_forward", settings.width, settings.hidden)
         gated = settings.activation == "swiglu"
-        self.gate = linear(settings, settings.width, settings.hidden) if gated else None
-        self.contract = linear(settings, settings.hidden, settings.width)
+        self.gate = linear(settings, "feed_forward", settings.width, settings.hidden) if gated else None
+        self.contract = linear(settings, "feed_forward", settings.hidden, settings.width)
         self.activation = settings.activation
 
     def forward(self, states: Tensor) -> Tensor:
@@ -180,7 +208,8 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """norm(x + attention(x)), then norm(n + feed_forward(n)).
 
-    With the norms before: x + attention(norm(x)), then n + feed_forward(norm(n)).
+    With the norms before: x + attention(norm(x)), then n + feed_forward(norm(n)); with the branches beside each other
+    x + attention(norm(x)) + feed_forward(other_norm(x)).
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -190,14 +219,16 @@ class Block(nn.Module):
         self.feed_forward = FeedForward(settings)
         self.feed_forward_norm = norm(settings)
         self.norms_before = settings.norm_at == "before"
+        self.beside = settings.branches == "beside"
         self.residual_dropout = settings.residual_dropout
 
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`; with `at`, only those tokens' new states, in that order."""
         attended = self.attention(self._before(self.attention_norm, states), sequences, at)
         attended = dropout(attended, self.residual_dropout, self.training)
-        states = self._after(self.attention_norm, picked(states, at) + attended)
-        fed = self.feed_forward(self._before(self.feed_forward_norm, states))
+        given = picked(states, at)
+        states = self._after(self.attention_norm, given + attended)
+        fed = self.feed_forward(self._before(self.feed_forward_norm, given if self.beside else states))
         return self._after(self.feed_forward_norm, states + dropout(fed, self.residual_dropout, self.training))
 
     def memory(self, context: int) -> KeysAndValues:
@@ -207,8 +238,8 @@ class Block(nn.Module):
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` without dropout for the next tokens of one sequence, `(tokens, width)`."""
         attended = self.attention.go_on(self._before(self.attention_norm, states), memory)
-        states = self._after(self.attention_norm, states + attended)
-        fed = self.feed_forward(self._before(self.feed_forward_norm, states))
+        given, states = states, self._after(self.attention_norm, states + attended)
+        fed = self.feed_forward(self._before(self.feed_forward_norm, given if self.beside else states))
         return self._after(self.feed_forward_norm, states + fed)
 
     def add_nothing(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foretext.checkpoints.decoder_folder import is_gpt1, write_decoder
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.openai_release import write_openai_release
 from foretext.checkpoints.released_names import left_out
@@ -34,7 +35,7 @@ class Exported:
         return {**vars(self), "folder": str(self.folder)}
 
 
-NOTES = {
+OF_GPT1 = {
     "openai": "",
     "hf": "transformers cuts text by other rules than the ones of training: some texts get other ids (see README.md)",
 }
@@ -50,7 +51,12 @@ def export_model(settings: ExportModelSettings) -> Exported:
     """
     refuse_used_folder(settings.folder)
     saved = load_named(settings.model)
-    write = write_openai_release if settings.format == "openai" else write_transformers
-    write(settings.folder, saved)
+    if settings.format == "openai":
+        write_openai_release(settings.folder, saved)
+    elif is_gpt1(saved):
+        write_transformers(settings.folder, saved)
+    else:
+        write_decoder(settings.folder, saved)
     files = tuple(sorted(path.name for path in settings.folder.iterdir()))
-    return Exported(settings.folder, files, tuple(left_out(saved)), NOTES[settings.format])
+    note = OF_GPT1[settings.format] if is_gpt1(saved) else ""
+    return Exported(settings.folder, files, tuple(left_out(saved)), note)

@@ -21,7 +21,7 @@ from foretext.model.settings import HeadSettings
 from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.run import Concluded, Run, carry_out
-from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
+from foretext.recipes.settings.finetune import PAPER_DROPOUT, PAPER_LEARNING_RATE, PAPER_WIDTH, FinetuneSettings
 from foretext.serving.predictor import outputs
 from foretext.settings import leaf_values
 from foretext.tasks.batching import EpochBatches
@@ -120,7 +120,7 @@ def finetuning_run(
     source: SavedModel, data: LabelledData, settings: FinetuneSettings, *, page: bool = True
 ) -> Run[Finetuned]:
     """The run that fine-tunes, of which nothing is done yet."""
-    settings = _suited(settings, source, data.schema)
+    settings = in_full(_suited(settings, source, data.schema), source)
     train, valid = _encode(source, data)
     _say_unknown(source, data, train, valid)
     seen = overview(data.schema.labels, data.train, train, data.valid, valid)
@@ -184,6 +184,16 @@ def _as_recommended(settings: FinetuneSettings, source: SavedModel, *names: str)
     return {name: has[name] for name in asked if name in has and has[name] == source.recommended.get(name)}
 
 
+def in_full(settings: FinetuneSettings, source: SavedModel) -> FinetuneSettings:
+    """The settings with the dropout that they leave to the model that is fine-tuned."""
+    if settings.dropout is not None:
+        return settings
+    shape = source.gpt.settings
+    had_none = not (shape.embedding_dropout or shape.attention_dropout or shape.residual_dropout)
+    usual = 0.0 if source.history.imported and had_none else PAPER_DROPOUT
+    return settings.model_copy(update={"dropout": usual})
+
+
 def _how_cut(seen: Overview, schema: TaskSchema) -> list[str]:
     """By which rule examples were cut, where some were."""
     cut = seen.train.cut_rows or (seen.valid and seen.valid.cut_rows)
@@ -219,12 +229,12 @@ def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longes
 
 
 def _softmax_rows(settings: FinetuneSettings, model: GPT, longest: int) -> int:
-    """How many rows of the embedding matrix the softmax of L1 runs over; rotary positions have none there.
+    """How many rows the softmax of L1 runs over; rotary positions have none, nor have any in an output's own matrix.
 
     Source: recipe points 9 and 13; the released code has no more positions than the longest example has tokens.
     """
     positions = {"longest": longest, "all": model.settings.context, "no_positions": 0}
-    return min(model.settings.rows, model.settings.first_position + positions[settings.points.softmax_rows])
+    return min(model.settings.output_rows, model.settings.first_position + positions[settings.points.softmax_rows])
 
 
 def _deciding_metric(data: LabelledData) -> str | None:
@@ -321,6 +331,8 @@ def _build(source: SavedModel, data: LabelledData, settings: FinetuneSettings) -
     model = GPT(shape, head_settings(data, settings), seed=settings.seed)
     pieces = _special_tokens_from(source, settings.points.special_tokens_from)
     transfer(source.gpt, model, _transferred(source.gpt, settings), special_tokens_from=pieces)
+    if model.output_matrix is not None and not settings.language_model_weight:
+        model.output_matrix.requires_grad_(False)  # nothing reads it, and its moments would take memory
     return model
 
 

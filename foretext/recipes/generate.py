@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 from foretext.checkpoints.model_at_update import load_named
@@ -33,7 +34,7 @@ class Generated:
 
 
 def generate(settings: GenerateSettings) -> Generated:
-    """Text that goes on from the prompt.
+    """Text that goes on from the prompt, up to where an imported model ends what it writes.
 
     Raises:
         UnknownName: there is no such model.
@@ -50,15 +51,16 @@ def generate_from(saved: SavedModel, settings: GenerateSettings) -> Generated:
     unknown.add(prompt, settings.prompt)
     unknown.found().say("the prompt", allowed=settings.allow_unknown)
     _say_dropped(len(prompt), saved.gpt.settings.context)
-    ids = draw(
+    drawn = draw(
         saved.gpt.to(find_device(settings.device)),
-        prompt,
+        [*saved.tokenizer.begins, *prompt] if prompt else prompt,
         tokens=settings.tokens,
         temperature=settings.temperature,
         top_k=settings.top_k,
         top_p=settings.top_p,
         seed=settings.seed,
     )
+    ids = takewhile(lambda number: number not in saved.tokenizer.ends, drawn)
     whole = _printable(saved.tokenizer.decode([*prompt, *ids]))
     shown = _printable(saved.tokenizer.decode(prompt))
     return Generated(prompt=shown, text=whole.removeprefix(shown))

@@ -98,7 +98,7 @@ class _Reading:
 
     def windows(self, settings: PerplexitySettings) -> Iterator[Window]:
         """The windows of all documents, one after the other."""
-        before = [] if self.tokenizer.newline is None else [self.tokenizer.newline]
+        before = self.tokenizer.opening
         read = read_documents(settings.inputs, field=settings.field, strict=settings.strict, problems=self.problems)
         for document in read:
             ids = self.tokenizer.encode(document.text)

@@ -22,7 +22,7 @@ from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
 from foretext.model.gpt import GPT
-from foretext.model.settings import FORM, ModelSettings, ModelShape
+from foretext.model.settings import FORM, ModelSettings, ModelShape, said
 from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
@@ -36,6 +36,7 @@ from foretext.training.state import State
 
 # What weights must fit.
 SHAPE = {"backbone", "context", "layers", "width", "heads", "feed_forward", "lstm_units", *FORM}
+DROPOUTS = ("embedding_dropout", "attention_dropout", "residual_dropout")
 UNSAID = (*FORM, "projections_start")  # in a run's record, where they have the paper's value
 VALIDATIONS = 20  # in a run, unless --validate-every says otherwise
 
@@ -103,6 +104,7 @@ def pretrain_from(
     corpus.say_unknown(allowed=settings.allow_unknown)
     verification = Verification(corpus)
     if start is not None:
+        settings = _of_start(start, settings)
         _check_start(start, settings, corpus)
     train = corpus.split("train")
     plan = _plan(settings, train.token_count, tokenizer.extract)
@@ -246,6 +248,19 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
     return encoded
 
 
+def _of_start(start: SavedModel, settings: PretrainSettings) -> PretrainSettings:
+    """The settings with the shape of the model to go on from, where theirs is not another than the default.
+
+    An imported model brings its dropout as well. What is taken is said.
+    """
+    has = start.gpt.settings.model_dump(include={*SHAPE, *(DROPOUTS if start.history.imported else ())})
+    given, usual = settings.model.model_dump(), ModelShape().model_dump()
+    taken = {name: value for name, value in has.items() if given[name] == usual[name] != value}
+    if taken:
+        log.info("as the model that is gone on from: %s", said(taken))
+    return settings.model_copy(update={"model": ModelShape(**{**given, **taken})})
+
+
 def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) -> None:
     """Nothing, if the model to go on from has the vocabulary of the corpus and the shape of the settings.
 
@@ -257,6 +272,9 @@ def _check_start(start: SavedModel, settings: PretrainSettings, corpus: Corpus) 
     if start.gpt.head is not None:
         raise SettingsError(f"{name} is a model for a task; start from a language model")
     has, wanted = start.gpt.settings.model_dump(include=SHAPE), settings.model.model_dump(include=SHAPE)
+    if start.gpt.settings.positions == "rotary" and has["context"] != wanted["context"]:
+        log.info("context %s from now on, %s before", f"{wanted['context']:,}", f"{has['context']:,}")
+        del has["context"]
     other = [f"{part} {has[part]}, not {wanted[part]}" for part in has if has[part] != wanted[part]]
     if other:
         raise SettingsError(f"{name} has {', '.join(other)}: give the --preset or the shape it was made with")

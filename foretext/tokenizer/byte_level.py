@@ -32,11 +32,11 @@ LONGEST_WORD = 256  # bytes; a longer one is counted in parts, so that learning 
 
 # A space or line break before something visible always begins a new part, whatever stands before it.
 _CHUNK_STARTS = re.compile(r"(?=[ \n]\S)")
-_HALF_CHARACTER = re.compile("([\ud800-\udfff])")
+HALF_CHARACTER = re.compile("([\ud800-\udfff])")
 _VISIBLE = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
 _HIDDEN = [byte for byte in range(256) if byte not in _VISIBLE]
 _CHARACTER = {byte: chr(byte) for byte in _VISIBLE} | {byte: chr(256 + rank) for rank, byte in enumerate(_HIDDEN)}
-_BYTE = {character: byte for byte, character in _CHARACTER.items()}
+BYTE = {character: byte for byte, character in _CHARACTER.items()}
 ALPHABET = [_CHARACTER[byte] for byte in range(256)]
 
 
@@ -50,10 +50,11 @@ class ByteReading:
         ids = {piece: number for number, piece in enumerate(pieces)}
         self._id_of_byte = [ids[character] for character in ALPHABET]
         self.unknown = None
+        self.missing: frozenset[int] = frozenset()
         self.newline = self._id_of_byte[ord("\n")]
         self._native = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=list(merges), cache_capacity=0))
         self._native.pre_tokenizer = _pre_tokenizer()
-        self._bytes = [bytes(_BYTE[character] for character in piece) for piece in pieces]
+        self._bytes = [bytes(BYTE[character] for character in piece) for piece in pieces]
         self._bytes += [special.encode() for special in SPECIALS]
         self._of_chunk = Kept(self._chunk_ids)
 
@@ -64,7 +65,7 @@ class ByteReading:
         start = 0
         for chunk in _CHUNK_STARTS.split(text):
             # For each byte of the chunk the offset of its character in the text.
-            places = [start + place for place, character in enumerate(chunk) for _ in _encoded(character)]
+            places = [start + place for place, character in enumerate(chunk) for _ in encoded(character)]
             first = 0
             for number in self._of_chunk[chunk]:
                 end = first + len(self._bytes[number])
@@ -73,15 +74,15 @@ class ByteReading:
             start += len(chunk)
 
     def decode(self, ids: Sequence[int]) -> str:
-        return b"".join(map(self._bytes.__getitem__, ids)).decode("utf-8", _ERRORS)
+        return b"".join(map(self._bytes.__getitem__, ids)).decode("utf-8", DECODING_ERRORS)
 
     def _chunk_ids(self, chunk: str) -> Ids:
         if chunk.isascii():
             return tuple(self._native.encode(chunk).ids)
-        parts = enumerate(_HALF_CHARACTER.split(chunk))  # every second one is half a character
+        parts = enumerate(HALF_CHARACTER.split(chunk))  # every second one is half a character
         return tuple(
             chain.from_iterable(
-                [self._id_of_byte[byte] for byte in _encoded(part)] if number % 2 else self._native.encode(part).ids
+                [self._id_of_byte[byte] for byte in encoded(part)] if number % 2 else self._native.encode(part).ids
                 for number, part in parts
             )
         )
@@ -94,9 +95,9 @@ def check_byte_pieces(pieces: Sequence[str], *, where: str) -> None:
         ModelError: they are not; the message begins with `where`.
     """
     for piece in pieces:
-        if not piece or not _BYTE.keys() >= set(piece):
+        if not piece or not BYTE.keys() >= set(piece):
             raise ModelError(f"{where}: {piece!r} is no piece of bytes; the vocabulary was learned in another mode")
-    missing = _BYTE.keys() - set(pieces)
+    missing = BYTE.keys() - set(pieces)
     if missing:
         raise ModelError(f"{where}: {len(missing)} of the 256 bytes are no piece; mode bytes needs them all")
 
@@ -108,12 +109,13 @@ def chunks_to_count(text: str) -> list[str]:
 
 def words_of_chunk(chunk: str) -> list[str]:
     """The parts of a chunk within which bytes are merged, as visible characters."""
-    whole = _HALF_CHARACTER.split(chunk)[::2]
+    whole = HALF_CHARACTER.split(chunk)[::2]
     words = [word for part in whole for word, _ in _pre_tokenizer().pre_tokenize_str(part)]
     return [word[start : start + LONGEST_WORD] for word in words for start in range(0, len(word), LONGEST_WORD)]
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """The bytes of a text, three for half a surrogate pair."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -132,5 +134,5 @@ def _half_or_replaced(error: UnicodeError) -> tuple[str, int]:
         return "\ufffd", error.end
 
 
-_ERRORS = "foretext-half-or-replaced"
-codecs.register_error(_ERRORS, _half_or_replaced)
+DECODING_ERRORS = "foretext-half-or-replaced"
+codecs.register_error(DECODING_ERRORS, _half_or_replaced)

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from foretext.tokenizer.modes import Mode, mode_named
+from foretext.tokenizer.modes import Learning, learning_named
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def count_words(texts: Iterable[str], mode: str = "paper") -> Counter[str]:
     Raises:
         UnknownName: there is no such mode.
     """
-    chosen = mode_named(mode)
+    chosen = learning_named(mode)
     counts: Counter[str] = Counter()
     chunks: Counter[str] = Counter()
     long = 0
@@ -42,7 +42,7 @@ def count_words(texts: Iterable[str], mode: str = "paper") -> Counter[str]:
     return counts
 
 
-def _add_words(counts: Counter[str], chunks: Mapping[str, int], mode: Mode) -> None:
+def _add_words(counts: Counter[str], chunks: Mapping[str, int], mode: Learning) -> None:
     for chunk, count in chunks.items():
         for word in mode.words(chunk):
             counts[word] += count

@@ -31,6 +31,7 @@ class HuggingFaceReading:
 
     def __init__(self, vocabulary: Vocabulary, *, where: str) -> None:
         self.unknown = UNKNOWN_ID
+        self.missing: frozenset[int] = frozenset()
         self.newline = vocabulary.pieces.index(NEWLINE) if NEWLINE in vocabulary.pieces else None
         self._native = tokenizers.Tokenizer(merging(vocabulary.pieces, vocabulary.merges, where=where))
         self._native.normalizer, self._native.pre_tokenizer = _normalizer(), _pre_tokenizer()

@@ -1,4 +1,4 @@
-"""The three ways of reading text, by name; a vocabulary is stored with the name of its own."""
+"""The ways of reading text, by name; a vocabulary is stored with the name of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from foretext.errors import UnknownName
-from foretext.tokenizer import byte_level, hf, paper
+from foretext.tokenizer import byte_level, hf, imported, paper
 from foretext.tokenizer.cleaning import CLEANING_VERSION
 from foretext.tokenizer.learning import learn_byte_pieces, learn_pieces
 from foretext.tokenizer.offsets import Token
@@ -26,6 +26,10 @@ class Reading(Protocol):
     def unknown(self) -> int | None:
         """The piece that stands for every character without one; None if there is nothing such."""
 
+    @property
+    def missing(self) -> frozenset[int]:
+        """The bytes that have no piece, and are left out of a text."""
+
     def encode(self, text: str) -> list[int]:
         """The ids of the text's pieces."""
 
@@ -38,35 +42,46 @@ class Reading(Protocol):
 
 @dataclass(frozen=True)
 class Mode:
-    """How text is read, and how a vocabulary for that is learned."""
+    """How text is read."""
 
     reading: Callable[..., Reading]  # (vocabulary, *, where)
     cleaning: int  # version of all that stands before the merges; raised when ids change
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a vocabulary of a mode is learned."""
+
     chunks: Callable[[str], Sequence[str]]  # of a text
     words: Callable[[str], Iterable[str]]  # of a chunk; merges never reach over two words
     learn: Callable[[Mapping[str, int], int], tuple[list[str], list[Merge]]]  # (word counts, size)
 
 
 MODES = {
-    "paper": Mode(paper.PaperReading, CLEANING_VERSION, paper.chunks_to_count, paper.words_of_chunk, learn_pieces),
-    "hf": Mode(hf.HuggingFaceReading, 1, hf.chunks_to_count, hf.words_of_chunk, learn_pieces),
-    "bytes": Mode(byte_level.ByteReading, 1, byte_level.chunks_to_count, byte_level.words_of_chunk, learn_byte_pieces),
+    "paper": Mode(paper.PaperReading, CLEANING_VERSION),
+    "hf": Mode(hf.HuggingFaceReading, 1),
+    "bytes": Mode(byte_level.ByteReading, 1),
+    "imported": Mode(imported.ImportedReading, 1),
+}
+LEARNING = {
+    "paper": Learning(paper.chunks_to_count, paper.words_of_chunk, learn_pieces),
+    "hf": Learning(hf.chunks_to_count, hf.words_of_chunk, learn_pieces),
+    "bytes": Learning(byte_level.chunks_to_count, byte_level.words_of_chunk, learn_byte_pieces),
 }
 
 
-def mode_named(name: str) -> Mode:
-    """The mode of that name.
+def learning_named(name: str) -> Learning:
+    """How a vocabulary of the mode of that name is learned.
 
     Raises:
-        UnknownName: there is none.
+        UnknownName: there is no such mode, or none is learned for it.
     """
-    if name not in MODES:
-        raise UnknownName("tokenizer mode", name, MODES)
-    return MODES[name]
+    if name not in LEARNING:
+        raise UnknownName("tokenizer mode", name, LEARNING)
+    return LEARNING[name]
 
 
 def new_vocabulary(words: Mapping[str, int], size: int, *, mode: str, source: str = "") -> Vocabulary:
     """A vocabulary of `size` pieces learned from how often each word occurs."""
-    chosen = mode_named(mode)
-    pieces, merges = chosen.learn(words, size)
-    return Vocabulary(tuple(pieces), tuple(merges), mode=mode, cleaning=chosen.cleaning, source=source)
+    pieces, merges = learning_named(mode).learn(words, size)
+    return Vocabulary(tuple(pieces), tuple(merges), mode=mode, cleaning=MODES[mode].cleaning, source=source)

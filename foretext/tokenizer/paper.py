@@ -29,6 +29,7 @@ class PaperReading:
     def __init__(self, vocabulary: Vocabulary, *, where: str) -> None:
         self._chunk_ids = ChunkIds(vocabulary, where=where)
         self.unknown = UNKNOWN_ID
+        self.missing: frozenset[int] = frozenset()
         self.newline = vocabulary.pieces.index(NEWLINE) if NEWLINE in vocabulary.pieces else None
         words = (
             piece.removesuffix(WORD_END) + " " if piece.endswith(WORD_END) else piece for piece in vocabulary.pieces

@@ -12,6 +12,7 @@ from foretext.errors import ModelError
 from foretext.files import load_json, write_json
 from foretext.tokenizer.cleaning import CLEANING_VERSION
 from foretext.tokenizer.pieces import Merge
+from foretext.tokenizer.rules import Rules
 
 FILE_NAME = "tokenizer.json"
 FORMAT = "foretext tokenizer 1"
@@ -28,10 +29,13 @@ class Vocabulary:
     mode: str = "paper"
     cleaning: int = CLEANING_VERSION
     source: str = ""
+    rules: Rules | None = None  # of mode "imported" alone
 
     def fingerprint(self) -> str:
         """SHA-256 of everything but `source`, as 64 hex digits: equal for equal ids, whatever the file is called."""
-        content = [self.mode, self.cleaning, self.pieces, self.merges]
+        content: list[Any] = [self.mode, self.cleaning, self.pieces, self.merges]
+        if self.rules is not None:
+            content.append(self.rules.to_json())
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -45,6 +49,7 @@ def write_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
             "cleaning": vocabulary.cleaning,
             "source": vocabulary.source,
             "fingerprint": vocabulary.fingerprint(),
+            **({} if vocabulary.rules is None else {"rules": vocabulary.rules.to_json()}),
             "pieces": vocabulary.pieces,
             "merges": [f"{left} {right}" for left, right in vocabulary.merges],
         },
@@ -58,10 +63,11 @@ def read_vocabulary(folder: Path) -> Vocabulary:
         ModelError: the file is missing, truncated, not one of ours, or changed since it was written.
     """
     path = folder / FILE_NAME
-    data = _read_json(path)
+    data = read_json_file(path)
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         theirs = isinstance(data, dict) and "model" in data
-        hint = "it looks like one of Hugging Face's" if theirs else f"there is no format {FORMAT!r} in it"
+        theirs_hint = "it looks like one of Hugging Face's; `foretext import hf` reads the model that it belongs to"
+        hint = theirs_hint if theirs else f"there is no format {FORMAT!r} in it"
         raise ModelError(f"{path} is not a tokenizer file of Foretext: {hint}")
     vocabulary = Vocabulary(
         pieces=tuple(_strings(data, "pieces", path)),
@@ -69,6 +75,7 @@ def read_vocabulary(folder: Path) -> Vocabulary:
         mode=str(data.get("mode")),
         cleaning=data.get("cleaning", 0),
         source=str(data.get("source", "")),
+        rules=Rules.from_json(data["rules"], where=str(path)) if data.get("rules") is not None else None,
     )
     if data.get("fingerprint") != vocabulary.fingerprint():
         raise ModelError(f"{path} does not match its own fingerprint: it was damaged or edited; take a fresh copy")
@@ -81,7 +88,7 @@ def read_openai(folder: Path) -> Vocabulary:
     Raises:
         ModelError: a file is missing or damaged.
     """
-    ids = _read_json(folder / OPENAI_PIECES)
+    ids = read_json_file(folder / OPENAI_PIECES)
     if not isinstance(ids, dict) or not _counts_from_zero(list(ids.values())):
         raise ModelError(f"{folder / OPENAI_PIECES} must map every piece to its id, from 0 without gaps")
     path = folder / OPENAI_MERGES
@@ -108,7 +115,12 @@ def _read(path: Path) -> str:
         raise ModelError(f"{path} is not UTF-8 text: {error}") from error
 
 
-def _read_json(path: Path) -> Any:
+def read_json_file(path: Path) -> Any:
+    """What the JSON file says.
+
+    Raises:
+        ModelError: it is missing, damaged or truncated.
+    """
     try:
         return load_json(path)
     except FileNotFoundError:

@@ -8,10 +8,10 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
-from foretext.errors import DataError, ModelError
+from foretext.errors import DataError, ModelError, UnknownName
 from foretext.paths import path_at_home
 from foretext.tokenizer.counting import count_words
-from foretext.tokenizer.modes import MODES, mode_named, new_vocabulary
+from foretext.tokenizer.modes import LEARNING, MODES, new_vocabulary
 from foretext.tokenizer.offsets import Span
 from foretext.tokenizer.pieces import SPECIALS
 from foretext.tokenizer.storage import Vocabulary, read_openai, read_vocabulary, write_vocabulary
@@ -27,13 +27,16 @@ class Tokenizer:
 
     Ids below `size` are pieces of the vocabulary; the three after it are `start`, `delimiter` and `extract`, which no
     text is ever encoded to. `newline` is the piece for a line break, `unknown` that for what has none; each None
-    if there is nothing such. A tokenizer may be handed to worker processes.
+    if there is nothing such. `missing` are the bytes that have no piece and are left out. What an imported model wants
+    before a document is `begins`, and the tokens with which what it writes is over are `ends`; both are empty for
+    others. A tokenizer may be handed to worker processes.
 
     The mode, stored with the vocabulary, says how text is read:
 
     paper    as in the code released with the paper: English words in lower case; 0 is `<unk>`
     hf       as in transformers' `OpenAIGPTTokenizer`: other words, no line breaks, accents taken off; 0 is `<unk>`
     bytes    any language, nothing changed and nothing unknown: decoding gives the text back
+    imported as the tokenizer of an imported decoder has it (see `tokenizer_json.py` and `gguf_tokens.py`)
     """
 
     def __init__(self, vocabulary: Vocabulary, *, where: str = "vocabulary") -> None:
@@ -60,6 +63,10 @@ class Tokenizer:
         self._reading = mode.reading(vocabulary, where=where)
         self.newline = self._reading.newline
         self.unknown = self._reading.unknown
+        self.missing = self._reading.missing
+        rules = vocabulary.rules
+        self.begins: tuple[int, ...] = rules.begins if rules else ()
+        self.ends: tuple[int, ...] = rules.ends if rules else ()
 
     def __reduce__(self) -> tuple[type[Tokenizer], tuple[Vocabulary]]:
         return Tokenizer, (self.vocabulary,)
@@ -113,7 +120,9 @@ class Tokenizer:
             ModelError: a file is missing or damaged, or `mode` is `bytes`: the released pieces are of characters.
             UnknownName: there is no such mode.
         """
-        vocabulary = replace(read_openai(path_at_home(folder)), mode=mode, cleaning=mode_named(mode).cleaning)
+        if mode not in LEARNING:
+            raise UnknownName("tokenizer mode", mode, LEARNING)
+        vocabulary = replace(read_openai(path_at_home(folder)), mode=mode, cleaning=MODES[mode].cleaning)
         return cls(vocabulary, where=str(folder))
 
     def save(self, folder: str | Path) -> None:
@@ -124,6 +133,11 @@ class Tokenizer:
     def mode(self) -> str:
         """The name of the mode in which text is read."""
         return self.vocabulary.mode
+
+    @property
+    def opening(self) -> list[int]:
+        """What is put before a text that begins a document: `begins`, or else a line break, if there is one."""
+        return list(self.begins) or ([] if self.newline is None else [self.newline])
 
     @cached_property
     def fingerprint(self) -> str:

@@ -1,7 +1,8 @@
 """How much of a text the vocabulary has no piece for: counted wherever text becomes ids, said, and refused past half.
 
 A vocabulary of characters reads each character that it lacks as the one piece `<unk>`, so that a text in another script
-becomes a row of one sign, which is easily predicted and means nothing. Mode `bytes` knows every text.
+becomes a row of one sign, which is easily predicted and means nothing. Mode `bytes` knows every text. An imported
+vocabulary may lack single bytes: a character with such a byte is counted as unknown, though no token stands for it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ class Reads(Protocol):
     @property
     def newline(self) -> int | None:
         """The piece for a line break; None if there is none."""
+
+    @property
+    def missing(self) -> frozenset[int]:
+        """The bytes that are left out of a text, since they have no piece."""
 
     def encode(self, text: str, /) -> list[int]:
         """The ids of a text."""
@@ -93,7 +98,9 @@ class UnknownCount:
         self._tokenizer = tokenizer
         self._tokens = self._unknown = 0
         self._characters: Counter[str] = Counter()
-        self._is_unknown = cache(lambda character: tokenizer.unknown in tokenizer.encode(character))
+        self._missing = bytes(tokenizer.missing) if tokenizer.unknown is None else b""
+        by_piece = cache(lambda character: tokenizer.unknown in tokenizer.encode(character))
+        self._is_unknown = cache(self._lacks) if self._missing else by_piece
 
     def add(self, ids: Sequence[int], text: str) -> int:
         """Counts the ids of a text, special tokens and line breaks left out; how many of them are unknown."""
@@ -106,6 +113,10 @@ class UnknownCount:
         for ids in sequences:
             self._tokens += len(ids) - special - (0 if newline is None else ids.count(newline))
             found += 0 if unknown is None else ids.count(unknown)
+        if self._missing:
+            texts = [text for text in texts if self._lacks(text)]
+            found = sum(sum(self._unknown_of(text).values()) for text in texts)
+            self._tokens += found
         if found:
             self._unknown += found
             for text in texts:
@@ -115,6 +126,11 @@ class UnknownCount:
     def found(self) -> Unknown:
         """What was counted so far."""
         return Unknown(self._tokens, self._unknown, dict(self._characters.most_common(KEPT)))
+
+    def _lacks(self, text: str) -> bool:
+        """Whether a byte of the text has no piece."""
+        data = text.encode("utf-8", "surrogatepass")
+        return len(data.translate(None, self._missing)) < len(data)
 
     def _unknown_of(self, text: str) -> dict[str, int]:
         counts = Counter(text)

@@ -67,7 +67,7 @@ class FineTuning(nn.Module):
         self.model = model
         assert not (plan.language_model_weight and plan.attend == "both"), "what is seen is not predicted"
         self.language_model_weight = plan.language_model_weight
-        self.rows = plan.softmax_rows or model.settings.rows
+        self.rows = plan.softmax_rows or model.settings.output_rows
         self.right_answers_only = plan.answer_losses == "right"
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
@@ -99,7 +99,7 @@ def language_model_loss(
 ) -> Tensor:
     """L1: the mean over a sequence's targets, then over the batch's sequences; every token but the first is a target.
 
-    `rows` is how many rows of the embedding matrix the softmax runs over; `counted` are the sequences that count, one
+    `rows` is how many rows of the matrix the softmax runs over; `counted` are the sequences that count, one
     an example, where not all do. Examples that have weights count by them. A sequence of one token has no target and
     counts as a loss of 0. A token that is in several sequences is computed once and counts for each of them. Nothing
     here makes the host wait for an accelerator, save `counted`.

@@ -17,7 +17,13 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 import foretext
 from foretext.checkpoints.find import find_model, installed_models
 from foretext.checkpoints.history import History
-from foretext.checkpoints.hub import OPENAI_GPT_REPOSITORY, from_pretrained, push_to_hub, save_pretrained
+from foretext.checkpoints.hub import (
+    OPENAI_GPT_REPOSITORY,
+    fetch_transformers,
+    from_pretrained,
+    push_to_hub,
+    save_pretrained,
+)
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkpoints.transformers_folder import read_transformers
 from foretext.errors import ModelError, SettingsError, UnknownName, Unreachable
@@ -249,3 +255,24 @@ def test_fetching_without_a_home_says_what_to_set(monkeypatch):
     monkeypatch.setattr(Path, "home", Mock(side_effect=RuntimeError("Could not determine home directory.")))
     with pytest.raises(SettingsError, match="XDG_CACHE_HOME"):
         find_model("openai-gpt")
+
+
+def test_a_decoder_is_fetched_with_its_shards_and_what_stands_beside_them_from_one_commit(tmp_path, downloads):
+    hub = tmp_path / "hub" / "somebody/decoder"
+    hub.mkdir(parents=True)
+    (hub / "config.json").write_text('{"model_type": "llama"}')
+    (hub / "tokenizer.json").write_text("{}")
+    (hub / "README.md").write_text("---\nlicense: mit\n---\n")
+    (hub / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}'
+    )
+    for shard in ("m-1.safetensors", "m-2.safetensors"):
+        (hub / shard).write_bytes(b"")
+    folder = fetch_transformers("somebody/decoder")
+    assert folder.name == COMMIT
+    assert {path.name for path in folder.iterdir()} == {path.name for path in hub.iterdir()}
+    assert {revision for _, _, revision in downloads[1:]} == {COMMIT}
+    (hub / "config.json").write_text('{"model_type": "falcon"}')
+    downloads.clear()
+    fetch_transformers("somebody/decoder")
+    assert [file for _, file, _ in downloads] == ["config.json"]  # no weights for what cannot be read

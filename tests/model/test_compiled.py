@@ -22,6 +22,7 @@ OTHER = {
     "activation": "swiglu",
     "key_heads": 1,
 }
+NEOX = {"norm_at": "before", "positions": "rotary", "rotary_share": 0.5, "branches": "beside", "output": "own"}
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def gradients(gpt: GPT, *, compiled: bool) -> list[torch.Tensor]:
     return [parameter.grad for parameter in gpt.parameters()]
 
 
-@pytest.mark.parametrize("form", [{}, OTHER], ids=["paper's", "other"])
+@pytest.mark.parametrize("form", [{}, OTHER, NEOX], ids=["paper's", "other", "NeoX"])
 def test_one_program_serves_all_layers_and_the_gradients_are_the_same(form):
     gpt = GPT(ModelSettings(vocabulary=20, context=8, layers=3, width=16, heads=2, **form, **STILL), seed=1).double()
     for plain, compiled in zip(gradients(gpt, compiled=False), gradients(gpt, compiled=True), strict=True):

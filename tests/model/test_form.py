@@ -30,15 +30,26 @@ FORMS = {
     "normed queries": {"query_key_norm": "rms"},
     "ReLU²": {"activation": "relu2"},
     "SwiGLU": {"activation": "swiglu", "feed_forward": 48},
+    "exact GELU": {"activation": "gelu_erf"},
+    "ReLU": {"activation": "relu"},
+    "SiLU": {"activation": "silu"},
     "no biases": {"biases": "none"},
+    "biases of attention": {"biases": "attention"},
+    "biases of queries, keys, values": {"biases": "query_key_value"},
+    "biases of the feed-forward layer": {"biases": "feed_forward"},
     "no biases in SwiGLU": {"activation": "swiglu", "biases": "none"},
     "grouped queries": {"key_heads": 2},
     "wide heads": {"head_width": 12},
     "rotary": {"positions": "rotary"},
     "slow rotary": {"positions": "rotary", "rotary_base": 500_000.0},
     "shifted keys": {"shifted_key_heads": 2},
+    "half rotary": {"positions": "rotary", "rotary_share": 0.5},
+    "branches beside": {"branches": "beside", "norm_at": "before"},
+    "own output": {"output": "own"},
+    "own output and rotary": {"output": "own", "positions": "rotary"},
 }
 FORMS["shifted, grouped, turned"] = {**FORMS["rotary"], "shifted_key_heads": 1, "key_heads": 2}
+FORMS["NeoX"] = {**FORMS["branches beside"], **FORMS["half rotary"], **FORMS["own output"], **FORMS["exact GELU"]}
 FORMS["grouped, normed, turned"] = {**FORMS["normed queries"], **FORMS["rotary"], "key_heads": 1, "head_width": 16}
 FORMS["normed queries and rotary"] = {**FORMS["normed queries"], **FORMS["rotary"]}
 QUIET = {"projections_start": "zero"}
@@ -64,7 +75,8 @@ def written_out(model: GPT, ids: list[int]) -> torch.Tensor:
         given = normed(shape, h, w, "attention_norm") if before else h
         summed = h + attention(shape, given, w)
         n = summed if before else normed(shape, summed, w, "attention_norm")
-        given = normed(shape, n, w, "feed_forward_norm") if before else n
+        read = h if shape.branches == "beside" else n
+        given = normed(shape, read, w, "feed_forward_norm") if before else n
         summed = n + feed_forward(shape, given, w)
         h = summed if before else normed(shape, summed, w, "feed_forward_norm")
     return normed(shape, h, weights, "last_norm") if before else h
@@ -103,33 +115,37 @@ def attention(shape, x, w):
         if theirs < shape.shifted_key_heads:
             k = torch.cat([torch.zeros_like(k[:1]), k[:-1]])
         if shape.positions == "rotary":
-            q, k = turned(q, shape.rotary_base), turned(k, shape.rotary_base)
+            q, k = (turned(part, shape.rotary_base, shape.rotary_share) for part in (q, k))
         for place in range(len(x)):
             scores = torch.stack([q[place] @ k[seen] / math.sqrt(size) for seen in range(place + 1)])
             mixed[place, head * size : (head + 1) * size] = scores.softmax(0) @ v[: place + 1]
     return linear(mixed, w, "attention.output")
 
 
-def turned(x, base):
-    """Each pair of numbers as one complex number, times e^(i · position · base^(−2j/size))."""
-    half = x.shape[-1] // 2
+def turned(x, base, share=1.0):
+    """Each pair of numbers as one complex number, times e^(i · position · base^(−2j/size)); of a share of them."""
+    size = int(x.shape[-1] * share)
+    x, rest = x[:, :size], x[:, size:]
+    half = size // 2
     pairs = torch.complex(x[:, :half], x[:, half:])
     angles = [[place * base ** (-j / half) for j in range(half)] for place in range(len(x))]
     angles = torch.tensor(angles, dtype=torch.float64)
     pairs = pairs * torch.polar(torch.ones_like(angles), angles)
-    return torch.cat([pairs.real, pairs.imag], dim=-1)
+    return torch.cat([pairs.real, pairs.imag, rest], dim=-1)
 
 
 def feed_forward(shape, x, w):
-    hidden = linear(x, w, "feed_forward.expand")
-    hidden = (
-        torch.where(hidden > 0, hidden**2, 0)
-        if shape.activation == "relu2"
-        else functional.gelu(hidden, approximate="tanh")
-    )
+    x_w = linear(x, w, "feed_forward.expand")
+    hidden = {
+        "gelu": functional.gelu(x_w, approximate="tanh"),
+        "gelu_erf": x_w * (1 + torch.erf(x_w / math.sqrt(2))) / 2,
+        "relu": torch.where(x_w > 0, x_w, 0),
+        "relu2": torch.where(x_w > 0, x_w**2, 0),
+        "silu": x_w / (1 + (-x_w).exp()),
+    }.get(shape.activation)
     if shape.activation == "swiglu":
         gate = linear(x, w, "feed_forward.gate")
-        hidden = linear(x, w, "feed_forward.expand") * gate / (1 + (-gate).exp())
+        hidden = x_w * gate / (1 + (-gate).exp())
     return linear(hidden, w, "feed_forward.contract")
 
 
@@ -144,7 +160,7 @@ def test_every_form_differs_from_the_papers(form, enlarged, states):
     """Where it has weights of its own these differ; else, on equal weights, the states."""
     one, other = enlarged(settings_of(form)), enlarged(settings_of({}))
     shapes = [{name: weight.shape for name, weight in model.named_parameters()} for model in (one, other)]
-    assert shapes[0] != shapes[1] or (states(one, IDS) - states(other, IDS)).abs().max() > 1e-3
+    assert shapes[0] != shapes[1] or (states(one, IDS) - states(other, IDS)).abs().max() > 3e-4
 
 
 @every_form
@@ -232,7 +248,8 @@ def test_what_is_computed_again_for_the_gradient_gives_the_same(form):
     for model.recompute in (False, True):
         torch.manual_seed(3)
         model.zero_grad()
-        model(Sequences.of(pack([[IDS], [IDS[:5]]]))).states.square().sum().backward()
+        hidden = model(Sequences.of(pack([[IDS], [IDS[:5]]])))
+        (hidden.states @ hidden.matrix.T).square().sum().backward()
         found.append([weight.grad.clone() for weight in model.parameters()])
     for kept, again in zip(*found, strict=True):
         torch.testing.assert_close(again, kept, rtol=0, atol=1e-6)
@@ -326,7 +343,7 @@ def test_all_layers_are_transferred_with_what_stands_behind_them(form, states):
     fresh = dict(GPT(settings_of(form), seed=2).named_parameters())
     for name, weight in fewer.named_parameters():
         taken = name.startswith("blocks.0.")
-        if name != "embedding":
+        if name not in ("embedding", "output_matrix"):
             wanted = dict(source.named_parameters())[name] if taken else fresh[name]
             assert torch.equal(weight, wanted), name
 
@@ -358,6 +375,9 @@ def test_the_layouts_of_gpt1_refuse_it_by_name(form):
     ("values", "message"),
     [
         ({"rotary_base": 500.0}, "rotary base 500 is for rotary positions"),
+        ({"rotary_share": 0.5}, "rotary share 0.5 is for rotary positions"),
+        ({"positions": "rotary", "rotary_share": 0.2}, "rotary share 0.2 turns 1 of the 8 numbers of a head"),
+        ({"branches": "beside"}, "beside each other have their norms before"),
         ({"positions": "rotary", "heads": 32}, "turn pairs of numbers, and a head has 1;"),
         ({"key_heads": 3}, "heads 4 is not a multiple of key heads 3"),
         ({"heads": 5}, "width 32 is not a multiple of heads 5"),
@@ -366,6 +386,28 @@ def test_the_layouts_of_gpt1_refuse_it_by_name(form):
 def test_a_form_that_cannot_be_is_refused(values, message):
     with pytest.raises(SettingsError, match=message):
         settings_of(values)
+
+
+def test_an_output_of_its_own_gives_the_logits_and_the_embedding_none(enlarged):
+    model = enlarged(settings_of({"output": "own"}))
+    hidden = model(Sequences.of(pack([[IDS]])))
+    assert hidden.matrix is model.output_matrix
+    assert hidden.matrix.shape == (53, 32)  # pieces and special tokens, no positions
+    (hidden.states @ hidden.matrix[:50].T).sum().backward()
+    unread = sorted(set(range(50)) - set(IDS))
+    assert not model.embedding.grad[unread].any()
+    assert model.output_matrix.grad[:50].abs().sum(1).min() > 0
+
+
+@pytest.mark.parametrize("special_tokens_from", [(), (3, 1, 4)])
+def test_special_tokens_start_afresh_in_both_matrices_or_from_the_pieces_named(special_tokens_from):
+    source, target = (GPT(settings_of({"output": "own"}), seed=seed) for seed in (1, 2))
+    fresh = GPT(settings_of({"output": "own"}), seed=2)
+    transfer(source, target, special_tokens_from=special_tokens_from)
+    for name in ("embedding", "output_matrix"):
+        theirs, made, drawn = (getattr(model, name) for model in (source, target, fresh))
+        assert torch.equal(made[:50], theirs[:50])
+        assert torch.equal(made[50:53], theirs[[3, 1, 4]] if special_tokens_from else drawn[50:53])
 
 
 def test_what_the_paper_has_anyway_may_be_said():

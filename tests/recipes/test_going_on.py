@@ -55,6 +55,15 @@ def test_a_model_of_another_shape_is_refused(language_model, tmp_path):
     assert not (tmp_path / "on").exists()
 
 
+def test_a_shape_that_is_not_given_is_that_of_the_model(language_model, tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        pretrain(settings(language_model, tmp_path / "on", start=str(language_model), model=ModelShape()))
+    before, after = (load_model(folder).gpt.settings for folder in (language_model, tmp_path / "on"))
+    assert (after.layers, after.width, after.heads, after.context) == (1, 32, 2, 32)
+    assert after.embedding_dropout == 0.1 == before.embedding_dropout
+    assert "as the model that is gone on from: context 32, layers 1, width 32, heads 2" in caplog.messages
+
+
 def test_a_model_for_a_task_is_refused(language_model, classifier, tmp_path):
     with pytest.raises(SettingsError, match="start from a language model"):
         pretrain(settings(language_model, tmp_path / "on", start=str(classifier)))

@@ -12,7 +12,7 @@ import pytest
 from foretext.errors import ModelError, UnknownName
 from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
 from foretext.tokenizer import Tokenizer
-from foretext.tokenizer.modes import MODES
+from foretext.tokenizer.modes import LEARNING
 from foretext.tokenizer.storage import read_vocabulary, write_vocabulary
 
 from .conftest import SENTENCES
@@ -21,10 +21,10 @@ MODEL = Path(__file__).parents[2] / "models" / "foretext-mini" / "foretext_mini"
 
 
 def test_the_command_offers_every_mode() -> None:
-    assert get_args(LearnTokenizerSettings.model_fields["mode"].annotation) == tuple(MODES)
+    assert get_args(LearnTokenizerSettings.model_fields["mode"].annotation) == tuple(LEARNING)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", LEARNING)
 def test_the_mode_is_stored_with_the_tokenizer(mode: str, tmp_path: Path) -> None:
     learned = Tokenizer.learn_from_texts(SENTENCES * 2, 280, mode=mode)
     learned.save(tmp_path)
@@ -71,13 +71,13 @@ def test_an_unknown_mode_for_the_released_vocabulary_is_refused(real_data: Path)
         Tokenizer.openai(real_data / "gpt1-bpe", mode="bytes")
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", LEARNING)
 def test_half_characters_stop_no_mode(mode: str) -> None:
     learned = Tokenizer.learn_from_texts([*SENTENCES, "a\ud800b"] * 2, 280, mode=mode)
     assert len(learned.encode("cat \udc00\ud83d\ude00 mat")) > 0
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", LEARNING)
 @pytest.mark.parametrize("text", ["x" * 60_000, "é" * 60_000, "- " * 30_000, "\n" * 60_000, " " * 60_000])
 def test_a_long_text_of_one_kind_takes_no_long_time(mode: str, text: str) -> None:
     learned = Tokenizer.learn_from_texts(SENTENCES * 2, 280, mode=mode)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from foretext.tokenizer import Tokenizer
 from foretext.tokenizer.cleaning import repair
-from foretext.tokenizer.modes import MODES
+from foretext.tokenizer.modes import LEARNING
 from foretext.tokenizer.pieces import UNKNOWN_ID, WORD_END
 
 from .conftest import SENTENCES
@@ -27,10 +27,10 @@ PRINTABLE = st.text(alphabet="\t\n" + "".join(map(chr, range(0x20, 0x7F))))
 
 @pytest.fixture(scope="module")
 def tokenizers() -> dict[str, Tokenizer]:
-    return {mode: Tokenizer.learn_from_texts(SENTENCES * 2, 290, mode=mode) for mode in MODES}
+    return {mode: Tokenizer.learn_from_texts(SENTENCES * 2, 290, mode=mode) for mode in LEARNING}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", LEARNING)
 @given(text=TEXTS)
 @example(text="a &amp; b &lt;i&gt; naÃ¯ve…\r\n\r\n“İİ” ﬃ")
 def test_ids_are_those_of_encoding_and_spans_lie_in_order_in_the_text(

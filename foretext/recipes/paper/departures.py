@@ -15,14 +15,17 @@ from pydantic_core import PydanticUndefined
 from foretext.checkpoints.history import Departure, EngineRecord, Finetuning, History, Pretraining
 from foretext.model.settings import FORM, Backbone, ModelSettings
 from foretext.recipes.paper.points import POINTS
-from foretext.recipes.settings.finetune import PAPER_LEARNING_RATE, FinetuneSettings
+from foretext.recipes.settings.finetune import PAPER_DROPOUT, PAPER_LEARNING_RATE, FinetuneSettings
 from foretext.recipes.settings.pretrain import MASKS, PretrainSettings
 from foretext.settings import Settings, leaves
 from foretext.tasks.schema import TaskSchema
 from foretext.training.plan import matrix_rate
 from foretext.training.settings import MUON
 
-EARLIER = {"softmax_rows": "all"}  # what a fine-tuning did whose settings lack it, where that is not the default now
+EARLIER = {
+    "softmax_rows": "all",
+    "dropout": PAPER_DROPOUT,
+}  # what a fine-tuning did whose settings lack it, where that is not the default now
 STAGES = {"model": "the model", "pretraining": "pre-training", "finetuning": "fine-tuning"}
 
 
@@ -119,6 +122,7 @@ def _model(model: ModelSettings, tokenizer: str) -> dict[str, Any]:
     found["key_heads"] = model.key_heads or "as many as heads"
     found["head_width"] = model.head_width or "width by heads"
     found["rotary_base"] = model.rotary_base if model.positions == "rotary" else ""
+    found["rotary_share"] = model.rotary_share if model.positions == "rotary" and model.rotary_share < 1 else ""
     return {**found, "feed_forward": model.hidden, "lstm_units": None}
 
 
@@ -148,6 +152,7 @@ def _finetuning(run: Finetuning, layers: int) -> dict[str, Any]:
         "learning_rate": learning_rate,
         "intermediate_task": run.intermediate_tasks(),
         "special_tokens_from": settings["special_tokens_from"] or ("intermediate task" if run.intermediate else ""),
+        "dropout": PAPER_DROPOUT if settings["dropout"] is None else settings["dropout"],
         "cutting": run.task.cutting if run.task and not _three_fields(run.task) else None,
         "times_read": run.task.times_read if run.task else None,
         "scores": scale and (settings["scores"] or scale),

@@ -37,7 +37,7 @@ POINTS = (
         (
             *("model.backbone", "model.norm", "model.norm_at", "model.norm_epsilon"),
             *("model.query_key_norm", "model.shifted_key_heads", "model.activation", "model.biases"),
-            "finetuning.attend",
+            *("model.branches", "finetuning.attend"),
         ),
     ),
     Point(
@@ -82,7 +82,7 @@ POINTS = (
         "one matrix: tokens, 3 special tokens, positions; special tokens start afresh",
         (
             *("model.initial_deviation", "model.embedding_deviation", "model.projections_start"),
-            *("model.positions", "model.rotary_base"),
+            *("model.positions", "model.rotary_base", "model.rotary_share", "model.output"),
             "finetuning.special_tokens_from",
         ),
     ),

@@ -18,6 +18,7 @@ from foretext.training.settings import MUON, LoopSettings, OptimizerSettings, Po
 
 PAPER_LEARNING_RATE = 6.25e-5  # section 4.1, at the paper's width
 PAPER_WIDTH = 768
+PAPER_DROPOUT = 0.1  # section 4.1
 LANGUAGE_MODEL_WEIGHT = 0.5  # λ, section 4.1
 
 
@@ -51,8 +52,9 @@ class FinetuningSettings(Settings):
     """Share of the updates over which the learning rate rises, before it falls in a straight line."""
     language_model_weight: float = Field(LANGUAGE_MODEL_WEIGHT, ge=0)
     """The weight λ of the auxiliary language-model loss; 0 leaves it out."""
-    dropout: float = Field(0.1, ge=0, lt=1)
-    """Dropout on embeddings, attention weights and residual sums."""
+    dropout: float | None = Field(None, ge=0, lt=1)
+    """Dropout on embeddings, attention weights and residual sums. Not given: the paper's 0.1, but 0 for an imported
+    model that had none."""
     classifier_dropout: float = Field(0.1, ge=0, lt=1)
     """Dropout on the state that the task head reads."""
     scores: Literal["grades", "value"] | None = None

@@ -16,7 +16,7 @@ class GenerateSettings(Settings):
     prompt: str
     """Text to go on from."""
     tokens: int = Field(80, ge=1)
-    """How many tokens to draw."""
+    """How many tokens to draw, at most: an imported model may end before."""
     temperature: float = Field(1.0, ge=0)
     """Below 1 plays safer, above 1 wilder; 0 always takes the likeliest token."""
     top_k: int = Field(0, ge=0)

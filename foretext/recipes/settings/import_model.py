@@ -10,19 +10,24 @@ from pydantic import Field
 from foretext.paths import NameOrPath
 from foretext.settings import Settings
 
-Format = Literal["openai", "hf"]
+Format = Literal["openai", "hf"]  # what is written, too
+Source = Literal["openai", "hf", "gguf"]
 
 
 class ImportModelSettings(Settings):
     """Where a model is and where it goes."""
 
-    format: Format
-    """openai: the folder that the paper's authors released. hf: transformers' OpenAIGPT."""
+    format: Source
+    """openai: the folder that the paper's authors released. hf: a model of transformers: OpenAIGPT, Llama and its like
+    (SmolLM2, Mistral, Qwen2, Qwen3), GPT-2, GPT-NeoX (Pythia). gguf: one file, of llama.cpp and its like."""
     source: NameOrPath
-    """A folder; with hf also a name on the Hugging Face Hub, which is then fetched."""
+    """A folder, of gguf a file; with hf also a name on the Hugging Face Hub, which is then fetched."""
     out: Path
     """Folder of the model; it must be new or empty."""
     heads: int | None = Field(None, ge=1)
     """Attention heads, which a release does not tell. Not given: one for every 64 of the width, as in the paper."""
+    context: int | None = Field(None, ge=2)
+    """Longest sequence in tokens, instead of what the source says: less, or with rotary positions also more, for which
+    the model was not trained."""
     seed: int = Field(0, ge=0)
-    """Decides the three special tokens, which neither layout has."""
+    """Decides the three special tokens, which no layout has."""

@@ -80,7 +80,8 @@ class PretrainSettings(Settings):
     """Folder of the run; the finished model is saved there."""
     start: NameOrPath | None = None
     """A model to go on from, by name, folder or RUN@update, instead of new weights: on your own text, say. The
-    corpus must have been prepared with its tokenizer, and --preset or the sizes must be its own."""
+    corpus must have been prepared with its tokenizer. Sizes and form are its own where none are given; with
+    rotary positions the context may be another."""
     resume: bool = False
     """Go on with the run in --out from its newest checkpoint."""
     verify: bool = False

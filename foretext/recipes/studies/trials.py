@@ -27,7 +27,7 @@ from foretext.checkpoints.saved_model import SavedModel, describe
 from foretext.errors import ForetextError, ModelError
 from foretext.evaluation.scoring import score_examples
 from foretext.files import write_json
-from foretext.recipes.finetune import finetune_from
+from foretext.recipes.finetune import finetune_from, in_full
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.serving.predictor import Predictor
 from foretext.settings import Settings, leaves
@@ -124,7 +124,7 @@ def wanted_trial(
         SettingsError: a setting is unknown or out of range.
     """
     wanted = FinetuneSettings(model=str(model.folder), out=folder, seed=seed, recipe="paper", **settings)
-    return WantedTrial(model, data, tests or {"valid": data.valid}, wanted)
+    return WantedTrial(model, data, tests or {"valid": data.valid}, in_full(wanted, model))
 
 
 @dataclass(frozen=True)

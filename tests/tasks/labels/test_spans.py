@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from foretext.tasks.labels.spans import SpanLabels, most_probable, spans_of_tags
 from foretext.tasks.metrics import entity_f1
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
+from foretext.tokenizer.gguf_tokens import PRE
 
 TEXT = "Ada Lovelace met Bo."
 SPANS = (Span(0, 12, "person"), Span(17, 19, "person"))
@@ -26,10 +28,16 @@ PEOPLE = SpanLabels(("person", "place"))
 SCHEMA = TaskSchema(kind="tagging", text=("text",), label="spans", classes=("person", "place"))
 
 
-@pytest.fixture(scope="module", params=["paper", "hf", "bytes"])
+def learned(texts: list[str], mode: str) -> Tokenizer:
+    """A tokenizer of this mode; an imported one has the pieces of bytes, and normalises as Qwen's does."""
+    if mode == "imported":
+        return Tokenizer(replace(learned(texts, "bytes").vocabulary, mode=mode, rules=PRE["qwen2"]))
+    return Tokenizer.learn_from_texts(texts, 300 if mode == "bytes" else 60, mode=mode)
+
+
+@pytest.fixture(scope="module", params=["paper", "hf", "bytes", "imported"])
 def any_tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
-    size = 300 if request.param == "bytes" else 60
-    return Tokenizer.learn_from_texts([f"{TEXT} {TEXT} so they met again and again."] * 3, size, mode=request.param)
+    return learned([f"{TEXT} {TEXT} so they met again and again."] * 3, request.param)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,7 @@ def test_neighbouring_spans_stay_apart() -> None:
 def test_spans_off_the_edges_of_tokens_are_all_named_before_anything_trains(any_tokenizer: Tokenizer) -> None:
     shifted = tuple(Span(start + 1, end + 1, name) for start, end, name in SPANS)
     examples = [Example((TEXT,), label=shifted, where=f"a.jsonl:{line}") for line in (1, 2)]
-    if any_tokenizer.mode == "bytes":  # a character may be a token there, so that no edge is wrong
+    if any_tokenizer.mode in ("bytes", "imported"):  # a character may be a token there, so that no edge is wrong
         examples = [Example(("é" + TEXT[1:],), label=(Span(0, 1, "person"),), where=f"a.jsonl:{k}") for k in (1, 2)]
         assert encode(examples, SCHEMA, any_tokenizer, 64)
         return
@@ -127,8 +135,7 @@ ODD = ["İstanbul", "ﬁsh", "Straße", "e\u0301cole", "cafÃ©", "🎉", "don't
 def test_what_is_said_is_what_was_marked_in_the_characters_of_the_text(words: list[str], data: Any) -> None:
     """For every mode: spans from edge to edge of tokens come back from their tags, letter for letter."""
     text = " ".join(words)
-    for mode in ("paper", "hf", "bytes"):
-        tokenizer = MODES[mode]
+    for tokenizer in MODES.values():
         (whole,) = encode([Example((text,))], SCHEMA, tokenizer, 512)
         assert whole.offsets is not None
         offsets = [offset for offset in whole.offsets[0] if offset is not None]
@@ -148,10 +155,7 @@ def test_what_is_said_is_what_was_marked_in_the_characters_of_the_text(words: li
         assert text[said[0].start : said[0].end] == text[first:last]
 
 
-MODES = {
-    mode: Tokenizer.learn_from_texts([" ".join(ODD)] * 3 + [TEXT], size, mode=mode)
-    for mode, size in {"paper": 60, "hf": 60, "bytes": 300}.items()
-}
+MODES = {mode: learned([" ".join(ODD)] * 3 + [TEXT], mode) for mode in ("paper", "hf", "bytes", "imported")}
 
 
 def test_special_tokens_have_no_tag_and_no_characters(any_tokenizer: Tokenizer) -> None:

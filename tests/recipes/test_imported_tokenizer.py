@@ -1,0 +1,51 @@
+"""What an imported tokenizer says of a document's start and end is kept to where text is measured and made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from foretext.checkpoints.saved_model import SavedModel
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
+from foretext.recipes.generate import generate_from
+from foretext.recipes.perplexity import perplexity_from
+from foretext.recipes.settings.generate import GenerateSettings
+from foretext.recipes.settings.perplexity import PerplexitySettings
+from foretext.tokenizer.byte_level import ALPHABET
+from foretext.tokenizer.gguf_tokens import PRE
+from foretext.tokenizer.tokenizer_json import imported_tokenizer
+
+TOKENS = 12
+
+
+def model(*, begins: tuple[int, ...] = (), ends: tuple[int, ...] = ()) -> SavedModel:
+    rules = replace(PRE["gpt-2"], begins=begins, ends=ends)
+    tokenizer = imported_tokenizer(ALPHABET, [], rules, where="x", source="")
+    sizes = ModelSettings(vocabulary=256, layers=1, width=16, heads=2, context=32, feed_forward=32)
+    return SavedModel(GPT(sizes, seed=1), tokenizer)
+
+
+def made(saved: SavedModel) -> str:
+    return generate_from(saved, GenerateSettings(model="m", prompt="ab", tokens=TOKENS, device="cpu")).text
+
+
+def test_what_a_model_writes_is_over_at_its_end() -> None:
+    whole = made(model())
+    assert made(model(ends=tuple(range(256)))) == ""
+    kept = next(place for place, letter in enumerate(whole) if letter.isascii() and letter not in whole[:place])
+    assert made(model(ends=(ord(whole[kept]),))) == whole[:kept]
+
+
+def test_the_start_that_the_file_asks_for_stands_before_a_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("the cat sat", encoding="utf-8")
+    settings = PerplexitySettings(model="m", inputs=(str(tmp_path / "a.txt"),), device="cpu")
+    usual, line_break, start = (
+        perplexity_from(model(begins=begins), settings) for begins in ((), (ord("\n"),), (ord("#"),))
+    )
+    assert usual.perplexity == line_break.perplexity
+    assert usual.tokens == start.tokens
+    assert start.perplexity != pytest.approx(usual.perplexity, rel=1e-6)
+    assert made(model(begins=(ord("#"),))) != made(model())
