@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+import tokenizers
 
 from foretext.errors import UnknownName
 from foretext.tokenizer import byte_level, hf, paper
@@ -45,12 +47,29 @@ class Mode:
     chunks: Callable[[str], Sequence[str]]  # of a text
     words: Callable[[str], Iterable[str]]  # of a chunk; merges never reach over two words
     learn: Callable[[Mapping[str, int], int], tuple[list[str], list[Merge]]]  # (word counts, size)
+    native: Callable[..., tokenizers.Tokenizer]  # (vocabulary, *, where): for programs without Foretext
+    native_reads: Literal["text", "words"] = "text"  # what that takes, to give the same ids
 
 
 MODES = {
-    "paper": Mode(paper.PaperReading, CLEANING_VERSION, paper.chunks_to_count, paper.words_of_chunk, learn_pieces),
-    "hf": Mode(hf.HuggingFaceReading, 1, hf.chunks_to_count, hf.words_of_chunk, learn_pieces),
-    "bytes": Mode(byte_level.ByteReading, 1, byte_level.chunks_to_count, byte_level.words_of_chunk, learn_byte_pieces),
+    "paper": Mode(
+        paper.PaperReading,
+        CLEANING_VERSION,
+        paper.chunks_to_count,
+        paper.words_of_chunk,
+        learn_pieces,
+        paper.native,
+        native_reads="words",
+    ),
+    "hf": Mode(hf.HuggingFaceReading, 1, hf.chunks_to_count, hf.words_of_chunk, learn_pieces, hf.native),
+    "bytes": Mode(
+        byte_level.ByteReading,
+        1,
+        byte_level.chunks_to_count,
+        byte_level.words_of_chunk,
+        learn_byte_pieces,
+        byte_level.native,
+    ),
 }
 
 
