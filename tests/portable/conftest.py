@@ -42,7 +42,7 @@ ODD = [
     " \t\n ",
     "a",
     "İstanbul ﬁne schÃ¶n e\u0301 ß &amp; <b>&lt;</b>",
-    "🎉 Ada met Bo’s cat…\r\n\r\n\n  and — \x00\x07 left",
+    "🎉 Ada met Bo’s cat…\r\n\r\n\n  and — \x01\x07 left",
     "'em:x boys' 'em:x so:D don't! U.S. [s] <unk> </w> www.a.org/b 3.50%",
     "a cat saw a dog in the barn. " * 9,
     "Café\n\n\nnew\nline 今日 👍🏽 " * 7,
