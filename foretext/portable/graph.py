@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -106,6 +107,9 @@ class _Writer:
         """The first rows of a table, one for each token."""
         return self.op("Slice", table, self.graph.numbers(0), self.longest, self.graph.numbers(0))
 
+    def _first_of(self, name: str, table: Tensor) -> str:
+        return self._first(self.graph.weight(name, table))
+
     def linear(self, layer: nn.Linear, states: str, name: str) -> str:
         """`(…, inputs)` to `(…, outputs)`."""
         product = self.op("MatMul", states, self.graph.weight(f"{name}/weight", layer.weight.T), name=name)
@@ -168,7 +172,7 @@ class _Writer:
         """Rotary positions: numbers j and j + size/2 of each head turned by position · base^(−2j/size)."""
         graph, op = self.graph, self.op
         cosines, sines = (
-            self._once(name, lambda name=name, table=table: self._first(graph.weight(name, table)))
+            self._once(name, partial(self._first_of, name, table))
             for name, table in _angles(self.settings, size, base).items()
         )
         one, other = graph.ops("Split", values, graph.numbers(size // 2, size // 2), outputs=2, axis=3)

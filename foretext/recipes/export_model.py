@@ -108,7 +108,7 @@ def _examples(saved: SavedModel, settings: ExportModelSettings) -> list[Any]:
         return []
     if saved.task is None:
         raise SettingsError("--check is for fine-tuned models; this language model is checked on made-up texts")
-    return list(read_labelled(settings.check, saved.task, options=settings.file.options()).examples)
+    return list(read_labelled(settings.check, saved.task).examples)
 
 
 def _files(folder: Path) -> tuple[str, ...]:

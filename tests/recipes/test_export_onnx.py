@@ -91,7 +91,7 @@ def test_int8_that_answers_otherwise_is_refused_and_leaves_nothing(capsys, langu
 def test_a_graph_that_computes_something_else_is_refused_and_leaves_nothing(capsys, classifier, tmp_path, monkeypatch):
     def wrong(gpt: GPT):
         with torch.no_grad():
-            gpt.layers[0].feed_forward.contract.bias += 0.01
+            gpt.layers[0].feed_forward.contract.bias[0] += 0.1
         return written(gpt)
 
     monkeypatch.setattr(folder, "written", wrong)
@@ -115,7 +115,7 @@ def test_a_language_model_goes_out_too_and_an_lstm_in_fp32_alone(capsys, languag
     line = refused(capsys, "export", "onnx", language_model, tmp_path / "b", "--check", "a.csv")
     assert line.endswith("--check is for fine-tuned models; this language model is checked on made-up texts")
     base = load_model(language_model)
-    shape = ModelSettings(backbone="lstm", lstm_units=8, width=8, context=16, vocabulary=base.tokenizer.size)
+    shape = ModelSettings(backbone="lstm", lstm_units=8, width=8, heads=1, context=16, vocabulary=base.tokenizer.size)
     save_model(tmp_path / "lstm", SavedModel(GPT(shape), base.tokenizer))
     line = refused(capsys, "export", "onnx", tmp_path / "lstm", tmp_path / "b", "--precision", "int8")
     assert line.endswith("int8 is for Transformers, and this model is an LSTM; use --precision fp32")

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 from foretext.paths import NameOrPath
 from foretext.settings import Settings
-from foretext.tasks.labelled import FileSettings
 
 ExportFormat = Literal["openai", "hf", "onnx"]
 ExportPrecision = Literal["fp32", "int8"]
@@ -29,6 +28,5 @@ class ExportModelSettings(Settings):
     precision: ExportPrecision = "fp32"
     """With onnx: fp32, or int8: the products of the layers in bytes, which changes some answers."""
     check: Path | None = None
-    """With onnx: labelled examples on which the export must answer as the model itself does, and both are scored. Not
-    given: examples are made up."""
-    file: FileSettings = FileSettings()
+    """With onnx: labelled examples (CSV, TSV, JSON lines or Parquet, by the file's ending, columns called as in
+    training) on which the export must answer as the model itself does, and both are scored. Not given: made-up ones."""
