@@ -93,7 +93,7 @@ def agreement(folder: Path, saved: SavedModel, examples: Sequence[Example] = (),
             abs(loss + float(np.mean(one["log_probabilities"]))) if one["log_probabilities"] else 0.0
             for loss, one in zip(own, found, strict=True)
         ]
-        return Agreement(len(examples), source, max(apart), float(np.mean(apart)), None)
+        return Agreement(len(examples), source, float(np.max(apart)), float(np.mean(apart)), None)
     predictor = Predictor.of(saved, device="cpu", precision="fp32")
     encoded = encode(examples, saved.task, saved.tokenizer, saved.gpt.settings.context)
     said = predictor.answer(encoded)
@@ -117,7 +117,7 @@ def agreement(folder: Path, saved: SavedModel, examples: Sequence[Example] = (),
             score_examples(examples, one, schema=saved.task, resamples=0).metrics for one in (said, Predictions(labels))
         ]
         metrics = {name: (value.value, scored[1][name].value) for name, value in scored[0].items()}
-    return Agreement(len(examples), source, max(apart), float(np.mean(apart)), equal, metrics)
+    return Agreement(len(examples), source, float(np.max(apart)), float(np.mean(apart)), equal, metrics)
 
 
 def answers_of(folder: Path, examples: Sequence[Example]) -> list[dict[str, Any]]:

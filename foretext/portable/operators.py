@@ -24,7 +24,6 @@ class Graph:
         self._weights: dict[str, Any] = {}
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
-        self.bytes = 0
 
     def input(self, name: str, dimensions: Sequence[int | str]) -> str:
         """An input of whole numbers."""
@@ -84,5 +83,4 @@ class Graph:
     def _kept(self, name: str, values: npt.NDArray[Any]) -> str:
         if name not in self._weights:
             self._weights[name] = numpy_helper.from_array(values, name)
-            self.bytes += values.nbytes
         return name
