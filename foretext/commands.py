@@ -191,9 +191,10 @@ COMMANDS = (
     ),
     Command(
         "export",
-        "Write a language model in the layout of OpenAI's release or of Hugging Face's transformers.",
-        "foretext export hf run gpt1-for-transformers",
-        ("format", "model", "folder"),
+        "Write a model for other programs: for ONNX Runtime, fine-tuned or not; or its language model in the layout of "
+        "Hugging Face's transformers or of OpenAI's release.",
+        "foretext export onnx run --out for-onnx",
+        ("format", "model", "out"),
         verb="export_model",
         purpose="Use it",
     ),

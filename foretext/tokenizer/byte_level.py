@@ -20,7 +20,7 @@ from functools import cache
 from itertools import chain
 
 import tokenizers
-from tokenizers import models, pre_tokenizers
+from tokenizers import decoders, models, pre_tokenizers
 
 from foretext.errors import ModelError
 from foretext.tokenizer.kept import Ids, Kept
@@ -47,13 +47,12 @@ class ByteReading:
         pieces, merges = vocabulary.pieces, vocabulary.merges
         check_byte_pieces(pieces, where=where)
         check_merges(pieces, merges, where=where)
-        ids = {piece: number for number, piece in enumerate(pieces)}
+        ids = _ids(pieces)
         self._id_of_byte = [ids[character] for character in ALPHABET]
         self.unknown = None
         self.missing: frozenset[int] = frozenset()
         self.newline = self._id_of_byte[ord("\n")]
-        self._native = tokenizers.Tokenizer(models.BPE(vocab=ids, merges=list(merges), cache_capacity=0))
-        self._native.pre_tokenizer = _pre_tokenizer()
+        self._native = native(vocabulary, where=where)
         self._bytes = [bytes(BYTE[character] for character in piece) for piece in pieces]
         self._bytes += [special.encode() for special in SPECIALS]
         self._of_chunk = Kept(self._chunk_ids)
@@ -86,6 +85,18 @@ class ByteReading:
                 for number, part in parts
             )
         )
+
+
+def native(vocabulary: Vocabulary, *, where: str) -> tokenizers.Tokenizer:
+    """What the `tokenizers` library reads a whole text with, to the same ids."""
+    merges = list(vocabulary.merges)
+    found = tokenizers.Tokenizer(models.BPE(vocab=_ids(vocabulary.pieces), merges=merges, cache_capacity=0))
+    found.pre_tokenizer, found.decoder = _pre_tokenizer(), decoders.ByteLevel()
+    return found
+
+
+def _ids(pieces: Sequence[str]) -> dict[str, int]:
+    return {piece: number for number, piece in enumerate(pieces)}
 
 
 def check_byte_pieces(pieces: Sequence[str], *, where: str) -> None:

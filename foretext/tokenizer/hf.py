@@ -13,7 +13,7 @@ from functools import cache
 from itertools import chain
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import decoders, normalizers, pre_tokenizers
 
 from foretext.tokenizer.kept import Ids, Kept
 from foretext.tokenizer.offsets import Token
@@ -33,9 +33,7 @@ class HuggingFaceReading:
         self.unknown = UNKNOWN_ID
         self.missing: frozenset[int] = frozenset()
         self.newline = vocabulary.pieces.index(NEWLINE) if NEWLINE in vocabulary.pieces else None
-        self._native = tokenizers.Tokenizer(merging(vocabulary.pieces, vocabulary.merges, where=where))
-        self._native.normalizer, self._native.pre_tokenizer = _normalizer(), _pre_tokenizer()
-        self._native.add_special_tokens([UNKNOWN])
+        self._native = native(vocabulary, where=where)
         self._of_chunk = Kept(self._chunk_ids)
         self._tokens = Kept(self._chunk_tokens)
         self._shown = shown((piece.replace(WORD_END, " ") for piece in vocabulary.pieces), unknown=UNKNOWN)
@@ -57,6 +55,15 @@ class HuggingFaceReading:
     def _chunk_tokens(self, chunk: str) -> tuple[Token, ...]:
         encoding = self._native.encode(_whole(chunk))
         return tuple(Token(id, *span) for id, span in zip(encoding.ids, encoding.offsets, strict=True))
+
+
+def native(vocabulary: Vocabulary, *, where: str) -> tokenizers.Tokenizer:
+    """What the `tokenizers` library reads a whole text with, to the same ids."""
+    found = tokenizers.Tokenizer(merging(vocabulary.pieces, vocabulary.merges, where=where))
+    found.normalizer, found.pre_tokenizer = _normalizer(), _pre_tokenizer()
+    found.decoder = decoders.BPEDecoder(suffix=WORD_END)
+    found.add_special_tokens([UNKNOWN])
+    return found
 
 
 def chunks_to_count(text: str) -> list[str]:

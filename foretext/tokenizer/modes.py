@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+import tokenizers
 
 from foretext.errors import UnknownName
 from foretext.tokenizer import byte_level, hf, imported, paper
@@ -46,6 +48,8 @@ class Mode:
 
     reading: Callable[..., Reading]  # (vocabulary, *, where)
     cleaning: int  # version of all that stands before the merges; raised when ids change
+    native: Callable[..., tokenizers.Tokenizer]  # (vocabulary, *, where): for programs without Foretext
+    native_reads: Literal["text", "words"] = "text"  # what that takes, to give the same ids
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,10 @@ class Learning:
 
 
 MODES = {
-    "paper": Mode(paper.PaperReading, CLEANING_VERSION),
-    "hf": Mode(hf.HuggingFaceReading, 1),
-    "bytes": Mode(byte_level.ByteReading, 1),
-    "imported": Mode(imported.ImportedReading, 1),
+    "paper": Mode(paper.PaperReading, CLEANING_VERSION, paper.native, native_reads="words"),
+    "hf": Mode(hf.HuggingFaceReading, 1, hf.native),
+    "bytes": Mode(byte_level.ByteReading, 1, byte_level.native),
+    "imported": Mode(imported.ImportedReading, 1, imported.native),
 }
 LEARNING = {
     "paper": Learning(paper.chunks_to_count, paper.words_of_chunk, learn_pieces),

@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+import tokenizers
+from tokenizers import decoders, pre_tokenizers
+
 from foretext.tokenizer.alignment import repair_aligned
 from foretext.tokenizer.chunks import ChunkIds
 from foretext.tokenizer.cleaning import LINE_BREAK, chunks, repair, spaced
 from foretext.tokenizer.offsets import Token
-from foretext.tokenizer.pieces import NEWLINE, UNKNOWN, UNKNOWN_ID, WORD_END, shown
+from foretext.tokenizer.pieces import NEWLINE, UNKNOWN, UNKNOWN_ID, WORD_END, merging, shown
 from foretext.tokenizer.storage import Vocabulary
 from foretext.tokenizer.words import word_rules
 
@@ -60,6 +63,14 @@ class PaperReading:
             for chunk, tokens in zip(found, self._chunk_ids.tokens_of_line([chunk[0] for chunk in found]), strict=True):
                 for token in tokens:
                     yield Token(token.id, chunk.start() + token.start, chunk.start() + token.end)
+
+
+def native(vocabulary: Vocabulary, *, where: str) -> tokenizers.Tokenizer:
+    """What the `tokenizers` library reads words with: in lower case, one space between, a line break as a word."""
+    found = tokenizers.Tokenizer(merging(vocabulary.pieces, vocabulary.merges, where=where))
+    found.pre_tokenizer = pre_tokenizers.Split(" ", "removed")
+    found.decoder = decoders.BPEDecoder(suffix=WORD_END)
+    return found
 
 
 def chunks_to_count(text: str) -> list[str]:

@@ -171,7 +171,7 @@ class WordRules:
 @cache
 def word_rules() -> WordRules:
     """The rules for English, read from word_rules.json."""
-    data = json.loads(files("foretext.tokenizer").joinpath("word_rules.json").read_text(encoding="utf-8"))
+    data = json.loads(files(__package__).joinpath("word_rules.json").read_text(encoding="utf-8"))
 
     def pattern(expression: str, **other: str) -> re.Pattern[str]:
         for name, part in (data["parts"] | other).items():

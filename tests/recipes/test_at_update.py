@@ -71,7 +71,7 @@ def test_the_last_and_the_best_have_names(language_model):
 def test_a_checkpoint_is_used_as_a_model_is(unfinished, labelled, tmp_path):
     name = f"{unfinished}@{kept(unfinished)[0]}"
     assert generate(GenerateSettings(model=name, prompt="Ann saw", tokens=3, device="cpu")).text
-    export_model(ExportModelSettings(format="hf", model=name, folder=tmp_path / "exported"))
+    export_model(ExportModelSettings(format="hf", model=name, out=tmp_path / "exported"))
     data = LabelledDataSettings(data=labelled / "train.csv", kind="classification")
     run = FinetuneSettings(model=name, out=tmp_path / "run", labelled=data, epochs=1, batch=8, loop=CPU)
     done = finetune(run)

@@ -1,0 +1,1 @@
+"""A fine-tuned model, or a language model, in a folder that answers without Foretext."""
