@@ -25,7 +25,7 @@ REFUSALS = {
     429: "too much waits already; Retry-After says when to come again",
     503: "no answer came in time, or the server is being stopped",
 }
-STRANGERS = (401, 403, 421)  # what any route but /health may say
+STRANGERS = (401, 403, 421, 429)  # what any route but /health may say
 LATER = {"Retry-After": {"description": "seconds", "schema": {"type": "string", "pattern": "^[0-9]+$"}}}
 TEXT = {"type": "string"}
 COUNT = {"type": "integer", "minimum": 0}
