@@ -14,9 +14,9 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from foretext.errors import SettingsError
@@ -126,12 +126,12 @@ class TensorBoard:
 
     def begin(self, lines: Sequence[Line], seen: int) -> None:
         """Writes a new file with these lines in the place of those of before."""
-        from lightning_fabric.loggers import TensorBoardLogger
+        from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
         self.close(whole=False)
         before = [*(self.run / "tensorboard").glob(f"{EVENTS}*")]
         # purge_step: a TensorBoard that has read the files before forgets them.
-        options = {"flush_secs": FLUSH_SECONDS, **({"purge_step": 0} if before else {})}
+        options: dict[str, Any] = {"flush_secs": FLUSH_SECONDS, **({"purge_step": 0} if before else {})}
         for file in before:
             file.unlink()
         self._logger = TensorBoardLogger(self.run.absolute(), name="tensorboard", version="", **options)
@@ -171,7 +171,6 @@ class Service:
     name: TrackerName
     run: Path
     settings: Mapping[str, Any]
-    _module: ModuleType | None = None
     _open: Any = None
     _id: str = ""
     _has: int = 0  # the last update that it has from before
@@ -238,9 +237,7 @@ def _wandb_run(service: Service) -> Any:
     mode = os.environ.get("WANDB_MODE", "offline")
     if mode != "online":
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-    import wandb
-
-    return wandb.init(
+    return import_module("wandb").init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         name=service.title,
         id=service.id,
@@ -254,10 +251,9 @@ def _wandb_run(service: Service) -> Any:
 def _trackio_run(service: Service) -> Any:
     """A run of trackio, which keeps it on this machine unless its own variables name a place elsewhere."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    import trackio
-
     name = f"{service.title} {service.id}"  # by which it is known there
-    return trackio.init(project=PROJECT, name=name, config=dict(service.settings), resume="allow", embed=False)
+    options = {"config": dict(service.settings), "resume": "allow", "embed": False}
+    return import_module("trackio").init(project=PROJECT, name=name, **options)
 
 
 def numbers(line: Line) -> dict[str, float]:
