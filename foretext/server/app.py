@@ -63,7 +63,7 @@ class Server:
                 allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
                 expose_headers=["X-Request-Id", "Retry-After"],
             )
-        self.app: App = Guard(inner, self.serving.rules, self.measures, paths, retry_after=self.worker.retry_after)
+        self.app: App = Guard(inner, self.serving.rules, self.measures, paths, self.worker)
 
     def _routes(self) -> FastAPI:
         routes = FastAPI(

@@ -32,6 +32,7 @@ from starlette.responses import Response
 from foretext.server.measures import Measures
 from foretext.server.questions import as_json
 from foretext.server.refusals import Refused, bug, too_large
+from foretext.server.worker import Worker
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -39,6 +40,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 OPEN = "/health"  # needs no token: it says that the server lives, and nothing else
+COMPUTES = "/predict"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 LEFT = 499  # what nginx calls a request whose client went away; nobody gets it
@@ -121,11 +123,9 @@ def _is_address(name: str) -> bool:
 class Guard:
     """The application behind these rules; of each request there is a line in the log."""
 
-    def __init__(
-        self, app: App, rules: Rules, measures: Measures, routes: tuple[str, ...], *, retry_after: Callable[[], int]
-    ) -> None:
+    def __init__(self, app: App, rules: Rules, measures: Measures, routes: tuple[str, ...], worker: Worker) -> None:
         self._app, self._rules, self._measures, self._routes = app, rules, measures, routes
-        self._retry_after = retry_after
+        self._worker = worker
         self._at_once = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -170,9 +170,18 @@ class Guard:
             raise self._too_large()
 
     def _refuse_crowd(self, path: str) -> None:
-        if self._at_once > self._rules.most_requests and path != OPEN:
+        """Refuses what cannot be taken on before it is read: to refuse must cost much less than to answer.
+
+        Raises:
+            Refused: there is no room for it.
+        """
+        if path == COMPUTES and self._worker.full:
+            message = f"{self._worker.waiting:,} examples are waiting, and there is no room for more"
+        elif path != OPEN and self._at_once > self._rules.most_requests:
             message = f"{self._rules.most_requests:,} requests are being answered"
-            raise Refused(429, "busy", message, retry_after=self._retry_after())
+        else:
+            return
+        raise Refused(429, "busy", message, retry_after=self._worker.retry_after())
 
     def _too_large(self) -> Refused:
         return too_large(f"the body has more than {self._rules.most_bytes:,} bytes; send several requests")
