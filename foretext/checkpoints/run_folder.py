@@ -19,7 +19,7 @@ from typing import Any
 
 from foretext.checkpoints.run_checkpoints import RunCheckpoints
 from foretext.checkpoints.run_identity import check_same_run
-from foretext.checkpoints.run_metrics import RunMetrics
+from foretext.checkpoints.run_metrics import Follower, RunMetrics
 from foretext.checkpoints.tensors import read_json
 from foretext.errors import SettingsError, UsageError
 from foretext.files import LOCK, disk_errors, holds_something, write_json, write_text
@@ -36,6 +36,7 @@ class RunFolder:
     """The folder of one run; nothing of another run is overwritten."""
 
     path: Path
+    follower: Follower | None = None  # of its metrics
 
     @classmethod
     @contextmanager
@@ -117,7 +118,7 @@ class RunFolder:
     @property
     def metrics(self) -> RunMetrics:
         """What was logged."""
-        return RunMetrics(self.path / "metrics.jsonl")
+        return RunMetrics(self.path / "metrics.jsonl", self.follower)
 
     @property
     def checkpoints(self) -> RunCheckpoints:

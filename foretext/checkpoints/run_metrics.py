@@ -6,10 +6,10 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from foretext.errors import DataError
 from foretext.files import disk_errors, write_text
@@ -17,17 +17,33 @@ from foretext.files import disk_errors, write_text
 log = logging.getLogger(__name__)
 
 
+class Follower(Protocol):
+    """Who is told of every line, and of those that do not count any more. It raises nothing."""
+
+    def begin(self, lines: Sequence[Mapping[str, Any]], seen: int) -> None:
+        """The run goes on behind `lines`, all there are of a new one; it had come to update `seen` before."""
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """There is one line more."""
+
+    def begin_again(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """The run went back, to where there are these lines."""
+
+
 @dataclass(frozen=True)
 class RunMetrics:
-    """The lines of one run, in the file `path`."""
+    """The lines of one run, in the file `path`; `follower` is told of them."""
 
     path: Path
+    follower: Follower | None = None
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Appends one line; a value of it that is not finite, which JSON cannot hold, becomes None."""
         line = {name: None if _is_not_finite(value) else value for name, value in line.items()}
         with disk_errors(self.path.parent), self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
+        if self.follower:
+            self.follower.log(line)
 
     def sync(self) -> None:
         """Makes the lines so far outlive a power cut."""
@@ -55,10 +71,12 @@ class RunMetrics:
 
     def forget_after(self, update: int) -> None:
         """Drops the lines of updates that a resumed run will do again: all of them with 0."""
-        if not self.path.exists():
-            return
-        kept = [line for line in self.lines() if line["update"] <= update]
-        write_text(self.path, _text(kept))
+        lines = self.lines()
+        kept = [line for line in lines if line["update"] <= update]
+        if self.path.exists():
+            write_text(self.path, _text(kept))
+        if self.follower:
+            self.follower.begin(kept, seen=max((line["update"] for line in lines), default=0))
 
     def undo_after(self, update: int, undone: Path, event: Mapping[str, Any]) -> None:
         """Moves the lines of later updates to the file `undone`, and logs the `event` that was the reason.
@@ -72,7 +90,10 @@ class RunMetrics:
         write_text(undone, _text(line for line in later if not _went_back(line)))
         stay = [line for line in lines if line["update"] <= update]
         earlier_events = [{**line, "update": update} for line in later if _went_back(line)]
-        write_text(self.path, _text([*stay, *earlier_events, event]))
+        now = [*stay, *earlier_events, event]
+        write_text(self.path, _text(now))
+        if self.follower:
+            self.follower.begin_again(now)
 
     def _texts(self) -> list[bytes]:
         """The lines as they are; zeros at the end are what a power cut leaves of what was not on the disk yet."""

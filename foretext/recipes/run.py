@@ -37,6 +37,7 @@ from foretext.training.plan import Plan
 from foretext.training.planning import Speed, measured
 from foretext.training.requests import requests_until
 from foretext.training.state import State
+from foretext.training.trackers import require_trackers, tracking
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +86,13 @@ def carry_out(run: Run[Outcome]) -> Outcome:
 
     Raises:
         SettingsError: the folder holds another run, or one that can be resumed while `resume` is off, or with `resume`
-            none.
+            none; or a tracker is not installed.
         InUse: another process is at work in the folder.
         UnsoundRun: the watch stopped the run; the best model that it came to is in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
     began = started()
+    require_trackers(run.settings.loop.log_to)
     if run.settings.extend and run.settings.loop.minutes:
         raise SettingsError("--extend goes on to more updates or epochs; --minutes is for a run that begins")
     engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
@@ -136,7 +138,8 @@ def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
     unnamed = unnamed_values(type(run.settings))
     with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend, unnamed=unnamed) as folder:
         write_text(folder.path / SETTINGS, to_toml(run.settings))
-        yield folder
+        with tracking(run.settings.loop.log_to, out, run.settings.model_dump(mode="json")) as trackers:
+            yield replace(folder, follower=trackers)
 
 
 def _train(trainer: Trainer) -> tuple[State, UnsoundRun | None]:

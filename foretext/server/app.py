@@ -1,4 +1,4 @@
-"""The routes of the server, and what OpenAPI says of them."""
+"""The routes of the server."""
 
 from __future__ import annotations
 
@@ -11,37 +11,21 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
+from foretext.server import openapi
 from foretext.server.guard import SAID, App, Guard, Rules, refusal
-from foretext.server.hosted import Hosted, described, example_of
+from foretext.server.hosted import Hosted, described
 from foretext.server.measures import CONTENT_TYPE, Measures
+from foretext.server.openapi import ABOUT, BYTES, JSON
 from foretext.server.page import page
 from foretext.server.questions import Question, as_json, question
 from foretext.server.refusals import Refused, bug, invalid
 from foretext.server.uploads import rows_of
 from foretext.server.worker import Limits, Worker
-
-JSON, BYTES = "application/json", "application/octet-stream"
-ABOUT = (
-    "An answer has what `foretext predict` writes. A part of a text is from `start` to `end`, "
-    "counted in Unicode code points, the end exclusive (JavaScript counts UTF-16 units)."
-)
-REFUSALS = {
-    400: "the body is not JSON",
-    401: "the token is missing or wrong",
-    403: "a web page of another origin asks",
-    408: "the body came too slowly",
-    413: "the body, or the list of examples, is too large",
-    415: "the body is not declared as application/json",
-    421: "the server is not called by this name",
-    422: "an example cannot be answered; `field` names it",
-    429: "too much waits already; Retry-After says when to come again",
-    503: "no answer came in time, or the server is being stopped",
-}
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +63,7 @@ class Server:
                 allow_headers=["Authorization", "Content-Type", "X-Request-Id"],
                 expose_headers=["X-Request-Id", "Retry-After"],
             )
-        self.app: App = Guard(inner, self.serving.rules, self.measures, paths)
+        self.app: App = Guard(inner, self.serving.rules, self.measures, paths, self.worker)
 
     def _routes(self) -> FastAPI:
         routes = FastAPI(
@@ -90,23 +74,30 @@ class Server:
             docs_url=None,  # these pages load scripts from elsewhere
             redoc_url=None,
         )
-        for path, call, about in self._gets():
-            routes.add_api_route(path, call, summary=about, responses={200: {"content": {JSON: {}}}})
+        for path, call, about, responses in self._gets():
+            routes.add_api_route(path, call, summary=about, responses=responses)
+        routes.add_api_route(
+            "/metrics",
+            self._metrics,
+            summary="Counters for Prometheus",
+            response_class=PlainTextResponse,
+            responses=openapi.refusals(*openapi.STRANGERS),
+        )
         routes.add_api_route(
             "/predict",
             self._predict,
             methods=["POST"],
             summary="Answers to one example or many",
-            openapi_extra={"requestBody": {"required": True, "content": {JSON: self._body()}}},
-            responses=_responses(),
+            openapi_extra={"requestBody": openapi.predict_body(self.serving.hosted, self.serving.most_examples)},
+            responses=openapi.answered(),
         )
         routes.add_api_route(
             "/table",
             self._table,
             methods=["POST"],
-            summary="The rows of a file, as the page sends it, its name, model and delimiter in the query",
-            openapi_extra={"requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string"}}}}},
-            responses=_refusals(),
+            summary="The rows of a file, as the page sends it",
+            openapi_extra=openapi.table_asked(self.serving.hosted),
+            responses=openapi.table_read(),
         )
         routes.add_api_route("/", self._page, summary="The page", include_in_schema=False)
         routes.add_exception_handler(Refused, _say_refused)
@@ -114,12 +105,13 @@ class Server:
         routes.add_exception_handler(Exception, _say_bug)
         return routes
 
-    def _gets(self) -> list[tuple[str, Callable[..., Any], str]]:
+    def _gets(self) -> list[tuple[str, Callable[..., Any], str, openapi.Responses]]:
+        about = "The models by name: kind, columns, classes, an example; and the limits"
+        ready = openapi.state("ready", otherwise="not ready")
         return [
-            ("/health", self._health, "Whether the server lives; needs no token"),
-            ("/ready", self._ready, "Whether it takes requests"),
-            ("/models", self._models, "The models by name: kind, columns, classes, an example; and the limits"),
-            ("/metrics", self._metrics, "Counters for Prometheus"),
+            ("/health", self._health, "Whether the server lives; needs no token", openapi.state("ok", known=False)),
+            ("/ready", self._ready, "Whether it takes requests", ready),
+            ("/models", self._models, about, openapi.models()),
         ]
 
     @asynccontextmanager
@@ -207,18 +199,6 @@ class Server:
             gone.cancel()
             self.worker.drop(job)
 
-    def _body(self) -> dict[str, Any]:
-        """What OpenAPI says of the body of /predict."""
-        several = {"model": next(iter(self.serving.hosted))} if len(self.serving.hosted) > 1 else {}
-        examples = {
-            name: {
-                "summary": f"{name}, {predictor.schema.kind}",
-                "value": {**({"model": name} if several else {}), "examples": [example_of(predictor.schema)]},
-            }
-            for name, predictor in self.serving.hosted.items()
-        }
-        return {"schema": _asked_schema(list(self.serving.hosted), self.serving.most_examples), "examples": examples}
-
 
 async def _gone(request: Request) -> None:
     """Returns when the client goes away; its body was read before."""
@@ -252,67 +232,3 @@ async def _say_status(request: Request, error: Exception) -> Response:
 async def _say_bug(request: Request, error: Exception) -> Response:
     """What the guard logs, since it is raised on."""
     return refusal(bug(), request.scope[SAID]["request_id"])
-
-
-def _asked_schema(names: list[str], most_examples: int) -> dict[str, Any]:
-    example = {
-        "description": "a text; several texts in a list, for choice with the list of answers behind them; "
-        "or an object from the columns of training to cells",
-        "anyOf": [{"type": "string"}, {"type": "array"}, {"type": "object"}],
-    }
-    return {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {
-            "model": {"type": "string", "enum": names, "description": "needed where there are several"},
-            "example": example,
-            "examples": {"type": "array", "items": example, "minItems": 1, "maxItems": most_examples},
-            "allow_unknown": {
-                "type": "boolean",
-                "default": False,
-                "description": "answer though more than half of the tokens are unknown to the model",
-            },
-        },
-        "oneOf": [{"required": ["example"]}, {"required": ["examples"]}],
-    }
-
-
-def _responses() -> dict[int | str, dict[str, Any]]:
-    answer = {
-        "type": "object",
-        "required": ["prediction"],
-        "properties": {
-            "prediction": {"description": "a class, several, a score, spans, or the number of an answer from 0"},
-            "probabilities": {"description": "by class, or for each answer in order; none for scores and spans"},
-            "cut_tokens": {"type": "integer", "description": "how many tokens did not fit into the context"},
-            "error": {"type": "string", "description": "why prediction is null"},
-        },
-    }
-    answers = {
-        "type": "object",
-        "required": ["model", "unread", "request_id"],
-        "properties": {
-            "model": {"type": "string"},
-            "answer": answer,
-            "answers": {"type": "array", "items": answer},
-            "unread": {"type": "object", "description": "how much was cut, empty or unknown to the model"},
-            "request_id": {"type": "string"},
-        },
-    }
-    return {200: {"description": "the answers, in order", "content": {JSON: {"schema": answers}}}, **_refusals()}
-
-
-def _refusals() -> dict[int | str, dict[str, Any]]:
-    error = {
-        "type": "object",
-        "required": ["error", "request_id"],
-        "properties": {
-            "error": {
-                "type": "object",
-                "required": ["code", "message"],
-                "properties": {name: {"type": "string"} for name in ("code", "message", "field")},
-            },
-            "request_id": {"type": "string"},
-        },
-    }
-    return {code: {"description": about, "content": {JSON: {"schema": error}}} for code, about in REFUSALS.items()}

@@ -5,6 +5,7 @@
 * A request that another web page sends is refused, unless that page's origin was said.
 * With a token all but /health needs it, as `Authorization: Bearer` or as the password a browser asks for.
 * A body may be so large and may take so long. An id goes into the response and the log.
+* So many requests are answered at a time; who comes then is told when to come again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from starlette.responses import Response
 from foretext.server.measures import Measures
 from foretext.server.questions import as_json
 from foretext.server.refusals import Refused, bug, too_large
+from foretext.server.worker import Worker
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,6 +40,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 OPEN = "/health"  # needs no token: it says that the server lives, and nothing else
+COMPUTES = "/predict"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 LEFT = 499  # what nginx calls a request whose client went away; nobody gets it
@@ -61,6 +64,7 @@ class Rules:
     origins: tuple[str, ...] = ()  # of web pages that may ask; * for any
     most_bytes: int = 4_000_000
     body_seconds: float = 30.0
+    most_requests: int = 700  # at a time; below the connections that there may be, beyond which no reason can be given
 
     def refuse_stranger(self, headers: Headers, method: str, path: str) -> None:
         """Nothing, if whoever asks may do so.
@@ -119,8 +123,10 @@ def _is_address(name: str) -> bool:
 class Guard:
     """The application behind these rules; of each request there is a line in the log."""
 
-    def __init__(self, app: App, rules: Rules, measures: Measures, routes: tuple[str, ...]) -> None:
+    def __init__(self, app: App, rules: Rules, measures: Measures, routes: tuple[str, ...], worker: Worker) -> None:
         self._app, self._rules, self._measures, self._routes = app, rules, measures, routes
+        self._worker = worker
+        self._at_once = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -130,6 +136,7 @@ class Guard:
         given = headers.get("x-request-id", "")
         said = scope[SAID] = {"request_id": given if REQUEST_ID.fullmatch(given) else _new_id()}
         status = 0
+        self._at_once += 1
 
         async def noted(message: Message) -> None:
             nonlocal status
@@ -145,6 +152,7 @@ class Guard:
             try:
                 self._rules.refuse_stranger(headers, scope["method"], scope["path"])
                 self._refuse_long(headers)
+                self._refuse_crowd(scope["path"])
                 await self._app(scope, self._limited(receive), noted)
             except Refused as refused:
                 await refusal(refused, said["request_id"])(scope, receive, noted)
@@ -153,12 +161,27 @@ class Guard:
             if not status:
                 await refusal(bug(), said["request_id"])(scope, receive, noted)
         finally:
+            self._at_once -= 1
             self._note(scope, said, status or LEFT, time.perf_counter() - began)
 
     def _refuse_long(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._rules.most_bytes:
             raise self._too_large()
+
+    def _refuse_crowd(self, path: str) -> None:
+        """Refuses what cannot be taken on before it is read: to refuse must cost much less than to answer.
+
+        Raises:
+            Refused: there is no room for it.
+        """
+        if path == COMPUTES and self._worker.full:
+            message = f"{self._worker.waiting:,} examples are waiting, and there is no room for more"
+        elif path != OPEN and self._at_once > self._rules.most_requests:
+            message = f"{self._rules.most_requests:,} requests are being answered"
+        else:
+            return
+        raise Refused(429, "busy", message, retry_after=self._worker.retry_after())
 
     def _too_large(self) -> Refused:
         return too_large(f"the body has more than {self._rules.most_bytes:,} bytes; send several requests")

@@ -105,6 +105,11 @@ class Worker:
         """Whether jobs are taken and computed."""
         return self._thread.is_alive() and not self._stopping
 
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for any job, however short."""
+        return self.waiting >= self.limits.examples or self._characters >= self.limits.characters
+
     def submit(self, job: Job) -> None:
         """Has the job computed; `job.done` says when, or why not.
 

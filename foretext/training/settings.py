@@ -11,6 +11,7 @@ from foretext.errors import SettingsError
 from foretext.settings import Settings, refuse_without
 
 Precision = Literal["auto", "fp32", "bf16"]
+TrackerName = Literal["tensorboard", "trackio", "wandb"]
 MUON = ("muon_rate", "muon_momentum", "muon_steps")  # what means nothing without Muon
 
 
@@ -107,6 +108,9 @@ class LoopSettings(Settings):
     """fp32, bf16 (fp32 weights, bf16 products), or auto: bf16 where the hardware computes in it."""
     log_every: int = Field(10, ge=1)
     """Updates between two lines of metrics.jsonl."""
+    log_to: tuple[TrackerName, ...] = ()
+    """Who has these lines besides: tensorboard (in RUN/tensorboard), trackio, or wandb (Weights & Biases, in files that
+    wait for `wandb sync` unless WANDB_MODE=online)."""
     validate_every: int = Field(0, ge=0)
     """Updates between two validations; 0 means once an epoch in fine-tuning, 20 times a run in pre-training."""
     checkpoint_every: int = Field(0, ge=0)

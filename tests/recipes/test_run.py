@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -161,3 +163,28 @@ def test_a_run_that_the_watch_stops_leaves_the_best_model_that_it_came_to(run, p
     with pytest.raises(UnsoundRun, match="the best model, that after update 100"):
         carry_out(again)
     assert describe(run.settings.out).weights_sha256 == before
+
+
+def test_a_tracker_is_no_part_of_what_a_run_is_and_may_come_with_a_resume(run, tmp_path):
+    def again(out: Path, **values: Any) -> Run:
+        loop = LoopSettings(device="cpu", log_to=("tensorboard",))
+        settings = run.settings.model_copy(update={"out": out, "loop": loop, **values})
+        return replace(run, settings=settings, objective=LanguageModelling(fresh))
+
+    fresh = copy.deepcopy(run.objective.model)
+    carry_out(run)
+    carry_out(again(tmp_path / "tracked"))
+    for name in ("run.json", "model.safetensors"):
+        assert (tmp_path / "tracked" / name).read_bytes() == (run.settings.out / name).read_bytes()
+    assert "tensorboard" in names(tmp_path / "tracked")
+    assert "tensorboard" not in names(run.settings.out)
+    carry_out(again(run.settings.out, resume=True))
+    assert "tensorboard" in names(run.settings.out)
+
+
+def test_a_tracker_that_is_not_installed_ends_a_run_before_it_begins(run, monkeypatch):
+    monkeypatch.setattr("foretext.training.trackers.find_spec", lambda package: None)
+    loop = LoopSettings(device="cpu", log_to=("wandb",))
+    with pytest.raises(SettingsError, match="pip install wandb"):
+        carry_out(replace(run, settings=run.settings.model_copy(update={"loop": loop})))
+    assert not run.settings.out.exists()

@@ -143,6 +143,13 @@ def test_what_cannot_be_answered_is_refused_and_its_field_named(
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("words", [["a", ""], [""], ["a cat"]], ids=str)
+def test_a_word_that_is_none_is_refused(every_kind: Server, words: list[str]):
+    response = predict(every_kind, {"model": "tagging", "example": [words]})
+    assert (response.status_code, error_of(response)["field"]) == (422, "example")
+    assert "not one word" in error_of(response)["message"]
+
+
 def test_a_request_that_is_too_large_is_refused(server: Server, predictor: Predictor):
     many = predict(server, {"examples": ["a"] * 1_001})
     assert (many.status_code, error_of(many)["field"]) == (413, "examples")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from foretext.errors import SettingsError
@@ -13,7 +15,7 @@ from foretext.server.app import Server, Serving
 from foretext.server.guard import Rules
 from foretext.serving.predictor import Predictor
 
-from .conftest import asking, get, predict, running
+from .conftest import asking, error_of, get, predict, running
 
 TOKEN = "a-long-secret"
 EVIL = "https://evil.example"
@@ -116,3 +118,31 @@ def test_a_page_whose_origin_was_said_may_ask_and_no_other(predictor: Predictor)
 def test_responses_are_not_kept_or_guessed_at(server: Server):
     headers = get(server, "/models").headers
     assert (headers["x-content-type-options"], headers["cache-control"]) == ("nosniff", "no-store")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/../../../etc/passwd", "/..%2f..%2f..%2fetc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/page.html"],
+)
+def test_no_path_leads_to_a_file(server: Server, path: str):
+    response = get(server, path)
+    assert response.status_code == 404
+    assert error_of(response)["code"] == "not_found"
+    assert "root:" not in response.text
+
+
+def test_more_requests_than_may_be_answered_at_once_are_told_to_come_again(predictor: Predictor):
+    async def all_at_once(client: httpx.AsyncClient) -> list[httpx.Response]:
+        body = {"examples": ["a cat saw a dog"] * 50}
+        asked = [client.post("/predict", json=body) for _ in range(20)]
+        return await asyncio.gather(*asked, client.get("/health"))
+
+    with running(Serving({"animals": predictor}, Rules(most_requests=5))) as small:
+        *found, health = asking(small, all_at_once)
+        statuses = [response.status_code for response in found]
+        assert set(statuses) == {200, 429}
+        refused = next(response for response in found if response.status_code == 429)
+        assert int(refused.headers["retry-after"]) >= 1
+        assert error_of(refused)["code"] == "busy"
+        assert health.status_code == 200
+        assert predict(small, {"example": "a cat"}).status_code == 200

@@ -240,3 +240,23 @@ def test_many_threads_may_ask_one_predictor(predictor: Predictor):
     expected = [predictor.predict([text])[0].label for text in given]
     with ThreadPoolExecutor(8) as pool:
         assert [*pool.map(lambda text: forgetful.predict([text])[0].label, given)] == expected
+
+
+def test_where_there_is_no_room_a_request_is_refused_before_it_is_read(predictor: Predictor, held):
+    go, _ = held
+    with running(Serving({"animals": predictor}, limits=Limits(examples=2))) as server:
+
+        async def overload(client: httpx.AsyncClient) -> httpx.Response:
+            first = asyncio.ensure_future(client.post("/predict", json={"examples": ["a", "b"]}))
+            while not server.worker.full:
+                await asyncio.sleep(0.001)
+            refused = await client.post("/predict", content=b"{", headers={"Content-Type": "application/json"})
+            assert (await client.get("/ready")).status_code == 200
+            go.set()
+            assert (await first).status_code == 200
+            return refused
+
+        refused = asking(server, overload)
+        assert refused.status_code == 429  # and not 400, as one who reads it would find
+        assert int(refused.headers["retry-after"]) >= 1
+        assert not server.worker.full

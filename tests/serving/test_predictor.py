@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from foretext.checkpoints.saved_model import SavedModel, save_model
-from foretext.errors import SettingsError, UnknownName
+from foretext.errors import DataError, SettingsError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.kernels.linear import int8_product
 from foretext.model.settings import HeadSettings, ModelSettings
@@ -201,3 +201,15 @@ if __name__ == "__main__":
 def test_a_forked_process_answers_after_its_parent_has(saved, tmp_path):
     save_model(tmp_path / "model", saved)
     subprocess.run([sys.executable, "-c", WORKERS, tmp_path / "model"], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("given", ["a text", b"a text", {"text": "a text"}, None, 3], ids=repr)
+def test_what_is_no_list_of_examples_is_refused_and_never_read_letter_by_letter(saved, given):
+    with pytest.raises(DataError):
+        Predictor.of(saved, device="cpu").predict(given)
+
+
+@pytest.mark.parametrize("given", [[None], [float("nan")], [{"text": None}], [["a", "b"]]], ids=repr)
+def test_an_example_without_its_text_is_named_and_not_read_as_a_word(saved, given):
+    with pytest.raises(DataError, match="row 2"):
+        Predictor.of(saved, device="cpu").predict(["a text", *given])

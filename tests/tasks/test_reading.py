@@ -362,6 +362,8 @@ def test_a_word_with_a_blank_inside_is_named_where_each_word_has_a_tag(write: Wr
     row = {"tokens": ["Ada Lovelace", "met"], "tags": ["B-person", "O"]}
     path = write("a.jsonl", json.dumps(row) + "\n")
     assert "a.jsonl:1: column 'tokens': 'Ada Lovelace' is not one word" in complaint(path, "tagging")
+    path.write_text(path.read_text().replace("Ada Lovelace", ""))
+    assert "a.jsonl:1: column 'tokens': '' is not one word" in complaint(path, "tagging")
 
 
 def test_spans_are_found_by_their_column_and_bad_ones_named_with_their_line(write: Write) -> None:

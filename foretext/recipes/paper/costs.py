@@ -163,7 +163,7 @@ class Sample:
             "model": self.trial.model.fingerprint,
             "data": self.data.fingerprint,
             "settings": {**deciding(settings), "transfer_layers": None},
-            "loop": settings.loop.model_dump(mode="json", exclude={"minutes", "max_hours"}),
+            "loop": settings.loop.model_dump(mode="json", exclude={"minutes", "max_hours", "log_to"}),
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

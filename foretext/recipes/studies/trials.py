@@ -39,7 +39,7 @@ from foretext.tasks.overview import Cut
 FORMAT = 1  # of the file a trial leaves; another number makes old files unread
 NOT_IN_FINGERPRINT = {  # where and how fast, not what
     *("model", "out", "labelled", "resume", "extend", "seed", "recipe"),
-    *("device", "micro_batch", "recompute", "compile", "log_every", "checkpoint_every", "keep_checkpoints"),
+    *("device", "micro_batch", "recompute", "compile", "log_every", "log_to", "checkpoint_every", "keep_checkpoints"),
     "max_hours",
     "watch",  # a sound run is the same with it
 }

@@ -122,7 +122,7 @@ def _joined(cell: Any, column: str) -> Any:
     if not isinstance(cell, list | tuple):
         return cell
     words = [_text(word, column) for word in cell]
-    if broken := next((word for word in words if word.split() != [word]), None):
+    if (broken := next((word for word in words if word.split() != [word]), None)) is not None:
         raise CellError(column, f"{broken!r} is not one word, so that its tag would not be known")
     return " ".join(words)
 
