@@ -118,10 +118,13 @@ def write_decoder(folder: Path, saved: SavedModel) -> None:
     Weights that were imported in halves and have not changed since are written in halves.
 
     Raises:
-        ModelError: no family of decoders has all of the model's form, or its tokenizer is of another kind.
+        ModelError: no family of decoders has all of the model's form, it reads both ways, or its tokenizer is of
+            another kind.
         DiskFull: there is no space left.
     """
     settings, imported = saved.gpt.settings, saved.history.imported or Imported()
+    if saved.gpt.attend == "both":
+        raise ModelError("decoders of transformers are causal, and this model was fine-tuned with --attend both")
     family = fitting(settings, first=imported.architecture)
     if family is None:
         raise ModelError(

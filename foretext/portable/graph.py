@@ -87,7 +87,8 @@ class _Writer:
         if self.gpt.last_norm is not None:
             states = self.norm(self.gpt.last_norm, states, "last_norm")
         if self.gpt.head is None:
-            self._logits(states, pieces)
+            own = self.gpt.output_matrix
+            self._logits(states, pieces if own is None else graph.weight("output", own))
         else:
             self._answers(self.gpt.head, states)
 
@@ -134,15 +135,17 @@ class _Writer:
             lambda given: self.attention(block.attention, given, f"{name}/attention"),
             lambda given: self.feed_forward(block.feed_forward, given, f"{name}/feed_forward"),
         )
+        given = states
         for place, (norm, step) in enumerate(zip(norms, steps, strict=True)):
             if block.norms_before:
-                states = op("Add", states, step(self.norm(norm, states, f"{name}/norm{place}")))
+                read = given if block.beside else states
+                states = op("Add", states, step(self.norm(norm, read, f"{name}/norm{place}")))
             else:
                 states = self.norm(norm, op("Add", states, step(states)), f"{name}/norm{place}")
         return states
 
     def attention(self, layer: Attention, states: str, name: str) -> str:
-        """Causal attention, `(sequences, tokens, width)` to the same."""
+        """Attention, `(sequences, tokens, width)` to the same."""
         graph, op, size = self.graph, self.op, layer.head_size
         values = op("Reshape", self.linear(layer.query_key_value, states, f"{name}/in"), graph.numbers(0, 0, -1, size))
         values = op("Transpose", values, perm=[0, 2, 1, 3])  # (sequences, all heads, tokens, head)
@@ -151,8 +154,10 @@ class _Writer:
         if placing.query_norm is not None and placing.key_norm is not None:
             query = self.norm(placing.query_norm, query, f"{name}/query_norm")
             key = self.norm(placing.key_norm, key, f"{name}/key_norm")
+        if placing.shifted:
+            key = self._shifted(key, placing.shifted, layer.heads[1] - placing.shifted)
         if placing.rotary_base is not None:
-            query, key = (self._turned(part, size, placing.rotary_base) for part in (query, key))
+            query, key = (self._turned(part, placing.turned, size, placing.rotary_base) for part in (query, key))
         key, value = (self._for_queries(part, layer.heads, size) for part in (key, value))
         asked = op("MatMul", op("Mul", query, graph.real(1 / math.sqrt(size))), op("Transpose", key, perm=[0, 1, 3, 2]))
         weights = op("Softmax", op("Add", asked, self._unseen()), axis=-1)
@@ -160,16 +165,44 @@ class _Writer:
         return self.linear(layer.output, op("Reshape", mixed, graph.numbers(0, 0, -1)), f"{name}/out")
 
     def _unseen(self) -> str:
-        """What is added to a score: 0, or minus infinity for a key that comes later, `(tokens, tokens)`."""
-        return self._once("unseen", self._make_unseen)
+        """What is added to a score: 0, or minus infinity for a key that is not seen.
+
+        That is one that comes later, `(tokens, tokens)`, or where sequences are read both ways one that is padding,
+        `(sequences, 1, 1, tokens)`.
+        """
+        return self._once("unseen", self._make_unseen if self.gpt.attend == "causal" else self._make_not_there)
 
     def _make_unseen(self) -> str:
         graph, op = self.graph, self.op
         keys, queries = (op("Unsqueeze", self.place, graph.numbers(axis)) for axis in (0, 1))
         return op("Where", op("Greater", keys, queries), graph.real(-math.inf), graph.real(0.0))
 
-    def _turned(self, values: str, size: int, base: float) -> str:
-        """Rotary positions: numbers j and j + size/2 of each head turned by position · base^(−2j/size)."""
+    def _make_not_there(self) -> str:
+        graph, op = self.graph, self.op
+        there = op("Unsqueeze", op("Less", self.place, self.lengths), graph.numbers(1, 2))
+        return op("Where", there, graph.real(0.0), graph.real(-math.inf))
+
+    def _shifted(self, key: str, shifted: int, others: int) -> str:
+        """Keys, in the first heads those of the token before, 0 for a first token."""
+        graph, op = self.graph, self.op
+        first, rest = key, []
+        if others:
+            first, other = graph.ops("Split", key, graph.numbers(shifted, others), outputs=2, axis=1)
+            rest.append(other)
+        before = op("Slice", first, graph.numbers(0), graph.numbers(-1), graph.numbers(2))
+        begin = op("Mul", op("Slice", first, graph.numbers(0), graph.numbers(1), graph.numbers(2)), graph.real(0.0))
+        return op("Concat", op("Concat", begin, before, axis=2), *rest, axis=1)
+
+    def _turned(self, values: str, turned: int, whole: int, base: float) -> str:
+        """Rotary positions for the first `turned` numbers of each head, the others as they are."""
+        if turned == whole:
+            return self._rotated(values, whole, base)
+        split = self.graph.numbers(turned, whole - turned)
+        first, rest = self.graph.ops("Split", values, split, outputs=2, axis=3)
+        return self.op("Concat", self._rotated(first, turned, base), rest, axis=-1)
+
+    def _rotated(self, values: str, size: int, base: float) -> str:
+        """Numbers j and j + size/2 of each head turned by position · base^(−2j/size)."""
         graph, op = self.graph, self.op
         cosines, sines = (
             self._once(name, partial(self._first_of, name, table))
@@ -314,7 +347,10 @@ _TARGETS: dict[Target, Callable[[_Writer, TaskHead, str], None]] = {
 }
 _ACTIVATIONS: dict[Activation, Callable[[Any, str], str]] = {
     "gelu": lambda op, values: op("Gelu", values, approximate="tanh"),
+    "gelu_erf": lambda op, values: op("Gelu", values),
+    "relu": lambda op, values: op("Relu", values),
     "relu2": lambda op, values: op("Mul", *[op("Relu", values)] * 2),
+    "silu": lambda op, values: op("Mul", values, op("Sigmoid", values)),
     "swiglu": lambda op, values: op("Mul", values, op("Sigmoid", values)),
 }
 

@@ -32,6 +32,11 @@ FORMS = {
         "positions": "rotary",
         "rotary_base": 500.0,
     },
+    "shifted, turned": {"shifted_key_heads": 1, "positions": "rotary", "rotary_share": 0.5},
+    "all keys shifted": {"shifted_key_heads": 4},
+    "branches beside, exact GELU": {"branches": "beside", "norm_at": "before", "activation": "gelu_erf"},
+    "an output of its own, ReLU": {"output": "own", "activation": "relu"},
+    "SiLU": {"activation": "silu"},
     "LSTM": {"backbone": "lstm", "lstm_units": 24},
     "LSTM as wide": {"backbone": "lstm", "lstm_units": 32},
 }
@@ -85,7 +90,7 @@ def own(gpt: GPT, sequences: list[list[int]]) -> np.ndarray:
     each = 2 if gpt.head and gpt.head.settings.combine == "add" else 1
     examples = [sequences[k : k + each] for k in range(0, len(sequences), each)]
     with torch.inference_mode():
-        of = Sequences.of(pack(examples, None), gpt.embedding.device)
+        of = Sequences.of(pack(examples, None), gpt.embedding.device, attend=gpt.attend)
         hidden = gpt(of)
         if gpt.head is None:
             return (hidden.states @ hidden.matrix[: gpt.settings.vocabulary].T).numpy()
@@ -129,6 +134,15 @@ def test_the_table_of_forms_has_every_option_there_is():
     assert set().union(*FORMS.values()) >= {*FORM, "backbone"}
     assert {form.get("backbone", "transformer") for form in FORMS.values()} == set(get_args(Backbone))
     assert {form.get("activation", "gelu") for form in FORMS.values()} == set(get_args(Activation))
+
+
+@pytest.mark.parametrize("name", ["classes", "the mean", "tags"])
+def test_what_is_read_both_ways_answers_alike_however_its_sequences_are_padded(name):
+    gpt = model(FORMS["shifted, turned"], HEADS[name].model_copy(update={"attend": "both"}))
+    made, sequences = session(gpt), drawn(3, 17, 40, 1)
+    for width, where, pad in ((40, "right", 0), (40, "left", 7), (47, "between", 49)):
+        ids, mask = padded(sequences, width, where, pad)
+        same(gpt, run(made, ids, mask), sequences, mask)
 
 
 @pytest.mark.parametrize("name", HEADS)

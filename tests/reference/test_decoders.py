@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,8 +18,11 @@ from foretext.checkpoints.decoder_folder import read_decoder, write_decoder
 from foretext.checkpoints.places import OF_FAMILY, places
 from foretext.checkpoints.saved_model import load_model, save_model
 from foretext.checkpoints.weights_source import Safetensors
+from foretext.errors import ModelError
 from foretext.model.generation import Reader
+from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
+from foretext.model.settings import HeadSettings
 from foretext.training.objectives import Counts, language_model_loss
 from foretext.training.optimizer import Adam
 
@@ -223,3 +227,12 @@ def test_at_the_rates_of_fine_tuning_weights_move_in_bf16_as_in_fp32(family, dec
         pairs = zip(gpt.parameters(), saved.gpt.parameters(), strict=True)
         moved[halves] = torch.cat([(one - other).detach().flatten() for one, other in pairs]).norm()
     assert moved[True] == pytest.approx(float(moved[False]), rel=0.1)
+
+
+def test_a_model_that_reads_both_ways_is_not_written_as_a_decoder(decoder, tmp_path):
+    saved = read_decoder(decoder("llama")[1])
+    head = HeadSettings(outputs=2, attend="both")
+    both = replace(saved, gpt=GPT(saved.gpt.settings, head, seed=1))
+    with pytest.raises(ModelError, match="causal, and this model was fine-tuned with --attend both"):
+        write_decoder(tmp_path / "out", both)
+    assert not (tmp_path / "out").exists()
