@@ -50,7 +50,14 @@ def read(text):
 ''',
 }
 
-_TASK = '''
+_EQUAL = '''\
+def cut(fields, answers):
+    """The fields and answers as far as they fit into the context beside the special tokens: an equal share each."""
+    share = (CONFIG["context"] - CONFIG["special_tokens"]) // (len(fields) + bool(answers))
+    return [field[:share] for field in fields], [answer[:share] for answer in answers]
+'''
+
+_OTHERWISE = '''\
 def fill(lengths, room):
     """How many tokens each field keeps where room that a short one does not need goes to the longer ones."""
     kept = [0] * len(lengths)
@@ -62,8 +69,6 @@ def fill(lengths, room):
 
 def limits(lengths, room, documents):
     """How many tokens each field keeps; under "beginning" and "end" documents give way to all others."""
-    if CONFIG["cutting"] == "equal":
-        return [room // len(lengths)] * len(lengths)
     if CONFIG["cutting"] == "fill":
         return fill(lengths, room)
     others = [k for k in range(len(lengths)) if k not in documents]
@@ -82,7 +87,10 @@ def cut(fields, answers):
         keeps_end = CONFIG["cutting"] == "end" and k in documents
         fields[k] = field[max(0, len(field) - most[k]) :] if keeps_end else field[: most[k]]
     return fields, [answer[: most[-1]] for answer in answers]
+'''
 
+_TASK = '''
+{cut}
 
 def sequences(fields, answers):
     """The sequences of ids that the model reads of an example."""
@@ -91,15 +99,20 @@ def sequences(fields, answers):
 
 def answer(examples):
     """What the model says of each example, such as {example}."""
+    if isinstance(examples, (str, dict)):
+        raise TypeError("give a list of examples")
     return [answer_one(example) for example in examples]
 
 
 def answer_one(example):
+    if not isinstance(example, (str, list, tuple)):
+        raise TypeError(f"an example is a text, or a list of texts; given: {{example!r}}")
     texts = [example] if isinstance(example, str) else list(example)
     answers = [read(text) for text in texts.pop()] if CONFIG["answers"] else []
     if len(texts) != CONFIG["texts"]:
         raise ValueError(f"an example has {{CONFIG['texts']}} texts; given: {{example!r}}")
-    texts = [text if isinstance(text, str) else " ".join(text) for text in texts]  # words of a tagged text
+    if CONFIG["words"]:
+        texts = [text if isinstance(text, str) else " ".join(text) for text in texts]
     fields, answers = cut([read(text) for text in texts] * CONFIG["times_read"], answers)
     ids = [[id for id, _ in field] for field in (*fields, *answers)]
     given = outputs(sequences(ids[: len(fields)], ids[len(fields) :]))
@@ -195,6 +208,8 @@ def best_tags(rows):
 _LANGUAGE_MODEL = '''
 def answer(texts, tokens=20):
     """What goes on from each text, a piece at a time, always the likeliest."""
+    if isinstance(texts, str):
+        raise TypeError("give a list of texts")
     return [go_on(text, tokens) for text in texts]
 
 
@@ -235,7 +250,8 @@ def answer_lines(saved: SavedModel) -> str:
         parts.append(_LANGUAGE_MODEL)
     else:
         layout = _LAYOUT[task.task_kind.transform.__name__]
-        parts += [_TASK.format(layout=layout, example=example), _SAID[task.labels.name]]
+        cut = _EQUAL if task.cutting == "equal" else _OTHERWISE
+        parts += [_TASK.format(cut=cut, layout=layout, example=example), _SAID[task.labels.name]]
     return "\n".join(parts) + _MAIN
 
 

@@ -96,6 +96,7 @@ def _of_task(task: TaskSchema) -> dict[str, Any]:
         "columns": [*task.text, *task.choices],
         "texts": len(task.text),
         "answers": kind.has_answers,
+        "words": kind.takes_words,  # whether a text may be a list of words
         "times_read": task.times_read,
         "special_tokens": kind.special_tokens(len(task.text) * task.times_read),
         "layout": layout(task),

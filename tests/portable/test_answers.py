@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -192,12 +194,24 @@ def test_what_the_config_says_of_the_sequences_is_how_they_are(tokenizers, tmp_p
     }
 
 
-def test_answer_py_refuses_a_wrong_number_of_texts(tokenizers, tmp_path):
-    write_portable(tmp_path / "out", saved_model("entailment", tokenizers["bytes"]), "fp32")
-    call = [sys.executable, str(tmp_path / "out" / "answer.py")]
-    done = subprocess.run(call, input='"one alone"', capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "an example has 2 texts; given: 'one alone'" in done.stderr
+def test_answer_py_refuses_what_is_no_example_and_joins_words_where_they_are_tagged(tokenizers, tmp_path):
+    for kind, mode in (("entailment", "bytes"), ("tagging", "hf")):
+        write_portable(tmp_path / kind, saved_model(kind, tokenizers[mode]), "fp32")
+    answer = runpy.run_path(str(tmp_path / "entailment" / "answer.py"))["answer"]
+    refused = {
+        "an example has 2 texts; given: 'one alone'": ["one alone"],
+        "give a list of examples": "a text",
+        "an example is a text, or a list of texts; given: {'one': 'a', 'other': 'b'}": [{"one": "a", "other": "b"}],
+        "an example is a text, or a list of texts; given: None": [None],
+    }
+    for message, wrong in refused.items():
+        with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+            answer(wrong)
+    for wrong in ([["a", None]], [["a", ["b", "c"]]]):
+        with pytest.raises(TypeError):
+            answer(wrong)
+    tag = runpy.run_path(str(tmp_path / "tagging" / "answer.py"))["answer"]
+    assert tag([[["a", "cat", "saw"]]]) == tag(["a cat saw"])
 
 
 def test_nothing_in_a_folder_names_foretext_as_something_to_import(tokenizers, tmp_path):
