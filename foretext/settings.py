@@ -28,7 +28,12 @@ from foretext.toml import read_toml, write_toml
 
 PREFIX = "FORETEXT_"
 # These mean something else.
-RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_PROGRESS"})
+RESERVED = frozenset(
+    {
+        *("FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_LAUNCHER", "FORETEXT_PROGRESS"),
+        "FORETEXT_RESTARTS",
+    }
+)
 
 
 BY_HAND = ("--", "this call", "the changes to")  # how sources begin that are neither defaults, presets nor files
