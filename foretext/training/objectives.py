@@ -26,6 +26,7 @@ class Counts:
 
     sequences: int
     examples: int
+    tokens: int = 0
 
 
 class LanguageModelling(nn.Module):
