@@ -14,11 +14,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, get_args
 
 from foretext.commands import COMMANDS, GROUPS, Command, Purpose, Result, Verdict
 from foretext.disk import system_error
-from foretext.errors import ForetextError, Stopped, UnknownName, UsageError
+from foretext.errors import ForetextError, OthersFailed, SettingsError, Stopped, UnknownName, UsageError
 from foretext.signals import ENDING, WARNING, end_at_once, heard, ignore
 from foretext.started import command_starts
 from foretext.streams import ready_streams, say, writes_any_letter
@@ -29,15 +30,32 @@ if TYPE_CHECKING:
     from foretext.flags import Given
     from foretext.settings import Settings
 
+_typed: list[str] = []  # the command line at hand
 GARBAGE_THRESHOLDS = (100_000, 50, 100)  # new objects before the young ones are looked through; rounds before the older
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
+    code = _main(arguments)
+    if code and arguments is None and _shared_its_work():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # what was half done with processes that are gone must not be waited for
+    return code
+
+
+def _shared_its_work() -> bool:
+    """Whether this process has worked with others."""
+    group = sys.modules.get("foretext.group")
+    return group is not None and bool(group.was_joined())
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     if arguments is None:
         _collect_less_garbage()
         command_starts()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _typed[:] = arguments
     debug = "--debug" in _before_the_end(arguments) or os.environ.get("FORETEXT_DEBUG", "0") not in ("", "0")
     if "stdout" in ready_streams():
         say("foretext: standard output is closed; what belongs there is lost")
@@ -46,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _dispatch(arguments)
             sys.stdout.flush()
         return code
+    except OthersFailed as error:
+        return error.exit_code
     except KeyboardInterrupt as error:
-        say(f"foretext: {str(error) or 'interrupted'}")
+        _say(f"{str(error) or 'interrupted'}")
         return error.exit_code if isinstance(error, Stopped) else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
@@ -68,11 +88,19 @@ def _report(error: Exception) -> int:
     """One line on stderr for what went wrong, and the exit code."""
     error = _as_ours(error)
     if isinstance(error, ForetextError):
-        say(f"foretext: {error}")
+        _say(str(error))
         return error.exit_code
     kind = type(error).__name__
-    say(f"foretext: this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "))
+    _say(f"this is a bug in foretext: {kind}: {error} (--debug shows where)".replace("\n", " "))
     return 1
+
+
+def _say(text: str) -> None:
+    """Says how the work ended, for all processes that shared it."""
+    from foretext.group import all_is_said, where
+
+    say(f"foretext: {where()}{text}")
+    all_is_said()
 
 
 def _as_ours(error: Exception) -> Exception:
@@ -190,9 +218,37 @@ def _run(command: Command, settings: type[Settings], given: Given) -> int:
     if given.print_settings:
         print(resolved.to_toml(), end="")
         return 0
-    result = command.function(resolved.value)
-    if result is not None:
-        _show(result, as_json=given.json)
+    return _work(command, resolved.value, as_json=given.json)
+
+
+def _work(command: Command, settings: Settings, *, as_json: bool) -> int:
+    """Does the work of a command, in all processes that were started for it, and shows its result once.
+
+    Raises:
+        SettingsError: several were started, and the command works in one.
+    """
+    from foretext.group import WAIT_SECONDS, joined
+    from foretext.launched import launched
+    from foretext.progress import quiet
+
+    loop, launch = getattr(settings, "loop", None), launched()
+    if loop is not None and loop.devices > 1 and launch.world == 1:
+        from foretext.starting import start
+
+        return start(_typed, loop.devices, restarts=loop.max_restarts)
+    if launch.decided and command.shared and launch.rank == 0:
+        logging.getLogger(__name__).info(launch.decided)
+    if launch.world > 1:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # of a process that goes, it tells in screens of frames
+    if launch.rank:
+        logging.disable()
+    with joined(launch, wait_seconds=getattr(loop, "wait_seconds", WAIT_SECONDS)):
+        if launch.world > 1 and not command.shared:
+            raise SettingsError(f"foretext {command.name} works in one process, and {launch.world} were started")
+        with quiet() if launch.rank else nullcontext():
+            result = command.function(settings)
+        if result is not None and launch.rank == 0:
+            _show(result, as_json=as_json)
     return result.exit_code if isinstance(result, Verdict) else 0
 
 

@@ -41,6 +41,7 @@ class Command:
     package: str = "foretext.recipes"
     verb: str = ""
     purpose: Purpose = field(kw_only=True)
+    shared: bool = field(default=False, kw_only=True)  # whether several processes may share its work
 
     @property
     def settings(self) -> type[Settings]:
@@ -109,6 +110,7 @@ COMMANDS = (
         "foretext pretrain corpus --preset mini --out run",
         ("corpus",),
         purpose="Get a model",
+        shared=True,
     ),
     Command(
         "finetune",
@@ -116,6 +118,7 @@ COMMANDS = (
         "foretext finetune mini reviews.csv --text review --label stars --out run",
         ("model", "data"),
         purpose="Teach it a task",
+        shared=True,
     ),
     Command(
         "evaluate",
@@ -123,6 +126,7 @@ COMMANDS = (
         "foretext evaluate run test.csv --report report.html",
         ("model", "data"),
         purpose="Know what it is worth",
+        shared=True,
     ),
     Command(
         "predict",
@@ -130,6 +134,7 @@ COMMANDS = (
         "foretext predict run new.csv --out answers.csv",
         ("model", "data"),
         purpose="Use it",
+        shared=True,
     ),
     Command(
         "embed",

@@ -11,6 +11,8 @@
     │   ├── Refused                an estimator of `foretext.sklearn` cannot use what it was given; a ValueError too
     │   └── DiskFull               a file could not be written for want of space
     ├── UnsoundRun                 the watch stopped a training that came to no good
+    ├── LostProcess                one of the processes that share the work is gone, or does not come
+    ├── OthersFailed               another of them failed, and says why
     └── Unreachable                what was asked for is on the network, and that cannot be reached
 
 The command line prints the message alone and leaves with `exit_code`; anything else that is raised is a bug of ours.
@@ -79,6 +81,18 @@ class Refused(UsageError, ValueError):
 
 class UnsoundRun(ForetextError):
     """The watch stopped a training that failed again after it went back; the message says when and why."""
+
+
+class LostProcess(ForetextError):
+    """One of the processes that share the work ended without a word, or does not come; the message names it."""
+
+
+class OthersFailed(ForetextError):
+    """Another of the processes that share the work failed or was asked to end; it says why, this one only ends."""
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Unreachable(ForetextError):

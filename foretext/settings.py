@@ -30,7 +30,12 @@ from foretext.toml import read_toml, write_toml
 
 PREFIX = "FORETEXT_"
 # These mean something else.
-RESERVED = frozenset({"FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_PROGRESS"})
+RESERVED = frozenset(
+    {
+        *("FORETEXT_DATA", "FORETEXT_DEBUG", "FORETEXT_KEEP_MEMORY", "FORETEXT_LAUNCHER", "FORETEXT_PROGRESS"),
+        "FORETEXT_RESTARTS",
+    }
+)
 
 
 Given = tuple[str, Any, str]  # name of a leaf, value, and where it comes from

@@ -11,7 +11,7 @@ import numpy as np
 
 from foretext.batch import Batch, Ids
 from foretext.corpus.corpus import Split
-from foretext.errors import DataError, SettingsError
+from foretext.errors import DataError
 
 SHORTEST_REPEATED = 8  # tokens of a span that a window has twice
 _RAW_BITS = 64
@@ -38,25 +38,19 @@ class Windows:
         self._start_count = split.token_count - context + 1
 
     def batch(self, update: int, *, rank: int = 0, world: int = 1, order: int = 0) -> Batch:
-        """The windows that `rank` of `world` processes learns from at `update`: `batch / world` of `context` tokens.
+        """The windows that `rank` of `world` processes learns from at `update`, of `context` tokens each.
 
-            starts of update 7   [41 3 88 20]
+            starts of update 7   [41 3 88 20 7]
             rank 0 of 2          [41 3]
-            rank 1 of 2              [88 20]
+            rank 1 of 2              [88 20 7]
 
         Each `order` draws other windows.
-
-        Raises:
-            SettingsError: the batch cannot be divided evenly.
         """
-        if self._size % world:
-            raise SettingsError(f"a batch of {self._size} cannot be divided among {world} processes; use a multiple")
-        share = self._size // world
-        starts = self.starts(update, order)[rank * share : (rank + 1) * share]
+        low, high = (self._size * part // world for part in (rank, rank + 1))
+        starts = self.starts(update, order)[low:high]
         windows = [self._split.read(start, start + self._context) for start in starts]
         if self._repeat_share:
-            first = rank * share
-            windows = [self._repeated(one, update, order, first + row) for row, one in enumerate(windows)]
+            windows = [self._repeated(one, update, order, low + row) for row, one in enumerate(windows)]
         return _batch(windows)
 
     def _repeated(self, window: Ids, update: int, order: int, row: int) -> Ids:
@@ -108,7 +102,7 @@ def sequential_windows(split: Split, context: int, limit: int | None = None, *, 
 
 def _batch(windows: list[Ids]) -> Batch:
     return Batch(
-        tokens=np.concatenate(windows),
+        tokens=np.concatenate(windows) if windows else np.empty(0, dtype=np.int64),
         lengths=np.array([len(window) for window in windows], dtype=np.int64),
         examples=np.arange(len(windows), dtype=np.int64),
     )

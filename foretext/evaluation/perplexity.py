@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from foretext.batch import Batch, pack
+from foretext.group import ALONE, Group
 from foretext.model.gpt import GPT
 from foretext.model.kernels.likelihood import token_log_probabilities
 from foretext.model.sequences import Sequences
@@ -28,15 +29,22 @@ class Perplexity:
         return math.exp(min(self.loss, 700.0))  # e^700 is near the largest float
 
 
-def perplexity(model: GPT, batches: Iterable[Batch]) -> Perplexity:
-    """The mean over all predicted tokens of `batches`; the softmax runs over the vocabulary alone (recipe point 9)."""
+def perplexity(model: GPT, batches: Iterable[Batch], group: Group = ALONE) -> Perplexity:
+    """The mean over all predicted tokens of `batches`; the softmax runs over the vocabulary alone (recipe point 9).
+
+    The processes of `group` share the batches, and all get the result that one alone gets, to the bit.
+    """
     device = model.embedding.device
-    total, count = 0.0, 0
+    found: list[tuple[int, float, int]] = []  # of a batch its number, its sum and how many tokens it predicts
     with model.evaluating(), torch.no_grad():
-        for batch in batches:
+        for number, batch, counts in group.shared(batches):
             sequences = Sequences.of(batch, device)
             values = next_token_log_probabilities(model, sequences)
-            total, count = total - float(values.double().sum()), count + len(values)
+            if counts:
+                found.append((number, float(values.double().sum()), len(values)))
+    total, count = 0.0, 0
+    for _, value, tokens in sorted(each for mine in group.gathered_json(found) for each in mine):
+        total, count = total - value, count + tokens
     return Perplexity(total / max(1, count), count)
 
 

@@ -11,6 +11,7 @@ from foretext.checkpoints.saved_model import SavedModel
 from foretext.evaluation.pages import evaluation_report
 from foretext.evaluation.report import write_report
 from foretext.evaluation.scoring import Evaluation, score_examples
+from foretext.group import current
 from foretext.notebook import shows_itself
 from foretext.progress import progress
 from foretext.recipes.settings.evaluate import EvaluateSettings
@@ -96,7 +97,7 @@ def evaluate_from(saved: SavedModel, data: Any, settings: EvaluateSettings) -> E
     int8 = None
     if predictor.precision == "int8":
         int8 = compare(saved, predictor, examples, place)
-    if settings.report is not None:
+    if settings.report is not None and current().rank == 0:
         page = evaluation_report(
             evaluation,
             examples,

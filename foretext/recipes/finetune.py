@@ -16,6 +16,7 @@ from foretext.checkpoints.saved_model import SavedModel
 from foretext.checkup.labelled import doubts
 from foretext.errors import SettingsError
 from foretext.evaluation.scoring import Evaluation, score_examples
+from foretext.group import current
 from foretext.model.gpt import GPT, transfer
 from foretext.model.settings import HeadSettings
 from foretext.notebook import shows_itself
@@ -36,6 +37,7 @@ from foretext.tasks.unread import Unread
 from foretext.training.objectives import FineTuning
 from foretext.training.plan import Plan
 from foretext.training.schedules import warmup_linear
+from foretext.training.sharing import restore_best
 from foretext.training.state import State
 
 # What the weights do not follow from, or what stands elsewhere in the record.
@@ -288,7 +290,7 @@ def _conclude(
     kept = state.update
     if keep == "best" and state.best_update is not None:
         kept = state.best_update
-        folder.checkpoints.restore_best(kept, objective)
+        restore_best(folder, kept, objective, current())
     evaluation, schema = _evaluate(objective.model, data, valid) if valid else (None, data.schema)
     if schema != data.schema:
         taught = ", ".join(name for name, value in schema if value != getattr(data.schema, name))
@@ -388,7 +390,7 @@ def _evaluate(
     model: GPT, data: LabelledData, valid: Sequence[Encoded], **options: int
 ) -> tuple[Evaluation, TaskSchema]:
     """How good the answers for validation are, and the schema with what they teach of how to answer."""
-    found = outputs(model, valid)
+    found = outputs(model, valid, group=current())
     truth = [example.label for example in data.valid if example.label is not None]
     schema = data.schema.learned(data.schema.labels.fitted(found, truth))
     predictions = schema.labels.predictions(found, valid)

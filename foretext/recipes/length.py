@@ -9,8 +9,6 @@ import logging
 import time
 from collections.abc import Callable
 
-import torch
-
 from foretext.checkpoints.run_folder import LENGTH, RunFolder
 from foretext.checkpoints.tensors import read_json
 from foretext.errors import SettingsError
@@ -37,21 +35,22 @@ def planned_updates(
     Raises:
         SettingsError: there is no time for one update, or the run was begun without a plan.
     """
-    path = folder.path / LENGTH
-    if path.exists():
-        kept = read_json(path)
+    path, group = folder.path / LENGTH, trainer.engine.group
+    kept = group.of_first(lambda: read_json(path) if path.exists() else None)
+    if kept is not None:
         other = f"; --minutes {minutes:g} changes nothing" if minutes not in (0, kept["minutes"]) else ""
         log.info("planned for %g minutes: %s updates%s", kept["minutes"], f"{kept['updates']:,}", other)
         return int(kept["updates"])
     if not minutes:
         return None
-    if folder.checkpoints.latest() is not None:
+    if group.rank == 0 and folder.checkpoints.latest() is not None:
         raise SettingsError(
             f"{folder.path} holds a run that was begun without --minutes; leave it out to go on with it"
         )
     speed = measured(trainer, clock)
     left = started + minutes * SECONDS_PER_MINUTE - clock()
-    updates = _of_first_process(trainer, updates_within(left, speed, validate_every))
+    # Of the first process: their clocks differ, their runs must not.
+    updates = group.of_first(lambda: updates_within(left, speed, validate_every))
     log.info(
         "planned for %g minutes: %s updates of %.3g seconds, validations of %.3g seconds",
         minutes,
@@ -62,10 +61,3 @@ def planned_updates(
     if trainer.engine.rank == 0:
         write_json(path, {"minutes": minutes, "updates": updates})
     return updates
-
-
-def _of_first_process(trainer: Trainer, number: int) -> int:
-    """The number that the first process came to: their clocks differ, their runs must not."""
-    engine = trainer.engine
-    mine = torch.tensor([number if engine.rank == 0 else 0], device=engine.device)
-    return int(engine.sum_over_processes(mine))

@@ -12,6 +12,7 @@ from typing import Any
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import DataError, SettingsError
+from foretext.group import current
 from foretext.notebook import shows_itself
 from foretext.progress import Progress, progress
 from foretext.recipes.settings.predict import PredictSettings
@@ -62,6 +63,8 @@ def predict(settings: PredictSettings) -> Predicted:
 
 def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Predicted:
     """The same from a model in memory, for a file or a table in memory."""
+    if current().world > 1 and str(data) == STANDARD:
+        raise SettingsError("standard input goes to one process; several need a file to read")
     predictor = _predictor(saved, settings)
     schema = predictor.schema
     columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
@@ -70,7 +73,9 @@ def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Pre
     unread = predictor.unread()
     with open_answers(predictor, schema.model_copy(update=columns), data, settings, unread) as (table, rows):
         out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
-        count = write_rows(settings.out, ({**row.values, **answer} for row, answer in rows), out_format)
+        answered = ({**row.values, **answer} for row, answer in rows)
+        # Process 0 writes what all have answered.
+        count = sum(1 for _ in answered) if current().rank else write_rows(settings.out, answered, out_format)
     return Predicted(count, settings.out, unread)
 
 

@@ -21,6 +21,7 @@ from foretext.evaluation.perplexity import perplexity
 from foretext.evaluation.prompts import EncodedTask, encode_zero_shot, unread_of
 from foretext.evaluation.zero_shot import score_zero_shot
 from foretext.evaluation.zero_shot_tasks import ZeroShotSettings, find_zero_shot_tasks, probed
+from foretext.group import current
 from foretext.model.gpt import GPT
 from foretext.model.settings import FORM, ModelSettings, ModelShape, said
 from foretext.notebook import shows_itself
@@ -32,6 +33,7 @@ from foretext.training.masking import Masking
 from foretext.training.objectives import LanguageModelling
 from foretext.training.plan import Plan
 from foretext.training.schedules import Schedule, warmup_cosine, warmup_flat_fall
+from foretext.training.sharing import restore_best
 from foretext.training.state import State
 
 # What weights must fit.
@@ -102,7 +104,7 @@ def pretrain_from(
     tokenizer = Tokenizer.load(corpus.folder)
     corpus.check_tokenizer(tokenizer.fingerprint)
     corpus.say_unknown(allowed=settings.allow_unknown)
-    verification = Verification(corpus)
+    verification = Verification(corpus, trust=current().launch.local_rank > 0)
     if start is not None:
         settings = _of_start(start, settings)
         _check_start(start, settings, corpus)
@@ -128,7 +130,10 @@ def pretrain_from(
         model.load_state_dict(start.gpt.state_dict())
     if settings.verify:
         log.info("comparing %s with its hashes", corpus.folder)
-    verification.wait(None if settings.verify else SOON)
+    if settings.verify:
+        _wait_to_the_end(verification)
+    else:
+        verification.wait(SOON)
     objective = LanguageModelling(model)
     run = Run(
         title="pre-training",
@@ -182,6 +187,7 @@ def _masking(settings: PretrainSettings, updates: int, mask: int) -> Masking:
         raise SettingsError(f"--masked-from {settings.masked_from:g} of {updates:,} updates leaves none; give it less")
     return Masking(
         windows=settings.masked_windows,
+        batch=settings.batch,
         begins=begins,
         updates=updates,
         rate=settings.mask_rate,
@@ -229,7 +235,7 @@ def _validate(
     windows = sequential_windows(
         corpus.split("valid"), context=settings.model.context, limit=settings.validation_tokens
     )
-    score = perplexity(model, windows)
+    score = perplexity(model, windows, current())
     answered = {
         f"zero_shot_{name}": score_zero_shot(model, probe, resamples=0).score.value for name, probe in probes.items()
     }
@@ -293,6 +299,19 @@ def _record(settings: PretrainSettings, corpus: Corpus, start: SavedModel | None
     )
 
 
+def _wait_to_the_end(verification: Verification) -> None:
+    """Waits until all of the corpus was read; of several processes all wait for the one that reads it.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    if current().world == 1:
+        verification.wait()
+    while current().most([int(not verification.is_done)])[0]:
+        verification.wait(PATIENCE)
+    verification.check()
+
+
 def _conclude(
     objective: LanguageModelling,
     settings: PretrainSettings,
@@ -301,14 +320,15 @@ def _conclude(
     state: State,
 ) -> Concluded[Pretrained]:
     """The run with the weights that are kept, as their validation found it, once all of the corpus was seen sound."""
-    verification.wait()
+    _wait_to_the_end(verification)
     kept = state.update
     impatient = bool(settings.loop.patience) and state.validations_without_better >= settings.loop.patience
     wanted = settings.keep or ("best" if impatient else "last")
     if wanted == "best" and state.best_update not in (None, kept):
         kept = state.best_update
-        folder.checkpoints.restore_best(kept, objective)
-    validated = [line for line in folder.metrics.lines() if "valid_loss" in line and line["update"] <= kept]
+        restore_best(folder, kept, objective, current())
+    lines = current().of_first(folder.metrics.lines)
+    validated = [line for line in lines if "valid_loss" in line and line["update"] <= kept]
     scores: dict[str, Any] = validated[-1] if validated else {}
     done = Pretrained(
         folder=folder.path,

@@ -5,11 +5,16 @@ A recipe says what is to be run, as a `Run`, and `carry_out` runs it. Whatever h
 
 from __future__ import annotations
 
+import json
 import logging
+import platform
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
 
 from foretext.checkpoints.history import EngineRecord, Finetuning, History, Pretraining
 from foretext.checkpoints.run_folder import SETTINGS, RunFolder
@@ -18,6 +23,8 @@ from foretext.errors import SettingsError, UnsoundRun
 from foretext.evaluation.pages import training_report
 from foretext.evaluation.report import write_report
 from foretext.files import disk_errors, write_text
+from foretext.group import Group, joined
+from foretext.progress import quiet
 from foretext.recipes.extension import check_extension
 from foretext.recipes.length import planned_updates
 from foretext.recipes.paper.departures import departure_lines, departure_rows, departures, run_values, unnamed_values
@@ -36,6 +43,7 @@ from foretext.training.optimizer import Adam, Optimizer
 from foretext.training.plan import Plan
 from foretext.training.planning import Speed, measured
 from foretext.training.requests import requests_until
+from foretext.training.sharded import check_can_be_sharded
 from foretext.training.state import State
 from foretext.training.trackers import require_trackers, tracking
 
@@ -91,14 +99,22 @@ def carry_out(run: Run[Outcome]) -> Outcome:
         UnsoundRun: the watch stopped the run; the best model that it came to is in the folder.
         ForetextError: the loss is no longer a finite number, or memory runs out.
     """
+    with joined(wait_seconds=run.settings.loop.wait_seconds) as group, quiet() if group.rank else nullcontext():
+        return _carried_out(run, group)
+
+
+def _carried_out(run: Run[Outcome], group: Group) -> Outcome:
     began = started()
     require_trackers(run.settings.loop.log_to)
     if run.settings.extend and run.settings.loop.minutes:
         raise SettingsError("--extend goes on to more updates or epochs; --minutes is for a run that begins")
-    engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
+    _check_processes(run, group)
+    engine = _engine(run)
+    if run.settings.loop.strategy == "fsdp":
+        check_can_be_sharded(run.plan, engine.device)
     with _folder(run, engine) as folder:
         run = _of_its_length(run, engine, folder, began)
-        if run.settings.extend:
+        if run.settings.extend and engine.rank == 0:
             check_extension(folder, run.plan, lambda updates: run.of_length(updates)[0])
         record = _with_departures(run, engine)
         if engine.rank == 0:
@@ -117,13 +133,35 @@ def carry_out(run: Run[Outcome]) -> Outcome:
     return concluded.outcome
 
 
+def _engine(run: Run[Any]) -> Engine:
+    loop = run.settings.loop
+    return Engine.start(loop.device, loop.precision, loop.strategy)
+
+
+def _check_processes(run: Run[Outcome], group: Group) -> None:
+    """Nothing, if there are as many processes as were asked for, and all are to do the same run by the same program.
+
+    Raises:
+        SettingsError: there are others.
+        ForetextError: one has other settings, data or versions.
+    """
+    wanted, there = run.settings.loop.devices, group.launch.local_world
+    if wanted not in (0, there):
+        raise SettingsError(
+            f"--devices {wanted} was asked for, and there {'is 1 process' if there == 1 else f'are {there} processes'} "
+            "on this machine: the command `foretext` starts them itself, torchrun and srun as many as they are told to"
+        )
+    versions = {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+    group.check_same("run", json.dumps({**versions, **run.record.identity()}, sort_keys=True, default=str))
+
+
 def speed_of(run: Run[Outcome]) -> tuple[Speed, EngineRecord]:
     """How long an update of `run` and its validation take here, by its first few; of the run nothing is done.
 
     Raises:
         SettingsError: there is no such device here.
     """
-    engine = Engine.start(run.settings.loop.device, run.settings.loop.precision)
+    engine = _engine(run)
     return measured(_trainer(run, engine, RunFolder(run.settings.out), started())), engine.describe()
 
 
@@ -134,7 +172,9 @@ def _folder(run: Run[Outcome], engine: Engine) -> Iterator[RunFolder]:
     if engine.rank:
         yield RunFolder(out)
         return
-    resume, extend = run.settings.resume, run.settings.extend
+    # Processes that were started again go on with what they had begun.
+    resume = run.settings.resume or (engine.group.launch.restarts > 0 and RunFolder(out).is_begun)
+    extend = run.settings.extend
     unnamed = unnamed_values(type(run.settings))
     with RunFolder.hold(out, run.record.identity(), resume=resume, extend=extend, unnamed=unnamed) as folder:
         write_text(folder.path / SETTINGS, to_toml(run.settings))
@@ -197,10 +237,10 @@ def _trainer(run: Run[Outcome], engine: Engine, folder: RunFolder, began: float)
         engine=engine,
         optimizer=_optimizer(run, engine),
         batch_at=run.batch_at,
-        folder=folder,
+        folder=None if engine.rank else folder,
         validate=run.validate,
         title=run.title,
-        requests=requests_until(run.plan.max_hours, began),
+        requests=requests_until(run.plan.max_hours, began, engine.group.most),
         reordered=run.reordered,
         origins=run.origins,
     )

@@ -19,6 +19,7 @@ import torch
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import ModelError
+from foretext.group import ALONE, Group, current
 from foretext.model.answering import for_answering
 from foretext.model.devices import find_device, find_precision
 from foretext.model.gpt import GPT
@@ -136,7 +137,7 @@ class Predictor:
         new = {key: item for key, item in zip(keys, encoded, strict=True) if key not in known}
         if bar is not None:
             bar.advance(len(encoded) - len(new))
-        scores = outputs(self.gpt, list(new.values()), tokens_per_batch=tokens_per_batch, bar=bar)
+        scores = outputs(self.gpt, list(new.values()), tokens_per_batch=tokens_per_batch, bar=bar, group=current())
         found = dict(zip(new, scores, strict=True))
         self._remember(found)
         return self.schema.labels.predictions([found[key] if key in found else known[key] for key in keys], encoded)
@@ -167,23 +168,51 @@ def outputs(
     *,
     tokens_per_batch: int = 0,
     bar: Progress | None = None,
+    group: Group = ALONE,
 ) -> list[Outputs]:
     """The numbers behind each answer, as the head decodes them, `(rows, outputs)` an example; sorted by length inside.
 
-    With `tokens_per_batch` 0 they have the size that suits the device.
+    With `tokens_per_batch` 0 they have the size that suits the device. The processes of `group` share the batches, and
+    all get all answers, which are those of one alone.
     """
     assert gpt.head is not None, "a model without a head gives no answers"
     most = CPU_TOKENS_PER_BATCH if gpt.embedding.device.type == "cpu" else TOKENS_PER_BATCH
     found: list[Outputs] = [np.empty(0)] * len(encoded)
+    batches = list(length_sorted(encoded, tokens_per_batch or most)) if group.world > 1 else []
+    answered: list[tuple[int, Outputs]] = []
     with gpt.evaluating(), torch.inference_mode():
-        for indices, batch in length_sorted(encoded, tokens_per_batch or most):
+        for number, (indices, batch), counts in group.shared(
+            batches or length_sorted(encoded, tokens_per_batch or most)
+        ):
             rows = gpt.head.decode(gpt.read(gpt.sequences(batch))).double().cpu().numpy()
-            counts = [ROWS[gpt.head.per](encoded[index]) for index in indices]
-            for index, output in zip(indices, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
-                found[index] = output
+            if group.world == 1:
+                _take_apart(rows, indices, gpt.head.per, encoded, found)
+            elif counts:
+                answered.append((number, rows))
             if bar is not None:
-                bar.advance(len(indices))
+                bar.advance(len(indices) * group.world if counts else 0)
+    for number, rows in _of_all(answered, group) if batches else ():
+        _take_apart(rows, batches[number][0], gpt.head.per, encoded, found)
     return found
+
+
+def _take_apart(rows: Outputs, indices: list[int], per: Per, encoded: Sequence[Encoded], found: list[Outputs]) -> None:
+    """Puts what a batch gave for each of its examples into its place in `found`."""
+    counts = [ROWS[per](encoded[index]) for index in indices]
+    for index, output in zip(indices, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
+        found[index] = output
+
+
+def _of_all(answered: list[tuple[int, Outputs]], group: Group) -> Iterator[tuple[int, Outputs]]:
+    """What all processes have answered, each batch with its number."""
+    listed = group.gathered_json([[number, list(rows.shape)] for number, rows in answered])
+    numbers = group.gathered(b"".join(np.ascontiguousarray(rows, dtype=np.float64).tobytes() for _, rows in answered))
+    for shapes, content in zip(listed, numbers, strict=True):
+        values, place = np.frombuffer(content, dtype=np.float64), 0
+        for number, shape in shapes:
+            size = int(np.prod(shape))
+            yield number, values[place : place + size].reshape(shape)
+            place += size
 
 
 # How many rows of the head's outputs an example has.

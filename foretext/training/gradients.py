@@ -37,19 +37,27 @@ class Gradients:
     engine: Engine
     state: State
 
-    def of(self, objective: nn.Module, batch: Batch) -> list[Losses]:
-        """The losses of the parts of `batch`, whose gradients are added up.
+    def of(
+        self, objective: nn.Module, batch: Batch, counts: Counts, *, instead: Callable[[], Batch] | None = None
+    ) -> list[Losses]:
+        """The losses of the parts of `batch`, whose gradients are added up; of several processes the sums of all.
+
+        `counts` are those of the whole batch, of which `batch` is the share of this process. One that has no share
+        computes with what `instead` gives, so that it meets the others when they exchange gradients, and counts it as
+        nothing.
 
         Raises:
             ForetextError: a part does not fit into memory and must not, or cannot, be smaller.
         """
-        counts, wanted = self._counts(batch), self.plan.micro_batch
+        wanted, share = self.plan.micro_batch, 1
+        if not batch.example_count and instead is not None:
+            batch, share = instead(), 0
         while True:
             seed_update(self.plan.seed, self.state.update, self.engine.rank, self.state.watch.order)
             most = examples_within(batch, self.state.grid_cells) if wanted == "auto" else wanted
             parts = batch.split(most or max(1, batch.example_count))
             try:
-                return self._accumulate(objective, parts, counts)
+                return self._of_all(self._accumulate(objective, parts, counts, share))
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -61,9 +69,8 @@ class Gradients:
             self._say_room(batch, f"{most} were too many")
 
     def loss(self, found: list[Losses]) -> Tensor:
-        """The loss of the whole batch, over all its parts and all processes."""
-        mine = torch.stack([losses["loss"] for losses in found]).sum() if found[1:] else found[0]["loss"]
-        return self.engine.sum_over_processes(mine)
+        """The loss of the whole batch, over all that was `found` of it."""
+        return torch.stack([losses["loss"] for losses in found]).sum() if found[1:] else found[0]["loss"]
 
     def find_room(self, objective: nn.Module, first: Callable[[], Batch]) -> None:
         """For `--micro-batch auto` on a CPU: how much of a batch such as the `first` may be in memory at once.
@@ -85,7 +92,7 @@ class Gradients:
         to_come = 0 if self.optimizer.state else moment_bytes(self.optimizer, parameters)
 
         def step(part: Batch) -> None:
-            self._accumulate(objective, [part], self._counts(part))
+            self._accumulate(objective, [part], self.counts(part))
             self.optimizer.zero_grad()
 
         self.state.grid_cells = cells_that_fit(step, batch, free - to_come, held=parameters)
@@ -95,25 +102,31 @@ class Gradients:
         fit = examples_within(batch, self.state.grid_cells)
         log.info("micro-batch auto: %d of %d examples at once; %s", fit, batch.example_count, why)
 
-    def _accumulate(self, objective: nn.Module, parts: list[Batch], counts: Counts) -> list[Losses]:
+    def counts(self, batch: Batch) -> Counts:
+        """The counts of the whole batch, of which `batch` is the share of this process."""
+        mine = [batch.sequence_count, batch.example_count, len(batch.tokens), batch.with_blanks]
+        return Counts(*self.engine.group.sums(mine))
+
+    def _accumulate(self, objective: nn.Module, parts: list[Batch], counts: Counts, share: int = 1) -> list[Losses]:
         found = []
         for index, part in enumerate(parts):
             with self.engine.accumulating(objective, index < len(parts) - 1):
                 losses = objective(self._sequences(part), counts)
                 # Processes average their gradients; the counts already are those of all of them.
-                self.engine.backward(losses["loss"] * self.engine.world)
+                self.engine.backward(losses["loss"] * (self.engine.world * share))
             found.append({name: value.detach() for name, value in losses.items()})
-        return found
+        return found if share else [{name: value * 0 for name, value in found[0].items()}]
 
     def _sequences(self, part: Batch) -> Sequences:
         return self.engine.sequences(part, share_prefixes=self.plan.share_prefixes, attend=self.plan.attend)
 
-    def _counts(self, batch: Batch) -> Counts:
-        counts = [batch.sequence_count, batch.example_count, batch.with_blanks]
+    def _of_all(self, found: list[Losses]) -> list[Losses]:
+        """The same; of several processes the sums of what all have found."""
         if self.engine.world == 1:
-            return Counts(*counts)
-        mine = torch.tensor(counts, device=self.engine.device)
-        return Counts(*self.engine.sum_over_processes(mine).tolist())
+            return found
+        mine = [torch.stack([losses[name] for losses in found]).sum() for name in found[0]]
+        sums = self.engine.sum_over_processes(torch.stack(mine))
+        return [dict(zip(found[0], sums, strict=True))]
 
 
 def _no_room(parts: list[Batch]) -> str:

@@ -21,6 +21,8 @@ from foretext.training.memory import FREE_SHARE, free_memory
 from foretext.training.objectives import Objective
 from foretext.training.optimizer import Optimizer, moment_bytes
 from foretext.training.plan import Plan
+from foretext.training.sharded import Shards
+from foretext.training.sharing import share_training, share_weights
 from foretext.training.state import State, Window
 
 log = logging.getLogger(__name__)
@@ -38,11 +40,13 @@ class Keeping:
     state: State
     window: Window
     guard: Guard
+    shards: list[Shards]
 
     def take_up(self) -> None:
         """Goes on from the newest checkpoint, if there is one: weights, optimizer, state, window, watch and metrics.
 
-        Older ones go as they would have gone when it was saved: which are needed later follows from those there are.
+        Of several processes the first alone reads it, and gives the others what it has. Older checkpoints go as they
+        would have gone when it was saved: which are needed later follows from those there are.
 
         Raises:
             ModelError: there are checkpoints, and every one is damaged.
@@ -53,6 +57,9 @@ class Keeping:
             self.folder.checkpoints.restore(checkpoint, self.objective, self.optimizer)
             self.state.restore(checkpoint.state)
             self.window.restore(checkpoint.state.get("window"), self.state, self.engine.device)
+        share_training(self.objective, self.optimizer, self.state, self.window, self.engine)
+        for shards in self.shards:
+            shards.scatter_weights()
         self.state.planned = self.plan.updates
         if self.folder is not None and self.writer is not None:
             if checkpoint is None and self.folder.metrics.lines():
@@ -62,24 +69,34 @@ class Keeping:
             self.folder.checkpoints.prune(self.plan.keep_checkpoints, {*self._needed(), self.state.best_update})
         self.guard.take_up(self.state, self.engine.device)
 
+    def share_weights(self) -> None:
+        """Has all processes have the weights of the first."""
+        share_weights(self.objective, self.engine.group)
+        for shards in self.shards:
+            shards.scatter_weights()
+
     def save(self) -> None:
         """Begins to write a checkpoint, when the one before is whole.
 
         Raises:
             ForetextError: this one or the one before could not be written.
         """
+        gathered = self.shards[0].parts() if self.shards else None  # in which all processes take part
         if self.writer is None:
             return
-        parts = training_parts(self.objective, self.optimizer)
+        parts = gathered or training_parts(self.objective, self.optimizer)
         beside = free_memory() * FREE_SHARE > self._size
         self.writer.wait()  # which checkpoints are needed follows from those that are whole
         self.writer.save(parts, self._kept(), protect=self._needed(), beside=beside)
 
     def save_what_is_new(self) -> None:
         """A checkpoint of where the run stands is whole on return; it is not written twice."""
-        if self.writer is not None and self.writer.newest != self._kept():
+        if self.engine.group.of_first(self._is_new):
             self.save()
         self.wait()
+
+    def _is_new(self) -> bool:
+        return self.writer is not None and self.writer.newest != self._kept()
 
     def wait(self) -> None:
         """Returns when the checkpoint that is being written is whole."""

@@ -6,11 +6,12 @@ weights, optimizer state, a number and the sums since the last log line, and a r
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,8 +20,9 @@ from torch import nn
 
 from foretext.batch import Batch
 from foretext.checkpoints.run_folder import RunFolder
-from foretext.errors import ForetextError, Stopped
+from foretext.errors import ForetextError, Stopped, UnsoundRun
 from foretext.progress import Progress, progress
+from foretext.training.alarm import EVERY
 from foretext.training.engine import Engine
 from foretext.training.gradients import Gradients
 from foretext.training.guard import ADVICE, Guard, Origins
@@ -29,6 +31,8 @@ from foretext.training.objectives import Objective
 from foretext.training.optimizer import Optimizer
 from foretext.training.plan import Plan
 from foretext.training.requests import GivenUp, Requests
+from foretext.training.sharded import Shards
+from foretext.training.sharing import restore_best
 from foretext.training.state import State, Window
 
 BatchAt = Callable[[int, int, int], Batch]  # (update, rank, world) to this process's share of the update's batch
@@ -56,6 +60,7 @@ class Trainer:
     origins: Origins | None = None
     guard: Guard = field(default_factory=Guard)
     requests: Requests = field(default_factory=Requests)
+    shards: list[Shards] = field(default_factory=list)  # of objective and optimizer, while they are sharded
 
     def run(self) -> State:
         """Trains to the end of the plan, or until patience runs out; returns where it ended.
@@ -80,7 +85,8 @@ class Trainer:
         if self._goes_on():
             self._keeping.check_space()
         self.engine.arrange(self.objective, self.plan)
-        objective, optimizer = self.engine.setup(self.objective, self.optimizer)
+        objective, optimizer = self.engine.setup(self.objective, self.optimizer, self.plan)
+        self.shards[:] = [optimizer] if self.engine.is_sharded else []
         objective.train()
         with self.requests.giving_up(self.objective.model):
             self._gradients.find_room(objective, self._batch)
@@ -95,6 +101,10 @@ class Trainer:
                     self._report(bar)
                     self._validate_and_save(objective)
                 self._heed()
+        for shards in self.shards:
+            shards.gather_weights()
+            self.objective.to(self.engine.device)
+        self.shards.clear()
 
     def _goes_on(self) -> bool:
         """Whether there are updates left, and patience."""
@@ -103,30 +113,38 @@ class Trainer:
 
     def _batch(self) -> Batch:
         """This process's share of the batch of the update to do, in the order of the data that the run is at."""
+        return self._share(self.engine.rank, self.engine.world)
+
+    def _one_example(self) -> Batch:
+        """What a process computes that has no share of the batch: the first example of it, which another counts."""
+        return self._share(0, 1).split(1)[0]
+
+    def _share(self, rank: int, world: int) -> Batch:
         order = self.state.watch.order
         batch_at = self.reordered(order) if order and self.reordered else self.batch_at
-        update, rank, world = self.state.update, self.engine.rank, self.engine.world
-        batch = batch_at(update, rank, world)
+        batch = batch_at(self.state.update, rank, world)
         masking = self.plan.masking
-        return batch if masking is None else masking.of(batch, update, rank=rank, world=world, order=order)
+        return batch if masking is None else masking.of(batch, self.state.update, rank=rank, world=world, order=order)
 
     def _update(self, objective: nn.Module, optimizer: Any) -> None:
         update, started = self.state.update, time.perf_counter()
         batch = self._batch()
-        found = self._gradients.of(objective, batch)
-        norm = self.optimizer.clip(self.plan.clip)
+        counts = self._gradients.counts(batch)
+        found = self._gradients.of(objective, batch, counts, instead=self._one_example)
+        moves = self.shards[0] if self.shards else self.optimizer
+        norm = moves.clip(self.plan.clip)
         done = self.guard.done(update)
         left_out = self.guard.judge(self._gradients.loss(found), norm)
         rate = self.plan.learning_rate * self.plan.schedule(update) * self.state.watch.rate
-        self.optimizer.leave_out(left_out)
-        self.optimizer.prepare(done, rate)
+        moves.leave_out(left_out)
+        moves.prepare(done, rate)
         optimizer.step()
         optimizer.zero_grad()
         for losses in found:
             self.window.add(losses, left_out)
         self.window.close_update(norm, rate, left_out)
         self.state.update += 1
-        self.state.tokens += len(batch.tokens) * self.engine.world
+        self.state.tokens += counts.tokens
         self.state.seconds += time.perf_counter() - started
 
     def _went_back(self, bar: Progress) -> bool:
@@ -134,24 +152,44 @@ class Trainer:
         update = self.state.update
         masks_begin = self.plan.masking is not None and update == self.plan.masking.begins
         why = self.guard.look(self.state, last=self._may_be_last() or masks_begin)
+        if self.state.update % EVERY == 0:
+            self._check_together()
         if not why:
             if masks_begin:
                 self.guard.begin_anew()
             return False
         self._keeping.wait()
-        self.engine.wait_for_all()  # all processes find the same checkpoints
-        went = self.guard.way_from(self.state, why)
-        self.engine.wait_for_all()
-        begins_again = self.guard.take(self.state, went)
+        took = self.engine.group.of_first(lambda: self._way_back(why))
+        if took["unsound"]:
+            raise UnsoundRun(took["unsound"])
+        self.state.restore(took["state"])
         self.optimizer.state.clear()
         self.window.begin(self.state)
-        if begins_again:
+        if took["begins_again"]:
+            self._keeping.share_weights()
             self._keeping.save()
             self._keeping.wait()
-        self.engine.wait_for_all()
         self._keeping.take_up()
         bar.advance(self.state.update - update)
         return True
+
+    def _check_together(self) -> None:
+        """Nothing, if all processes have seen the same losses and norms, and decided the same.
+
+        Raises:
+            ForetextError: they have not.
+        """
+        if self.engine.world > 1:
+            seen = {"watch": asdict(self.state.watch), "norm": float(self.window.largest or 0.0)}
+            self.engine.group.check_same(f"course of the run up to update {self.state.update:,}", json.dumps(seen))
+
+    def _way_back(self, why: str) -> dict[str, Any]:
+        """Goes back, on disk: where the run stands then, whether it begins again, and why it cannot, if it cannot."""
+        try:
+            begins_again = self.guard.take(self.state, self.guard.way_from(self.state, why))
+        except UnsoundRun as unsound:
+            return {"unsound": str(unsound)}
+        return {"unsound": "", "begins_again": begins_again, "state": self.state.to_json()}
 
     def _report(self, bar: Progress) -> None:
         last = self.state.update == self.plan.updates
@@ -190,10 +228,15 @@ class Trainer:
     def _validate(self, objective: nn.Module) -> None:
         assert self.validate is not None
         self.state.validation_owed = True
+        for shards in self.shards:
+            shards.gather_weights()
+            self.objective.to(self.engine.device).eval()
         objective.eval()
         with torch.no_grad(), self.requests.giving_up(self.objective.model):
             values = self.validate()
         objective.train()
+        if self.shards:
+            self.objective.cpu()
         self.state.validation_owed = False
         self.state.better(values[self.plan.metric], self.plan)
         if self.folder and self.engine.rank == 0:
@@ -211,7 +254,8 @@ class Trainer:
             log.info("%s: a checkpoint of update %s is written; going on", asked, f"{self.state.update:,}")
         self._keeping.check()
         to_come = self.requests.pace + self._keeping.seconds_to_save()  # another update, and the checkpoint after it
-        if self.requests.signal or (self._goes_on() and self.requests.asks_to_stop(to_come)):
+        stops = self.requests.asks_to_stop(to_come)
+        if self.requests.heard or (self._goes_on() and stops):
             raise GivenUp
 
     def _stopped(self) -> Stopped:
@@ -219,9 +263,10 @@ class Trainer:
         if not self.state.update:
             return self.requests.stopped("before its first update")
         after = f"after update {self.state.update:,}"
-        if self._keeping.writer is None:
+        if not self.engine.group.most([int(self.folder is not None)])[0]:
             return self.requests.stopped(after)
         self._keeping.save_what_is_new()
+        self.engine.wait_for_all()  # whoever starts processes ends all when one ends
         return self.requests.stopped(f"{after}; a checkpoint is written: go on with --resume")
 
     def take_best(self) -> int | None:
@@ -230,8 +275,8 @@ class Trainer:
         By validation, or those that the run went back to last; None if it has neither.
         """
         best = self.state.best_update
-        if self.folder is not None and best is not None:
-            self.folder.checkpoints.restore_best(best, self.objective)
+        if best is not None and (self.folder is not None or self.engine.rank):
+            restore_best(self.folder, best, self.objective, self.engine.group)
             return best
         return (self.state.update or None) if self.state.watch.stopped else None
 
@@ -242,5 +287,13 @@ class Trainer:
     @cached_property
     def _keeping(self) -> Keeping:
         return Keeping(
-            self.folder, self.objective, self.optimizer, self.plan, self.engine, self.state, self.window, self.guard
+            self.folder,
+            self.objective,
+            self.optimizer,
+            self.plan,
+            self.engine,
+            self.state,
+            self.window,
+            self.guard,
+            self.shards,
         )

@@ -24,7 +24,8 @@ from foretext.batch import NO_BLANK, Batch, Ids
 class Masking:
     """Which windows of an update are read so and what is hidden there: a function of seed, update and row alone."""
 
-    windows: int  # of an update, over all processes
+    windows: int  # of an update, over all processes, that are read so
+    batch: int  # all windows of an update
     begins: int  # the first update that has them
     updates: int  # of the run
     rate: float  # share of a window's tokens that is hidden, at first
@@ -39,8 +40,8 @@ class Masking:
         """
         if update < self.begins:
             return batch
-        rows = np.arange(batch.sequence_count) + rank * batch.sequence_count
-        masked = self._is_masked(rows, batch.sequence_count * world)
+        rows = np.arange(batch.sequence_count) + self.batch * rank // world
+        masked = self._is_masked(rows)
         windows = np.split(batch.tokens, np.cumsum(batch.lengths)[:-1])
         tokens, blanks = [], []
         for place in np.argsort(masked, kind="stable"):
@@ -58,9 +59,9 @@ class Masking:
         done = (update - self.begins) / max(1, self.updates - 1 - self.begins)
         return self.rate + (self.rate_end - self.rate) * min(1.0, done)
 
-    def _is_masked(self, rows: Ids, of_update: int) -> Ids:
+    def _is_masked(self, rows: Ids) -> Ids:
         """1 for the rows that are read both ways, which lie evenly among all of the update's."""
-        return (rows + 1) * self.windows // of_update - rows * self.windows // of_update
+        return (rows + 1) * self.windows // self.batch - rows * self.windows // self.batch
 
     def _hidden(self, length: int, update: int, row: int, order: int) -> Ids:
         """The places that are hidden in a window: one at least, and never the first."""

@@ -26,6 +26,7 @@ class Counts:
 
     sequences: int
     examples: int
+    tokens: int = 0
     with_blanks: int = 0  # of the sequences
 
 

@@ -51,7 +51,7 @@ def measured(trainer: Trainer, clock: Clock = time.monotonic) -> Speed:
             replace(alone, guard=Guard(), state=State(), window=Window()).run()
         except Stopped:
             raise trainer.requests.stopped("before its first update") from None
-        return clock() - began
+        return _of_all(clock() - began, trainer)
 
     seconds(UNTIMED_UPDATES)
     first = seconds(TIMED_UPDATES) / TIMED_UPDATES
@@ -61,9 +61,13 @@ def measured(trainer: Trainer, clock: Clock = time.monotonic) -> Speed:
         for parameter, before in zip(parameters, weights, strict=True):
             parameter.copy_(before)
     trainer.optimizer.state.clear()
-    speed = torch.tensor([update, _validation(trainer, clock)], dtype=torch.float64, device=trainer.engine.device)
-    each, validation = (trainer.engine.sum_over_processes(speed) / trainer.engine.world).tolist()
-    return Speed(each, validation)
+    return Speed(update, _of_all(_validation(trainer, clock), trainer))
+
+
+def _of_all(seconds: float, trainer: Trainer) -> float:
+    """The mean over the processes of the run, by which all of them do the same."""
+    found = trainer.engine.group.gathered_json(seconds)
+    return float(sum(found) / len(found))
 
 
 def _validation(trainer: Trainer, clock: Clock) -> float:

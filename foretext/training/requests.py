@@ -1,7 +1,7 @@
 """What is asked of a run while it trains: to stop or to write a checkpoint, by a signal or because its time is over.
 
 It is noted when it comes and heeded where the run is whole: after an update, or between two batches of a validation,
-which is given up and made up for when the run goes on.
+which is given up and made up for when the run goes on. Of several processes each hears what any of them was asked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +40,8 @@ class Requests:
     pace: float = 0.0  # seconds that the next update may take
     signal: int = 0  # that asked the run to stop
     warning: int = 0  # signal that asked for a checkpoint
+    agree: Callable[[Sequence[int]], list[int]] = list  # the most that any process of the run gives of each number
+    heard: int = 0  # signal that asked any of them to stop
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -65,12 +67,19 @@ class Requests:
         self.pace = max(self.clock() - began, FADING * self.pace)
 
     def asks_to_stop(self, room: float = 0.0) -> bool:
-        """Whether the run is to stop now; `room` are the seconds that what is to come still takes."""
-        return bool(self.signal) or self.clock() + room > self.until
+        """Whether the run is to stop now; `room` are the seconds that what is to come still takes.
+
+        All processes of the run ask this together, and get the same answer.
+        """
+        self.heard, over = self.agree([self.signal, int(self.clock() + room > self.until)])
+        return bool(self.heard or over)
 
     def take_warning(self) -> str:
-        """The name of the signal that asked for a checkpoint since this was asked last, or nothing."""
-        number, self.warning = self.warning, 0
+        """The name of the signal that asked for a checkpoint since this was asked last, or nothing.
+
+        All processes of the run ask this together, and get the same answer.
+        """
+        (number,), self.warning = self.agree([self.warning]), 0
         return name_of(number) if number else ""
 
     @contextmanager
@@ -93,13 +102,13 @@ class Requests:
 
     def stopped(self, where: str) -> Stopped:
         """What ends the run; `where` says how far it came and how to go on."""
-        if self.signal:
-            return Stopped(f"stopped by {name_of(self.signal)} {where}", exit_code=128 + self.signal)
+        if number := self.heard or self.signal:
+            return Stopped(f"stopped by {name_of(number)} {where}", exit_code=128 + number)
         return Stopped(f"stopped by {self.limit} {where}", exit_code=OUT_OF_TIME)
 
 
-def requests_until(hours: float, started: float) -> Requests:
-    """Requests to a run that has so many hours from `started` on (0: no limit)."""
+def requests_until(hours: float, started: float, agree: Callable[[Sequence[int]], list[int]] = list) -> Requests:
+    """Requests to a run that has so many hours from `started` on (0: no limit), whose processes `agree`."""
     if not hours:
-        return Requests()
-    return Requests(until=started + hours * SECONDS_PER_HOUR, limit=f"--max-hours {hours:g}")
+        return Requests(agree=agree)
+    return Requests(until=started + hours * SECONDS_PER_HOUR, limit=f"--max-hours {hours:g}", agree=agree)

@@ -106,6 +106,16 @@ class LoopSettings(Settings):
     """auto, cpu, cuda or mps."""
     precision: Precision = "auto"
     """fp32, bf16 (fp32 weights, bf16 products), or auto: bf16 where the hardware computes in it."""
+    devices: int = Field(0, ge=0)
+    """Processes on this machine that share each update, one a device; they compute what one computes. 0: those that
+    torchrun or srun have started, else one."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """ddp: each process has all weights. fsdp: weights, gradients and moments are in shards, one a process, and come
+    together layer by layer: less memory on a device, more traffic. Checkpoints are the same."""
+    max_restarts: int = Field(0, ge=0)
+    """With --devices: how often all processes start again, from the last checkpoint, when one was killed."""
+    wait_seconds: float = Field(1_800.0, gt=0)
+    """How long processes wait for one of them before the run ends, with the name of the one that does not come."""
     log_every: int = Field(10, ge=1)
     """Updates between two lines of metrics.jsonl."""
     log_to: tuple[TrackerName, ...] = ()

@@ -11,7 +11,7 @@ import pytest
 from foretext.corpus.corpus import Split
 from foretext.corpus.shards import map_shard, merge, write_shard
 from foretext.corpus.windows import Windows, sequential_windows
-from foretext.errors import DataError, SettingsError
+from foretext.errors import DataError
 
 MakeSplit = Callable[..., Split]
 
@@ -112,9 +112,14 @@ def test_a_corpus_smaller_than_one_window_is_an_error_that_says_so(make_split: M
         Windows(make_split([7]), context=8, batch=1, seed=1)
 
 
-def test_a_batch_that_cannot_be_divided_among_the_processes_is_refused(make_split: MakeSplit) -> None:
-    with pytest.raises(SettingsError, match="a batch of 4 cannot be divided among 3 processes"):
-        Windows(make_split([100]), context=8, batch=4, seed=1).batch(0, world=3)
+@pytest.mark.parametrize("world", [2, 3, 6])
+def test_the_shares_of_all_processes_are_the_batch_of_one_though_they_are_uneven(
+    make_split: MakeSplit, world: int
+) -> None:
+    windows = Windows(make_split([100]), context=8, batch=4, seed=1)
+    shares = [windows.batch(0, rank=rank, world=world) for rank in range(world)]
+    assert np.concatenate([share.tokens for share in shares]).tolist() == windows.batch(0).tokens.tolist()
+    assert max(share.example_count for share in shares) - min(share.example_count for share in shares) <= 1
 
 
 @pytest.mark.parametrize("shard_tokens", [11, 1000])
