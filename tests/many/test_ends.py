@@ -49,7 +49,7 @@ def disturbed(settings: PretrainSettings, update: int, rank: int, do: Callable[[
         at_update(update, rank, do)
         return str(pretrain(settings).folder)
 
-    return Together(world, work).ended(120)
+    return Together(world, work).ended()
 
 
 @pytest.mark.parametrize(("number", "rank"), [(signal.SIGTERM, 1), (signal.SIGINT, 0)])
@@ -120,7 +120,7 @@ def test_an_error_in_a_validation_or_in_a_save_ends_all(
         prepare(rank)
         return str(pretrain(pretraining(tmp_path / "run")).folder)
 
-    ended = Together(2, work).ended(120)
+    ended = Together(2, work).ended()
     assert [each.error for each in ended] == (
         ["DataError", "OthersFailed"] if by == 0 else ["OthersFailed", "DataError"]
     )
@@ -132,7 +132,7 @@ def test_a_signal_in_a_validation_gives_it_up_in_all(pretraining: Pretraining, t
         in_validation(1, lambda: os.kill(os.getpid(), signal.SIGTERM))(rank)
         return str(pretrain(pretraining(tmp_path / "run")).folder)
 
-    ended = Together(2, work).ended(120)
+    ended = Together(2, work).ended()
     assert [each.code for each in ended] == [143, 143]
     assert "after update 10; a checkpoint is written" in ended[0].message
     assert not [line for line in metrics(tmp_path / "run") if "valid_loss" in line]
@@ -148,7 +148,7 @@ def test_an_error_of_all_is_said_by_the_first(pretraining: Pretraining, tmp_path
     def work(rank: int) -> str:
         return str(pretrain(pretraining(tmp_path / "run", corpus=tmp_path / "none")).folder)
 
-    ended = Together(2, work).ended(120)
+    ended = Together(2, work).ended()
     assert [each.error for each in ended] == ["DataError", "OthersFailed"]
 
 
@@ -161,7 +161,7 @@ def test_a_killed_process_is_named(pretraining: Pretraining, tmp_path: Path):
 
 
 def test_processes_with_other_settings_are_refused(pretraining: Pretraining, tmp_path: Path):
-    ended = Together(2, lambda rank: pretrain(pretraining(tmp_path / "run", learning_rate=0.01 + rank))).ended(120)
+    ended = Together(2, lambda rank: pretrain(pretraining(tmp_path / "run", learning_rate=0.01 + rank))).ended()
     assert "has another run than process 0" in ended[0].message
     assert "1.01" in ended[0].message
     assert not (tmp_path / "run" / "run.json").exists()

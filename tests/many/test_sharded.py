@@ -33,8 +33,8 @@ def test_a_sharded_pretraining_is_that_of_one(world: int, pretraining: Pretraini
 
 def test_a_sharded_finetuning_is_that_of_one(language_model: Path, labelled: Path, tmp_path: Path):
     file = labelled / "choice.jsonl"
-    finetune(finetuning(language_model, file, tmp_path / "one"))
-    settings = finetuning(language_model, file, tmp_path / "many")
+    finetune(finetuning(language_model, file, tmp_path / "one", epochs=4.0))
+    settings = finetuning(language_model, file, tmp_path / "many", epochs=4.0)
     settings = settings.model_copy(update={"loop": settings.loop.model_copy(update={"strategy": "fsdp"})})
     together(2, lambda rank: str(finetune(settings).folder))
     assert_same_run(tmp_path / "one", tmp_path / "many", of_no_effect=SAME_FOR_ALL_ANSWERS)

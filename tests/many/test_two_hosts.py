@@ -110,7 +110,7 @@ def test_a_host_that_is_cut_off_and_comes_back_costs_nothing(hosts: Hosts, pretr
     wait_for(tmp_path / "begun")
     hosts.link("down")
     threading.Timer(3.0, hosts.link, ["up"]).start()
-    ended = processes.ended(200)
+    ended = processes.ended()
     assert not [each for each in ended if each.error], ended
     assert_same_run(tmp_path / "one", tmp_path / "many")
 
@@ -123,14 +123,14 @@ def test_a_host_that_stays_away_is_named_and_the_run_goes_on_when_it_returns(
     processes = start(hosts, cut, tmp_path / "begun", wait_seconds=10)
     wait_for(tmp_path / "begun")
     hosts.link("down")
-    ended = processes.ended(120)
+    ended = processes.ended()
     assert [each.error for each in ended] == ["LostProcess", "LostProcess"]
     assert "process 1 (pid " in ended[0].message
     assert "did not come within 10 seconds" in ended[0].message
     hosts.link("up")
     again = pretraining(tmp_path / "many", checkpoint_every=4, resume=True)
     processes = start(hosts, again, tmp_path / "again", wait_seconds=60)
-    assert not [each for each in processes.ended(200) if each.error]
+    assert not [each for each in processes.ended() if each.error]
     assert_same_run(tmp_path / "one", tmp_path / "many")
 
 
@@ -138,5 +138,5 @@ def test_a_process_that_is_killed_on_the_other_host_is_named(hosts: Hosts, pretr
     processes = start(hosts, pretraining(tmp_path / "run"), tmp_path / "begun", wait_seconds=60)
     wait_for(tmp_path / "begun")
     os.kill(processes.pids[1], signal.SIGKILL)
-    ended = processes.ended(120)
+    ended = processes.ended()
     assert "process 1 (pid " in ended[0].message

@@ -58,7 +58,7 @@ class Together:
             self.pids.append(pid)
             self.pipes.append(reading)
 
-    def ended(self, seconds: float = 300.0) -> list[Ended]:
+    def ended(self, seconds: float = 900.0) -> list[Ended]:
         """How all ended, in their order; those that have not after so many seconds are killed, and the test fails."""
         end = time.monotonic() + seconds
         try:
