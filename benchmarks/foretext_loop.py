@@ -50,6 +50,7 @@ class Shape:
     norm_epsilon: float = 1e-5
     positions: str = "learned"
     query_key_norm: str = "none"
+    shifted_key_heads: int = 0
     activation: str = "gelu"
     biases: str = "all"
     branches: str = "in_turn"
@@ -126,6 +127,7 @@ HEAD = {
     "low": 0.0,
     "step": 1.0,
     "reads": "extract",
+    "attend": "causal",
     "dropout": 0.1,
 }
 

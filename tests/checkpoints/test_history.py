@@ -26,7 +26,7 @@ from foretext.checkpoints.saved_model import describe
 from foretext.recipes.paper.departures import run_values
 from foretext.tasks.schema import TaskSchema
 
-FIRST_MODEL = Path(__file__).parents[2] / "models" / "foretext-mini" / "foretext_mini"
+FIRST_MODEL = Path(__file__).parent / "first-model"  # the model.json that the first one came with
 
 CLIP = {"point": "6", "name": "Gradient clipping", "stage": "finetuning", "setting": "clip", "value": 5.0, "paper": 1.0}
 ENGINE = {"device": "cpu", "processor": "x86_64", "precision": "bf16", "threads": 2, "processes": 1, "torch": "2.13.0"}

@@ -413,6 +413,7 @@ class Deadly:
     """A tokenizer that ends its process, as the system does when memory runs out."""
 
     size, extract, newline, fingerprint = 10, 12, None, "deadly"
+    unknown, missing = None, frozenset[int]()
 
     def encode(self, text: str) -> list[int]:
         os._exit(9)

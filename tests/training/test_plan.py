@@ -10,7 +10,8 @@ from foretext.training.plan import Plan
 from foretext.training.settings import LoopSettings, OptimizerSettings, PointSettings
 
 DECIDED = {"updates": 3, "learning_rate": 0.1, "schedule": lambda update: 1.0, "seed": 0, "validate_every": 7}
-OF_THE_ENGINE = {"device", "precision"}
+OF_THE_ENGINE = {"device", "precision", "devices", "strategy", "max_restarts", "wait_seconds"}
+OF_THE_TRACKERS = {"log_to"}
 OF_THE_LENGTH = {"minutes"}  # which becomes a number of updates
 OF_DATA_AND_MODEL = {"last_batch", "embedding_dropout_on", "head_reads", "special_tokens_from", "shared_prefixes"}
 
@@ -31,7 +32,7 @@ def test_what_is_decided_goes_before_what_is_set():
 def test_no_setting_of_training_is_left_out_of_the_plan():
     names = {each.name for each in fields(Plan)}
     assert set(OptimizerSettings.model_fields) <= names
-    assert set(LoopSettings.model_fields) - names == OF_THE_ENGINE | OF_THE_LENGTH
+    assert set(LoopSettings.model_fields) - names == OF_THE_ENGINE | OF_THE_TRACKERS | OF_THE_LENGTH
     assert set(PointSettings.model_fields) - names == OF_DATA_AND_MODEL
 
 
