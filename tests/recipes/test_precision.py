@@ -46,7 +46,7 @@ def trained(folder: Path, precision: str, seed: int) -> tuple[list[float], float
         labelled=LabelledDataSettings(task="SST-2", train_rows=2_000),
         epochs=1,
         batch=8,
-        learning_rate=3e-4,
+        learning_rate=1e-3,
         warmup=0.1,
         keep="last",
         seed=seed,
