@@ -1,6 +1,6 @@
 """What each piece of `--recipe modern` is worth at a small size: loss, copying and a quick fine-tuning, piece by piece.
 
-python benchmarks/pieces.py run CORPUS --out FOLDER [--updates 1500] [--pieces NAME …] [--tasks SST-2 SNLI STS-B]
+python benchmarks/pieces.py run CORPUS --out FOLDER [--updates 1000] [--pieces NAME …] [--tasks SST-2 SNLI STS-B]
 python benchmarks/pieces.py table --out FOLDER
 python benchmarks/pieces.py copying CORPUS MODEL…
 
@@ -68,7 +68,7 @@ def main() -> None:
     one = commands.add_parser("run")
     one.add_argument("corpus", type=Path)
     one.add_argument("--out", type=Path, required=True)
-    one.add_argument("--updates", type=int, default=1_500, help="of 8 windows of 256 tokens (default: 1,500)")
+    one.add_argument("--updates", type=int, default=1_000, help="of 8 windows of 256 tokens (default: 1,000)")
     one.add_argument("--pieces", nargs="*", default=list(PIECES), help="names of rows (default: all)")
     one.add_argument("--tasks", nargs="*", default=["SST-2", "SNLI", "STS-B"])
     one.add_argument("--rows", type=int, default=2_000, help="training examples of a task (default: 2,000)")
@@ -127,9 +127,11 @@ def measured(given: argparse.Namespace, name: str, out: Path) -> dict[str, Any]:
                 out=out / task,
                 labelled=labelled,
                 epochs=3,
-                batch=8,
-                learning_rate=3e-4,
+                batch=16,
+                learning_rate=5e-4,
                 warmup=0.1,
+                language_model_weight=0,
+                keep="last",
                 resume=(out / task).exists(),
             )
         )
