@@ -153,9 +153,8 @@ class Found:
 
     def report(self, *, complete: bool = True) -> dict[str, Any]:
         """As one object for JSON."""
-        by = {
-            f"{clients} clients by transformers": tuple(f"{name}, {clients}" for name in NAMES) for clients in CLIENTS
-        }
+        ours, theirs = NAMES
+        by = {f"{count} at once by transformers": (f"{ours}, {count}", f"{theirs}, {count}") for count in CLIENTS}
         found = report(
             "serving",
             self.measured,
