@@ -65,10 +65,10 @@ class Measured:
         return [rate / peak for rate, peak in zip(self.flops[name], best, strict=True)]
 
 
-def parser(document: str | None) -> argparse.ArgumentParser:
+def parser(document: str | None, *, rounds: int = 5) -> argparse.ArgumentParser:
     """Flags that every benchmark has; the module's docstring is its help."""
     made = argparse.ArgumentParser(description=document, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--rounds", type=int, default=5, help="rounds of all contenders (default: 5)")
+    made.add_argument("--rounds", type=int, default=rounds, help=f"rounds of all contenders (default: {rounds})")
     made.add_argument("--json", action="store_true", help="one line of JSON instead of the table")
     return made
 

@@ -14,7 +14,7 @@ type, `Path` or `NameOrPath` (paths.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path, PurePath
@@ -273,7 +273,7 @@ def resolve(
     known = leaves(cls)
     given = (
         *_flat(read_toml(Path(at_home(str(toml)))) if toml else {}, known, str(toml)),
-        *_from_environment(environment or {}, known),
+        *_from_environment(environment or {}, known, overruled=flags or {}),
         *((name, value, leaf.flag) for name, value, leaf in _flags(flags or {}, known)),
     )
     return _resolved(cls, known, given, preset=_flat(preset or {}, known, f"preset {preset_name}".strip()))
@@ -358,11 +358,27 @@ def _flat(
             raise UnknownName(f"setting {place}", key, nearby)
 
 
-def _from_environment(environment: Mapping[str, str], known: Mapping[str, Leaf]) -> Iterator[Given]:
+def _from_environment(
+    environment: Mapping[str, str], known: Mapping[str, Leaf], *, overruled: Collection[str]
+) -> Iterator[Given]:
+    """What variables give, but for leaves whose flag was typed: a variable may be meant for another command.
+
+    Raises:
+        SettingsError: a value does not fit here; the message says how to overrule it.
+    """
     for name, leaf in known.items():
-        if leaf.variable and leaf.variable in environment:
-            text = environment[leaf.variable]
-            yield name, text.split(",") if leaf.is_list else text, leaf.variable
+        if not leaf.variable or leaf.variable not in environment or name in overruled:
+            continue
+        text = environment[leaf.variable]
+        value = text.split(",") if leaf.is_list else text
+        try:
+            leaf.check(value, leaf.variable)
+        except SettingsError as error:
+            raise SettingsError(
+                f"{error}; the variable counts for every command with {leaf.flag}: give {leaf.flag} here, which "
+                f"overrules it, or unset {leaf.variable}"
+            ) from None
+        yield name, value, leaf.variable
 
 
 def _flags(flags: Mapping[str, Any], known: Mapping[str, Leaf]) -> Iterator[tuple[str, Any, Leaf]]:

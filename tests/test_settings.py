@@ -92,6 +92,18 @@ def test_the_environment_gives_lists_with_commas_and_truth_values_in_words() -> 
     assert value.steam is False
 
 
+def test_a_variable_that_does_not_fit_a_command_says_how_to_overrule_it_and_a_flag_does() -> None:
+    environment = {"FORETEXT_FUEL": "modern", "FORETEXT_NAME": "Rocket"}
+    with pytest.raises(SettingsError) as said:
+        resolve(Engine, environment=environment)
+    assert str(said.value) == (
+        "fuel is 'modern' (FORETEXT_FUEL); it should be 'coal' or 'wood'; the variable counts for every command with "
+        "--fuel: give --fuel here, which overrules it, or unset FORETEXT_FUEL"
+    )
+    resolved = resolve(Engine, environment=environment, flags={"fuel": "wood"})
+    assert (resolved.value.fuel, resolved.sources["fuel"]) == ("wood", "--fuel")
+
+
 def test_a_variable_that_means_something_else_is_no_setting() -> None:
     value = resolve(Engine, environment={"FORETEXT_DATA": "/elsewhere"}, flags={"name": "Rocket"}).value
     assert value.data == ""

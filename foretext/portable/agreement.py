@@ -107,8 +107,10 @@ def agreement(folder: Path, saved: SavedModel, examples: Sequence[Example] = (),
         elif said.probabilities is not None:
             expected, given = np.array(said.probabilities[k]), _values(one["probabilities"])
         else:
-            expected, given = np.array([said.labels[k]]) / step, np.array([one["prediction"]]) / step
-        apart.append(float(np.max(np.abs(expected - given) / np.maximum(1, np.abs(expected)), initial=0.0)))
+            expected, given = np.array([said.labels[k]], dtype=float), np.array([one["prediction"]], dtype=float)
+            apart.append(_steps_apart(expected, given, step))
+            continue
+        apart.append(float(np.max(np.abs(expected - given), initial=0.0)))
     labels = tuple(label_of(one["prediction"]) for one in found)
     equal, _ = saved.task.labels.agreement(said.labels, labels)
     metrics = {}
@@ -168,6 +170,15 @@ def made_up(saved: SavedModel) -> list[Example]:
         answers = 2 + k % (most - 1) if saved.task.task_kind.has_answers else 0
         examples.append(Example(fields, tuple(texts[(k + 5 + number) % MADE] for number in range(answers))))
     return examples
+
+
+def _steps_apart(expected: Any, given: Any, step: float) -> float:
+    """How far scores are from each other in steps of the head, but for what rounding them to fp32 may do.
+
+    In steps wherever they lie: a hundredth of the number 2000 is two decades of years.
+    """
+    rounding = 2 * np.spacing(np.abs(expected).astype(np.float32)).astype(float)
+    return float(np.max(np.maximum(0, np.abs(expected - given) - rounding))) / step
 
 
 def _read_rows(rows: Any, encoded: Encoded) -> Any:

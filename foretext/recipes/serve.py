@@ -9,6 +9,7 @@ from typing import Any
 
 from foretext.errors import SettingsError
 from foretext.recipes.settings.serve import ServeSettings
+from foretext.tasks.files.problems import counted
 
 NEEDED = ("fastapi", "uvicorn", "prometheus_client")  # the extra `serve`
 CHARACTERS = 1_000  # of an example that waits, on average, as far as there is room for them
@@ -24,7 +25,7 @@ class Served:
     examples: int
 
     def lines(self) -> list[str]:
-        return [f"{self.examples:,} examples answered"]
+        return [f"{counted(self.examples, 'example')} answered"]
 
     def to_json(self) -> dict[str, Any]:
         return {"examples": self.examples}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from foretext.errors import ModelError
-from foretext.portable.agreement import Agreement, agreement, made_up
+from foretext.model.gpt import GPT
+from foretext.model.settings import HeadSettings
+from foretext.portable.agreement import Agreement, agreement, answers_of, made_up
 from foretext.portable.folder import write_portable
 from foretext.tasks.examples import Example, Label, Span
 
@@ -53,6 +57,32 @@ def test_what_is_near_enough_is_kept():
     Agreement(16, "", 9e-5, 1e-6, 1.0).demand("fp32")
     Agreement(16, "", 0.5, 0.05, 0.5).demand("int8")  # made-up texts: what is likeliest may hang by a hair
     Agreement(16, "rows.csv", 0.5, 0.05, 0.9).demand("int8")
+
+
+YEARS = HeadSettings(target="value", outputs=1, low=2000.0, step=8.0)
+
+
+@pytest.mark.parametrize(("off", "steps"), [(0.0, 0.0), (4.0, 0.5), (float("nan"), float("nan"))])
+def test_scores_are_compared_in_their_own_steps_however_far_from_0_they_lie(
+    off, steps, tokenizers, tmp_path, monkeypatch
+):
+    saved = saved_model("regression", tokenizers["bytes"])
+    saved = replace(saved, gpt=GPT(saved.gpt.settings, YEARS, seed=2).eval())
+    write_portable(tmp_path / "out", saved, "fp32")
+    really = answers_of
+
+    def moved(folder, examples):
+        return [{"prediction": one["prediction"] + off} for one in really(folder, examples)]
+
+    monkeypatch.setattr("foretext.portable.agreement.answers_of", moved)
+    found = agreement(tmp_path / "out", saved)
+    assert found.mean == pytest.approx(steps, abs=1e-4, nan_ok=True)  # fp32 near 2000
+    for precision in ("fp32", "int8"):
+        if off == 0:
+            found.demand(precision)
+        else:
+            with pytest.raises(ModelError, match="does not answer as this one does"):
+                found.demand(precision)
 
 
 def test_made_up_examples_go_from_nothing_to_more_than_the_context_holds(tokenizers):

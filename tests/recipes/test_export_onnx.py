@@ -37,7 +37,7 @@ def test_the_lines_of_the_page_work_from_export_to_answers(capsys, classifier, l
     shutil.copytree(classifier, "scenes")
     install, export, ask = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)[0].strip().splitlines()
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert install.split("#")[0].strip() == "pip install 'foretext[onnx]'"
+    assert install.split("#")[0].strip() == "pip install --editable '.[onnx]'"
     assert {name.split(">")[0] for name in extras["onnx"]} == {"onnx", "onnxruntime"}
     command = shlex.split(export)
     assert command[0] == "foretext"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
@@ -129,6 +129,19 @@ def test_no_path_leads_to_a_file(server: Server, path: str):
     assert response.status_code == 404
     assert error_of(response)["code"] == "not_found"
     assert "root:" not in response.text
+
+
+def test_a_body_that_drips_is_not_waited_for(predictor: Predictor):
+    async def drops() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b" "
+            await asyncio.sleep(0.1)
+
+    with running(Serving({"animals": predictor}, Rules(body_seconds=0.3))) as server:
+        headers = {"Content-Type": "application/json"}
+        slow = asking(server, lambda client: client.post("/predict", content=drops(), headers=headers))
+        assert (slow.status_code, error_of(slow)["code"]) == (408, "slow")
+        assert predict(server, {"example": "a cat"}).status_code == 200
 
 
 def test_more_requests_than_may_be_answered_at_once_are_told_to_come_again(predictor: Predictor):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ import pytest
 from foretext.checkpoints.saved_model import SavedModel, save_model
 from foretext.cli import main
 
+PAGE = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
 # What stands before the program, so that tests need not wait for seconds.
 QUICK = "import foretext.server.listening as it; it.HEADER_SECONDS = it.READING_SECONDS = 1.0; "
 # Computing takes some time, so that a signal can come meanwhile.
@@ -100,7 +102,7 @@ def serving(*arguments: str, before: str = "", environment: dict[str, str] | Non
             env={**os.environ, **(environment or {})},
         )
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + 300  # torch and the model are loaded, on a busy machine too
             while not (found := re.search(r"(http://\S+) answers with (.*)\"", Path(errors.name).read_text())):
                 assert process.poll() is None, Path(errors.name).read_text()
                 assert time.monotonic() < end
@@ -124,6 +126,22 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         return said.err
 
     return line
+
+
+def test_what_the_page_of_docs_asks_is_answered_as_it_shows(run: Path):
+    _, serve, curl = (line.split() for line in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)[0].splitlines())
+    assert serve[:3] == ["foretext", "serve", "scenes"]
+    words = shlex.split(" ".join(curl))
+    url = urlsplit("http://" + next(word for word in words if word.startswith("localhost:")))
+    assert url.port == int(serve[serve.index("--port") + 1])
+    with serving(f"scenes={run}") as served:
+        status, text = served.ask("POST", url.path, words[words.index("-d") + 1].encode())
+        code, out, _ = served.ended(signal.SIGTERM)
+    assert (code, out) == (0, "1 example answered\n")
+    said, shown = json.loads(text), json.loads(re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0])
+    assert status == 200
+    assert (said.keys(), said["unread"].keys()) == (shown.keys(), shown["unread"].keys())
+    assert [answer.keys() for answer in said["answers"]] == [answer.keys() for answer in shown["answers"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,13 @@ from foretext.server.listening import Connection, bound, url_of
 from foretext.serving.predictor import Predictor
 from foretext.tasks.files.tables import TableOptions, iterate_rows
 
-from .conftest import asking, error_of, get
+from .conftest import SCHEMAS, asking, error_of, get
 
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 EVIL = "<img src=x onerror=document.title='owned'>"
+ROOT = Path(__file__).parents[2]
+# The checker of accessibility, where somebody has it: `npm install --no-save axe-core`, or AXE_CORE names the file.
+AXE = Path(os.environ.get("AXE_CORE") or ROOT / "node_modules" / "axe-core" / "axe.min.js")
 
 
 def test_the_page_loads_nothing_and_runs_its_own_script_alone(server: Server):
@@ -135,7 +140,12 @@ def listening(hosted: dict[str, Predictor]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def address(model_of: Callable[[str], SavedModel]) -> Iterator[str]:
     kinds = ("classification", "tagging", "choice", "entailment", "regression")
-    with listening({kind: Predictor.of(model_of(kind), device="cpu", precision="fp32") for kind in kinds}) as address:
+    models = {kind: model_of(kind) for kind in kinds}
+    schema = SCHEMAS["classification"].model_copy(update={"classes": (EVIL, "=1+1", "c")})
+    evil = replace(model_of("classification"), task=schema)
+    with listening(
+        {name: Predictor.of(saved, device="cpu", precision="fp32") for name, saved in {**models, "evil": evil}.items()}
+    ) as address:
         yield address
 
 
@@ -203,6 +213,19 @@ def test_what_is_html_is_shown_as_text(view: Any, tmp_path: Path):
     assert "1 row answered" in answered(view)
     assert EVIL in view.text_content("#list")
     assert view.locator("img").count() == 0
+    view.select_option("#model", "evil")
+    view.fill("#field-0", "a cat\na dog saw\nthe barn\nin\nsaw")
+    view.check("#lines")
+    view.click("#own button")
+    assert answered(view) == "5 rows answered."
+    assert EVIL in view.text_content("#about")
+    assert EVIL in view.locator("dt").all_text_contents()
+    assert view.locator("img").count() == 0
+    with view.expect_download() as download:
+        view.click("#download")
+    download.value.save_as(tmp_path / "answers.csv")
+    said = {row.values["prediction"] for row in iterate_rows(tmp_path / "answers.csv")}
+    assert said <= {EVIL, "'=1+1", "c"}, "a class that would be a formula is text"
 
 
 def test_a_file_is_answered_and_its_answers_are_downloaded(view: Any, tmp_path: Path):
@@ -271,3 +294,112 @@ def test_a_separator_can_be_changed(view: Any, tmp_path: Path):
     view.select_option("#separator", "semicolon")
     view.wait_for_selector("#answer-file:enabled")
     assert "semicolon" in view.text_content("#found")
+
+
+def on_screen(view: Any, selector: str) -> bool:
+    """Whether a person sees the element without scrolling."""
+    place = "const {top, bottom} = document.querySelector(selector).getBoundingClientRect();"
+    return bool(view.evaluate(f"selector => {{{place} return top >= 0 && bottom <= innerHeight;}}", selector))
+
+
+def test_what_is_said_is_on_the_screen_of_a_phone(view: Any, tmp_path: Path):
+    view.fill("#field-0", "a cat saw a dog")
+    view.click("#own button")
+    assert answered(view) == "1 row answered."
+    assert on_screen(view, "#status")
+    assert on_screen(view, "#list .said"), "and the answer itself"
+    view.evaluate("scrollTo(0, 0)")
+    (tmp_path / "excel.csv").write_text("text;n\na cat;1\n")
+    view.set_input_files("#file", tmp_path / "excel.csv")
+    view.wait_for_selector("#status.bad")
+    assert on_screen(view, "#status")
+
+
+def test_a_text_that_the_model_does_not_know_leads_to_the_box_and_not_to_a_field_of_the_api(view: Any):
+    view.fill("#field-0", "Да и нет")
+    view.click("#own button")
+    said = answered(view)
+    assert "unknown" in said
+    assert "the box above has them answered" in said
+    assert "allow_unknown" not in said
+
+
+def test_a_file_is_answered_stopped_and_downloaded_by_keyboard_alone(view: Any, tmp_path: Path):
+    (tmp_path / "cats.csv").write_text("text\n" + "a cat saw a dog\n" * 40)
+    view.focus("#file")
+    view.set_input_files("#file", tmp_path / "cats.csv")  # the browser's own dialogue stands between
+    view.wait_for_selector("#answer-file:enabled")
+    asked: list[Any] = []
+
+    def hold(route: Any) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.continue_()
+
+    view.route("**/predict", hold)
+    view.keyboard.press("Tab")
+    view.keyboard.press("Tab")
+    view.keyboard.press("Enter")
+    assert view.evaluate("document.activeElement.id") == "answer-file"
+    view.wait_for_selector("#list > li")
+    view.keyboard.press("Tab")
+    view.keyboard.press("Tab")
+    assert view.evaluate("document.activeElement.id") == "stop"
+    assert view.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    view.keyboard.press("Enter")
+    assert answered(view) == "Stopped; 32 rows of 40 answered."
+    assert view.evaluate("document.activeElement.id") == "status", "the place is not lost with the button"
+    view.keyboard.press("Tab")
+    view.keyboard.press("Tab")
+    with view.expect_download() as download:
+        view.keyboard.press("Enter")
+    download.value.save_as(tmp_path / "answers.csv")
+    assert len(list(iterate_rows(tmp_path / "answers.csv"))) == 32
+
+
+ZOOMS = {
+    "200 %": "document.body.style.zoom = 2",
+    "text of 200 %": "document.documentElement.style.fontSize = '200%'",
+}
+
+
+@pytest.mark.parametrize("zoom", ZOOMS)
+def test_nothing_leaves_the_page_when_it_is_enlarged(view: Any, zoom: str):
+    view.set_viewport_size({"width": 640, "height": 480})
+    view.evaluate(ZOOMS[zoom])
+    view.fill("#field-0", "a cat saw " + "dog" * 60)
+    view.check("#unknown")
+    view.click("#own button")
+    answered(view)
+    outside = """[...document.querySelectorAll("main *")].filter(one => one.getClientRects().length
+        && one.getBoundingClientRect().right > document.documentElement.getBoundingClientRect().right + 1)"""
+    assert view.evaluate(f"{outside}.map(one => one.outerHTML)") == []
+
+
+def found_by_axe(view: Any) -> set[str]:
+    """The rules that the page breaks as it stands."""
+    view.evaluate(AXE.read_text(encoding="utf-8"))
+    found = view.evaluate("axe.run().then(found => [...found.violations, ...found.incomplete].map(one => one.id))")
+    return set(found)
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there: npm install --no-save axe-core, or AXE_CORE")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state_of_the_page(view: Any, scheme: str, tmp_path: Path):
+    view.emulate_media(color_scheme=scheme)
+    assert found_by_axe(view) == set()
+    for kind in ("tagging", "choice", "classification"):
+        view.select_option("#model", kind)
+        view.fill("#field-0", "a cat saw a dog " * 20)
+        if kind == "choice":
+            view.fill("#field-1", "the barn\nthe dog")
+        view.click("#own button")
+        answered(view)
+        assert found_by_axe(view) == set(), kind
+    (tmp_path / "excel.csv").write_text("text;n\na cat;1\n")
+    view.set_input_files("#file", tmp_path / "excel.csv")
+    view.wait_for_selector("#status.bad")
+    assert found_by_axe(view) == set(), "an error"
+    view.evaluate("document.querySelector('label[for=file]').remove()")
+    view.evaluate("document.querySelector('#status').style.color = '#aaa'")
+    assert found_by_axe(view) >= {"label"}, "it does look"

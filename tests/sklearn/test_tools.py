@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
 import pickletools
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -103,6 +105,16 @@ class TestTools:
         np.testing.assert_allclose(scores[0], scores[1], rtol=1e-5)
         assert search.best_params_["learning_rate"] == 0.05
         assert search.best_estimator_.predict(TEXTS).shape == (12,)
+
+    def test_a_process_that_fits_beside_others_keeps_to_the_threads_that_its_pool_gives_it(self, quick):
+        def fit(seed):
+            ForetextClassifier(**quick, random_state=seed).fit(TEXTS, NAMES)
+            return os.getpid(), torch.get_num_threads()
+
+        with parallel_config("loky", n_jobs=2, inner_max_num_threads=1):
+            threads = dict(Parallel()(delayed(fit)(seed) for seed in range(2)))
+        assert os.getpid() not in threads
+        assert set(threads.values()) == {1}
 
     def test_folds_give_what_fitting_by_hand_gives(self, quick):
         quick = {**quick, "epochs": 12}
