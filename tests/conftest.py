@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from foretext.evaluation.report import Picture, Section
 from foretext.training.plan import Plan
 from foretext.training.settings import LoopSettings, OptimizerSettings
 
@@ -20,6 +21,7 @@ settings.load_profile("patient")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=50, help="how often processes are killed in tests/faults")
+    parser.addoption("--long", action="store_true", help="all texts and code points for imported tokenizers")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,6 +30,27 @@ def pytest_configure(config: pytest.Config) -> None:
         if signal.getsignal(deaf) is signal.SIG_IGN:
             signal.signal(deaf, signal.default_int_handler if deaf == signal.SIGINT else signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+_DRAW = Section.figure
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_pages() -> Iterator[None]:
+    """Pages hold an empty picture for each figure: to draw those of a small run takes longer than the run."""
+
+    def empty(self: Section, figure: object, caption: str, description: str) -> Section:
+        return self._add(Picture("data:,", "data:,", caption, description))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Section, "figure", empty)
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages with all their figures, for the tests that look at them or have something odd drawn."""
+    monkeypatch.setattr(Section, "figure", _DRAW)
 
 
 def planned(**values: Any) -> Plan:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -88,15 +89,17 @@ def add_module(monkeypatch: pytest.MonkeyPatch, name: str, **content: Any) -> No
 REAL_COMMANDS = commands.COMMANDS
 
 
-def foretext(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The real command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "foretext", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        timeout=60,
-    )
+@pytest.fixture
+def help_of(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What gives the help that the real commands print, where a line is long enough for all of a flag."""
+    monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def printed(*arguments: str) -> str:
+        assert cli.main(arguments) == 0
+        return capsys.readouterr().out
+
+    return printed
 
 
 def test_help_and_version_load_neither_torch_nor_a_recipe() -> None:
@@ -112,21 +115,13 @@ def test_help_and_version_load_neither_torch_nor_a_recipe() -> None:
         assert len(command.words) == 2 or command.help[:40] in done.stdout
 
 
-def test_help_says_where_a_number_or_a_word_may_be_given() -> None:
-    assert "--micro-batch INTEGER|auto" in foretext("pretrain", "--help-all").stdout
+def test_help_says_where_a_number_or_a_word_may_be_given(help_of: Callable[..., str]) -> None:
+    assert "--micro-batch INTEGER|auto" in help_of("pretrain", "--help-all")
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
-def test_every_command_has_help_with_an_example_and_needs_no_torch_for_it(command: commands.Command) -> None:
-    program = (
-        "import sys; from foretext.cli import main; code = main(sys.argv[1:]);"
-        "sys.exit('torch was loaded' if 'torch' in sys.modules else code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *command.words, "--help"], capture_output=True, text=True, env=_wide()
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"Example: {command.example}" in done.stdout
+def test_every_command_has_help_with_an_example(command: commands.Command, help_of: Callable[..., str]) -> None:
+    assert f"Example: {command.example}" in help_of(*command.words, "--help")
 
 
 @pytest.mark.parametrize("command", REAL_COMMANDS, ids=lambda command: command.name)
@@ -139,9 +134,8 @@ def test_every_command_fits_its_recipe(command: commands.Command) -> None:
     command_line(settings, lambda given: 0, positionals=command.positionals)  # refuses two flags of one name
 
 
-def test_help_lists_the_commands_by_what_they_are_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "COMMANDS", REAL_COMMANDS)
-    told = foretext("--help", COLUMNS="250").stdout
+def test_help_lists_the_commands_by_what_they_are_for(help_of: Callable[..., str]) -> None:
+    told = help_of("--help")
     purposes = [purpose for purpose in get_args(commands.Purpose) if f" {purpose} ─" in told]
     assert purposes == [
         "Look at data",
@@ -174,15 +168,15 @@ def test_every_table_of_settings_has_a_title_for_a_stranger(command: commands.Co
     assert {leaf.path[-2] for leaf in leaves(command.settings).values() if len(leaf.path) > 1} <= TABLES.keys()
 
 
-def test_help_shows_what_most_people_need_and_says_how_much_more_there_is() -> None:
-    told = foretext("finetune", "--help", COLUMNS="250").stdout
+def test_help_shows_what_most_people_need_and_says_how_much_more_there_is(help_of: Callable[..., str]) -> None:
+    told = help_of("finetune", "--help")
     assert re.findall(r"╭─ ([^─]+) ─", told) == [
         *("Inputs", "Data", "Task", "Training", "Output", "Flags of every command")
     ]
     settings = commands.Command("finetune", "", "", purpose="Use it").settings
     more = [leaf.flag for name, leaf in leaves(settings).items() if name in hidden(settings, ("model", "data"))]
     assert told.endswith(f"\n{len(more)} more flags: foretext finetune --help-all shows them all.\n")
-    everything = foretext("finetune", "--help-all", COLUMNS="250").stdout
+    everything = help_of("finetune", "--help-all")
     for flag in more:
         assert f"{flag} " not in told
         assert f"{flag} " in everything
@@ -190,9 +184,9 @@ def test_help_shows_what_most_people_need_and_says_how_much_more_there_is() -> N
     assert all(f" {title} ─" in everything for title in ("Optimizer", "Device, memory, logging, checkpoints"))
 
 
-def test_help_all_is_the_same_as_help_where_nothing_is_hidden() -> None:
-    assert foretext("storyworld", "--help-all").stdout == foretext("storyworld", "--help").stdout
-    assert foretext("--help-all").stdout == foretext("--help").stdout
+def test_help_all_is_the_same_as_help_where_nothing_is_hidden(help_of: Callable[..., str]) -> None:
+    assert help_of("storyworld", "--help-all") == help_of("storyworld", "--help")
+    assert help_of("--help-all") == help_of("--help")
 
 
 @pytest.mark.parametrize(
@@ -258,10 +252,6 @@ def test_a_value_may_begin_with_a_dash(
 def test_the_value_of_a_flag_may_begin_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["brew", "a", "--print-settings", "--fail", "- he said"]) == 0
     assert tomllib.loads(capsys.readouterr().out)["fail"] == "- he said"
-
-
-def _wide() -> dict[str, str]:
-    return {**os.environ, "COLUMNS": "250"}
 
 
 def test_flags_reach_the_recipe_and_its_result_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -369,7 +359,7 @@ def test_a_preset_named_in_the_environment_counts_and_is_checked(
 
 
 def test_wrong_usage_leaves_the_process_with_code_2() -> None:
-    done = foretext("no-such-command")
+    done = subprocess.run([sys.executable, "-m", "foretext", "no-such-command"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

@@ -13,6 +13,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,6 +22,7 @@ from foretext.files import write_text
 from foretext.leftovers import remove_dead
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from matplotlib.figure import Figure
 
 _NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?( \[[^\]]*\])?")  # also with an interval behind it
@@ -149,19 +151,25 @@ class Report:
 
     def html(self) -> str:
         """The whole page as text."""
-        from jinja2 import Environment, PackageLoader, StrictUndefined
+        return _template().render(report=self)
 
-        environment = Environment(
-            loader=PackageLoader("foretext.evaluation"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.tests["number"] = _is_number
-        environment.tests["estimate"] = lambda cell: isinstance(cell, Estimate)
-        environment.filters["cell"] = _cell
-        return environment.get_template("report.html").render(report=self)
+
+@cache
+def _template() -> Template:
+    """The page without what is reported; putting it together takes longer than filling it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("foretext.evaluation"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.tests["number"] = _is_number
+    environment.tests["estimate"] = lambda cell: isinstance(cell, Estimate)
+    environment.filters["cell"] = _cell
+    return environment.get_template("report.html")
 
 
 def write_report(path: Path, report: Report) -> None:

@@ -18,6 +18,7 @@ import foretext
 from foretext.checkup.finding import Checked, Finding
 from foretext.checkup.labelled import doubts
 from foretext.checkup.labels import looks_like
+from foretext.cli import main
 from foretext.errors import SettingsError
 from foretext.recipes.check import check
 from foretext.recipes.settings.check import CheckSettings
@@ -389,15 +390,15 @@ def test_a_private_error_shows_no_text_either(tmp_path: Path) -> None:
     ],
     ids=["sound", "doubtful", "damaged", "one class", "missing"],
 )
-def test_the_exit_code_is_the_verdict_and_json_stands_alone(tmp_path: Path, text: str | None, code: int) -> None:
+def test_the_exit_code_is_the_verdict_and_json_stands_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str | None, code: int
+) -> None:
     path = tmp_path / "rows.csv"
     if text is not None:
         path.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "foretext", "check", str(path), "--json", "--quick"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == code
+    assert main(["check", str(path), "--json", "--quick"]) == code
     if text is not None:
-        assert json.loads(done.stdout)["verdict"] == ("sound", "doubtful", "unusable")[code]
+        assert json.loads(capsys.readouterr().out)["verdict"] == ("sound", "doubtful", "unusable")[code]
 
 
 def test_a_closed_pipe_leaves_no_traceback(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from foretext.tasks.predictions import of_answers, of_classes, of_scores
 from foretext.tasks.schema import TaskSchema
 from foretext.text_table import wrapped_table
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 ROW = TaskRow(
     task="ending",
     kind="classification",

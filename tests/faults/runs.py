@@ -92,7 +92,8 @@ def started(place: Path) -> Iterator[Foretext]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**environment, "PYTHONPATH": package, "OMP_NUM_THREADS": "1"},
+        # What is free on the machine decides otherwise, and may change from run to run.
+        env={**environment, "PYTHONPATH": package, "OMP_NUM_THREADS": "1", "FORETEXT_KEEP_MEMORY": "1"},
     ) as server:
         runs = Foretext(place, server)
         assert runs._answer() == "ready"

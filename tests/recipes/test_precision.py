@@ -27,14 +27,14 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         find_precision("auto", torch.device("cpu")) != "bf16" and os.environ.get(EMULATED) != "1",
-        reason=f"this processor does not compute in bf16; {EMULATED}=1 does it all the same, for half an hour",
+        reason=f"this processor does not compute in bf16; {EMULATED}=1 does it all the same, for some ten minutes",
     ),
 ]
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> Runs:
-    """By precision, for each seed: the losses along the way, and the accuracy on SST-2's development set."""
+    """By precision, for each seed: the losses along the way, and the accuracy on rows of TREC that were kept aside."""
     folder = tmp_path_factory.mktemp("precision")
     return {name: [trained(folder / f"{name}-{seed}", name, seed) for seed in SEEDS] for name in PRECISIONS}
 
@@ -43,7 +43,7 @@ def trained(folder: Path, precision: str, seed: int) -> tuple[list[float], float
     settings = FinetuneSettings(
         model="mini",
         out=folder,
-        labelled=LabelledDataSettings(task="SST-2", train_rows=2_000),
+        labelled=LabelledDataSettings(task="TREC", train_rows=1_000),
         epochs=1,
         batch=8,
         learning_rate=1e-3,
@@ -66,7 +66,7 @@ def test_the_curves_differ_less_by_precision_than_by_seed(runs: Runs) -> None:
 
 def test_the_score_is_no_worse_beyond_the_spread_between_seeds(runs: Runs) -> None:
     scores = {name: [score for _, score in found] for name, found in runs.items()}
-    assert min(scores["fp32"]) > 0.55  # something was learned; chance is 0.51
+    assert min(scores["fp32"]) > 0.4  # something was learned; the most frequent class has 0.23
     spread = max(scores["fp32"]) - min(scores["fp32"])
     assert statistics.mean(scores["bf16"]) >= statistics.mean(scores["fp32"]) - spread
 

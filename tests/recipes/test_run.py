@@ -27,6 +27,8 @@ from foretext.tokenizer import Tokenizer
 from foretext.training.objectives import LanguageModelling
 from foretext.training.settings import LoopSettings
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 TOKENIZER = Tokenizer.learn_from_texts(["the cat sat on the mat and the dog sat too"], 30)
 TASK = TaskSchema(kind="classification", text=("text",), classes=("no", "yes"))
 OF_BOTH = {"command", "settings", "engine", "result", "departures", "watch"}

@@ -17,6 +17,8 @@ from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 TRAIN = {
     "regression": "text,label\n" + "".join(f"Ann saw {number} cats.,{number}.5\n" for number in range(8)),
     "classification": "text,label\n" + "Ann saw a cat.,cat\nBob saw a dog.,dog\n" * 4,

@@ -128,8 +128,13 @@ def fuzzed(count: int, seed: int) -> Iterator[str]:
         yield "".join(parts)
 
 
-def of_every_code_point(step: int = 1) -> Iterator[str]:
-    """All of Unicode, each code point alone and between letters and digits, some hundred a text."""
-    points = [chr(point) for point in range(0, 0x110000, step) if not 0xD800 <= point < 0xE000]
+def of_every_code_point(step: int = 1, further_step: int = 0) -> Iterator[str]:
+    """All of Unicode, each code point alone and between letters and digits, some hundred a text.
+
+    Of every `step` points one; behind the two planes where new letters and signs are given places, of every
+    `further_step`.
+    """
+    places = [*range(0, 0x20000, step), *range(0x20000, 0x110000, further_step or step)]
+    points = [chr(point) for point in places if not 0xD800 <= point < 0xE000]
     for start in range(0, len(points), 200):
         yield "".join(f" {point} a{point}b 1{point}\n{point}" for point in points[start : start + 200])

@@ -68,6 +68,6 @@ def batches():
     return batch_at
 
 
-@pytest.fixture(name="trainer")
+@pytest.fixture(name="trainer", scope="session")
 def make_trainer():
     return trainer

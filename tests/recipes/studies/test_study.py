@@ -16,6 +16,8 @@ from foretext.recipes.studies.figures import FIGURES
 from foretext.recipes.studies.rows import with_interval
 from foretext.recipes.studies.study import Study, as_csv, read_studies, studies_report, write_study
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 SCORE = with_interval("score", Estimate(0.5, 0.4, 0.6, 3))
 
 
