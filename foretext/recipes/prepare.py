@@ -6,7 +6,8 @@ from foretext import corpus
 from foretext.checkpoints.find import find_description
 from foretext.corpus import Corpus
 from foretext.corpus.preparer import plan_of
-from foretext.corpus.shared.preparing import Executor, Sharing, prepare_shared
+from foretext.corpus.shared.job import Executor
+from foretext.corpus.shared.preparing import Sharing, prepare_shared
 from foretext.corpus.shared.slurm import Submitted
 from foretext.recipes.settings.prepare import PrepareSettings
 from foretext.tokenizer import Tokenizer

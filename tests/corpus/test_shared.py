@@ -7,6 +7,7 @@ import importlib.util
 import json
 import logging
 import os
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -216,7 +217,7 @@ def test_the_script_for_slurm_does_what_is_left_and_makes_the_corpus(
     assert isinstance(first, Submitted)
     assert first.lines() == [
         f"script written to {out}.slurm/prepare.sh; nothing is submitted",
-        f"to submit its jobs: bash {out}.slurm/prepare.sh",
+        f"to submit its jobs: bash {shlex.quote(f'{out}.slurm/prepare.sh')}",
     ]
     assert "--array=0-1%2" in first.script.read_text()
     assert not sbatch.exists()

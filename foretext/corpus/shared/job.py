@@ -20,6 +20,7 @@ from foretext.corpus.units import UnitRecord, is_sound
 from foretext.errors import DataError
 from foretext.files import write_text
 
+Executor = Literal["local", "slurm", "ray"]  # where tasks run
 Stage = Literal["sign", "match", "cluster", "encode"]
 STAGES: tuple[Stage, ...] = ("sign", "match", "cluster", "encode")
 BUCKETS = 14  # of MinHash as datatrove has it: documents meet in one of them if they are alike by 0.72 or more

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from foretext.corpus.assembling import assemble, checked
 from foretext.corpus.corpus import Corpus
@@ -20,6 +19,7 @@ from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts
 from foretext.corpus.manifest import Plan, unfinished
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.shared.job import (
+    Executor,
     Job,
     Stage,
     all_problems,
@@ -37,8 +37,6 @@ from foretext.locks import held
 from foretext.processes import cores
 from foretext.progress import progress
 from foretext.tokenizer import Tokenizer
-
-Executor = Literal["local", "slurm", "ray"]
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +88,7 @@ def prepare_shared(
             return _submitted(out, parts, job, sharing)
         try:
             _do(parts, job, sharing)
-            return _joined(parts)
+            return _joined(parts, out)
         except BaseException:
             leave_parts(parts)
             raise
@@ -104,9 +102,10 @@ def join(parts: Path) -> Corpus:
         InUse: another process is at work there.
     """
     read_job(parts)
+    out = parts.with_name(parts.name.removesuffix(".unfinished"))
     with held(parts):
-        remove_unfinished(_out(parts))
-        return _joined(parts)
+        remove_unfinished(out)
+        return _joined(parts, out)
 
 
 def _require(sharing: Sharing, plan: Plan) -> None:
@@ -175,9 +174,9 @@ def _submitted(out: Path, parts: Path, job: Job, sharing: Sharing) -> Submitted:
     return Submitted(script, out, None if sharing.dry_run else submit(script))
 
 
-def _joined(parts: Path) -> Corpus:
+def _joined(parts: Path, out: Path) -> Corpus:
     """Makes the corpus of what the tasks left."""
-    job, out = read_job(parts), _out(parts)
+    job = read_job(parts)
     found = [outcome(parts, task) for task in range(job.tasks)]
     outcomes = [each for each in found if each is not None]
     if len(outcomes) < job.tasks:
@@ -188,8 +187,3 @@ def _joined(parts: Path) -> Corpus:
     assemble(out, units, job.plan, job.sources, problems, removed, tokenizer, allow_unknown=job.allow_unknown)
     shutil.rmtree(parts)
     return checked(Corpus.open(out), removed)
-
-
-def _out(parts: Path) -> Path:
-    """The corpus that lies, or will lie, beside its unfinished parts."""
-    return parts.with_name(parts.name.removesuffix(".unfinished"))

@@ -31,7 +31,10 @@ class Submitted:
 
     def lines(self) -> list[str]:
         if self.said is None:
-            return [f"script written to {self.script}; nothing is submitted", f"to submit its jobs: bash {self.script}"]
+            return [
+                f"script written to {self.script}; nothing is submitted",
+                f"to submit its jobs: bash {shlex.quote(str(self.script))}",
+            ]
         return [
             *self.said,
             f"the corpus appears in {self.out} when the last job has ended; they write to {self.script.parent}",

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from foretext.corpus.preparer import SHARD_TOKENS
 from foretext.corpus.shared.filters import FilterName
-from foretext.corpus.shared.preparing import Executor
+from foretext.corpus.shared.job import Executor
 from foretext.errors import SettingsError
 from foretext.paths import NameOrPath
 from foretext.settings import Settings, flag, refuse_without
@@ -52,11 +52,12 @@ class PrepareSettings(Settings):
     """Tasks that the files are shared among; 0 means with local one a worker. Each has files in a row, none a part of
     one."""
     filters: tuple[FilterName, ...] = ()
-    """Filters of datatrove for English that a document must pass; what they leave out is counted by reason."""
+    """Filters of datatrove for English that a document must pass, in this order: gopher-quality, gopher-repetition,
+    c4-quality, c4-paragraph, fineweb-quality. What they leave out is counted by reason."""
     minhash: bool = False
     """Of documents that are much alike by MinHash keep one; the others are counted."""
     sbatch: str = ""
-    """Options for the jobs of Slurm: "--partition cpu --time 4:00:00"."""
+    """Options for the jobs of Slurm: --sbatch="--partition cpu --time 4:00:00"."""
     dry_run: bool = False
     """Write the script that submits the jobs of Slurm, and submit nothing."""
 
