@@ -313,6 +313,17 @@ def test_options_that_do_not_go_together_are_refused(
     assert message in capsys.readouterr().err
 
 
+def test_minhash_refuses_a_folder_in_which_datatrove_finds_nothing(
+    inputs: Path, tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    pytest.importorskip("spacy")
+    with pytest.raises(SettingsError, match=r"--minhash works in no folder with \*, \? or \[ in its path"):
+        shared(inputs, tmp_path / "out[1]", tokenizer, Sharing("local", 2), minhash=True)
+    shared(inputs, tmp_path / "out", tokenizer, Sharing("slurm", 2, dry_run=True), minhash=True)
+    with pytest.raises(DataError, match=r"left-out is not there any more"):
+        task.run_task(unfinished(tmp_path / "out"), "encode", 0)
+
+
 def test_standard_input_is_not_shared(tokenizer: Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="standard input cannot be read by several tasks"):
         shared(Path("-"), tmp_path / "out", tokenizer, Sharing("local", 2))

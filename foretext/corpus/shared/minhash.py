@@ -15,6 +15,7 @@ from typing import Any
 
 from foretext.corpus.cleaning import Removed
 from foretext.corpus.shared.job import BUCKETS
+from foretext.errors import DataError
 from foretext.files import atomic_folder
 
 REASON = "minhash: document much like another one (left out)"
@@ -62,7 +63,13 @@ def clustering(parts: Path) -> Any:
 
 
 def leaving_out(parts: Path, removed: Removed) -> Any:
-    """A step that hands on the documents which stay; the others are counted in `removed`."""
+    """A step that hands on the documents which stay; the others are counted in `removed`.
+
+    Raises:
+        DataError: which they are is not known.
+    """
+    if not (parts / "left-out").is_dir():  # datatrove would let all documents stay
+        raise DataError(f"{parts / 'left-out'} is not there any more; delete {parts} and begin anew")
     from datatrove.pipeline.dedup import MinhashDedupFilter
 
     class Counting:

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,6 +77,10 @@ def prepare_shared(
     if any(source.path == STANDARD_INPUT for source in sources):
         raise DataError("standard input cannot be read by several tasks; write it to files, or leave out --executor")
     parts = unfinished(out.absolute())
+    if plan.minhash and has_magic(str(parts)):  # datatrove would find no pairs there, and say nothing
+        raise SettingsError(
+            f"--minhash works in no folder with *, ? or [ in its path, as {out.absolute()}; name another"
+        )
     with held(parts):
         remove_unfinished(out)
         done = finished_corpus(out, plan, sources)
