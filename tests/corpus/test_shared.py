@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import foretext
 from foretext.cli import main
 from foretext.corpus import Corpus, prepare
 from foretext.corpus.manifest import unfinished
@@ -322,6 +323,13 @@ def test_minhash_refuses_a_folder_in_which_datatrove_finds_nothing(
     shared(inputs, tmp_path / "out", tokenizer, Sharing("slurm", 2, dry_run=True), minhash=True)
     with pytest.raises(DataError, match=r"left-out is not there any more"):
         task.run_task(unfinished(tmp_path / "out"), "encode", 0)
+
+
+def test_the_call_from_python_does_not_submit_jobs(inputs: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(SettingsError, match=r"executor 'slurm' makes the corpus later"):
+        foretext.prepare(str(inputs), out, tokenizer=tokenizer, executor="slurm", tasks=2, dry_run=True)
+    assert not unfinished(out).exists()
 
 
 def test_standard_input_is_not_shared(tokenizer: Tokenizer, tmp_path: Path) -> None:
