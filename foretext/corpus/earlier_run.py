@@ -73,7 +73,7 @@ def remove_unfinished(out: Path) -> None:
 
 def leave_parts(parts: Path) -> None:
     """Keeps the finished units for the next run; if there are none, nothing is left."""
-    if any(parts.glob("*.ds")):
+    if any(parts.rglob("*.ds")) or any(parts.glob("done/*/completions/*")):
         log.warning("what is finished is kept in %s; the same command goes on from there", parts)
     else:
         shutil.rmtree(parts, ignore_errors=True)

@@ -26,6 +26,8 @@ from foretext.tokenizer.unknown import KEPT, Unknown
 NAME = "manifest.json"
 VERSION = 1
 
+_REMOVING = ("dedup", "clean", "filters", "minhash")  # the fields of a plan by which something is left out
+
 SplitName = Literal["train", "valid"]
 SPLITS: tuple[SplitName, ...] = ("train", "valid")
 
@@ -57,12 +59,16 @@ class Plan(_Record):
     """Whether copies of other documents were left out."""
     clean: bool = False
     """Whether damage was repaired and repeated passages were left out."""
+    filters: tuple[str, ...] = ()
+    """The filters that a document had to pass, in their order."""
+    minhash: bool = False
+    """Whether of documents that are alike by MinHash one was kept."""
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_done(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """The plan as it is kept: what is not done is not named, so that corpora of before there was a choice stay."""
         named: dict[str, Any] = handler(self)
-        return {name: value for name, value in named.items() if value or name not in ("dedup", "clean")}
+        return {name: value for name, value in named.items() if value or name not in _REMOVING}
 
     @model_validator(mode="after")
     def _ids_fit(self) -> Plan:
@@ -71,6 +77,11 @@ class Plan(_Record):
         if self.separator_id is not None and not 0 <= self.separator_id < self.vocabulary:
             raise ValueError(f"the separator {self.separator_id} is no id of {self.vocabulary:,} pieces")
         return self
+
+    @property
+    def removes(self) -> bool:
+        """Whether documents, or parts of them, may have been left out."""
+        return any(getattr(self, name) for name in _REMOVING)
 
     @property
     def token_type(self) -> np.dtype[Any]:
@@ -101,8 +112,14 @@ class UnknownRecord(_Record):
 
     def __add__(self, other: UnknownRecord) -> UnknownRecord:
         characters = Counter(self.characters) + Counter(other.characters)
-        kept = dict(characters.most_common(KEPT))
-        return UnknownRecord(tokens=self.tokens + other.tokens, unknown=self.unknown + other.unknown, characters=kept)
+        return UnknownRecord(
+            tokens=self.tokens + other.tokens, unknown=self.unknown + other.unknown, characters=characters
+        )
+
+    def commonest(self) -> UnknownRecord:
+        """The same with the commonest characters alone, the commonest first."""
+        kept = sorted(self.characters.items(), key=lambda item: (-item[1], item[0]))[:KEPT]
+        return self.model_copy(update={"characters": dict(kept)})
 
     def found(self) -> Unknown:
         """The count."""

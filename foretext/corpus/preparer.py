@@ -6,25 +6,23 @@ again after an interruption, what is finished is not done again, and the result 
 
 from __future__ import annotations
 
-import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from foretext.corpus import documents
+from foretext.corpus.assembling import Finished, assemble, checked
 from foretext.corpus.cleaning import Removed, cleaned
 from foretext.corpus.corpus import Corpus
 from foretext.corpus.earlier_run import finished_corpus, leave_parts, open_parts, remove_unfinished
-from foretext.corpus.manifest import NAME, SPLITS, Counts, Manifest, Plan, SplitName, UnknownRecord, unfinished
+from foretext.corpus.manifest import NAME, Plan, unfinished
 from foretext.corpus.problems import Problems, refuse
 from foretext.corpus.readers import read_sources
-from foretext.corpus.shards import ShardRecord, map_shard, merge, token_type
+from foretext.corpus.shards import token_type
 from foretext.corpus.sources import Source, find_sources
-from foretext.corpus.units import Unit, UnitRecord, part_path, units
+from foretext.corpus.units import Unit, UnitRecord, units
 from foretext.corpus.workers import encode_units
-from foretext.errors import DataError
-from foretext.files import atomic_folder, write_json
 from foretext.locks import held
 from foretext.processes import cores
 from foretext.progress import progress
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
 
 SHARD_TOKENS = 1 << 26  # 128 MiB at 16 bits
 _MEGABYTE = 1e6
-
-log = logging.getLogger(__name__)
 
 
 def prepare(
@@ -71,17 +67,14 @@ def prepare(
     out, problems = Path(out), Problems()
     report = refuse if strict else problems.add
     sources = find_sources(inputs, report)
-    plan = Plan(
-        tokenizer=tokenizer.fingerprint,
-        vocabulary=tokenizer.size,
-        dtype=token_type(tokenizer.extract + 1),
-        line_breaks=line_breaks,
-        separator_id=tokenizer.newline if separator == "newline" else None,
+    plan = plan_of(
+        tokenizer,
         field=field,
         validation=validation,
         strict=strict,
         shard_tokens=shard_tokens,
-        document_characters=documents.LONGEST,
+        separator=separator,
+        line_breaks=line_breaks,
         dedup=dedup,
         clean=clean,
     )
@@ -95,6 +88,39 @@ def prepare(
             return _prepared(out, plan, sources, problems, tokenizer, workers, allow_unknown=allow_unknown)
         shutil.rmtree(parts, ignore_errors=True)  # of a process that was killed when all was done
         return done
+
+
+def plan_of(
+    tokenizer: Tokenizer,
+    *,
+    field: str,
+    validation: float,
+    strict: bool,
+    shard_tokens: int,
+    separator: Literal["newline", "none"],
+    line_breaks: Literal["keep", "paragraphs"],
+    dedup: bool = False,
+    clean: bool = False,
+    filters: Sequence[str] = (),
+    minhash: bool = False,
+) -> Plan:
+    """What the content of a corpus follows from, as `prepare` was asked for it."""
+    return Plan(
+        tokenizer=tokenizer.fingerprint,
+        vocabulary=tokenizer.size,
+        dtype=token_type(tokenizer.extract + 1),
+        line_breaks=line_breaks,
+        separator_id=tokenizer.newline if separator == "newline" else None,
+        field=field,
+        validation=validation,
+        strict=strict,
+        shard_tokens=shard_tokens,
+        document_characters=documents.LONGEST,
+        dedup=dedup,
+        clean=clean,
+        filters=tuple(filters),
+        minhash=minhash,
+    )
 
 
 def _prepared(
@@ -115,17 +141,14 @@ def _prepared(
         read = read_sources(sources, field=plan.field, report=report)
         work = units(cleaned(read, removed, dedup=plan.dedup, clean=plan.clean))
         encoded = encode_units(work, parts, tokenizer, plan, workers=workers or cores())
-        records = list(_shown(encoded, sources))
-        _refuse_no_text(records, sources, problems)
-        _unknown(records).found().say(_some(source.path for source in sources), allowed=allow_unknown)
-        _write(out, parts, records, plan, sources, problems, removed, tokenizer)
+        finished = [Finished(parts, number, record) for number, record in enumerate(_shown(encoded, sources))]
+        records, found = [source.record() for source in sources], problems.record()
+        assemble(out, finished, plan, records, found, removed, tokenizer, allow_unknown=allow_unknown)
     except BaseException:
         leave_parts(parts)
         raise
     shutil.rmtree(parts)
-    for line in removed.lines():
-        log.info("%s", line)
-    return _checked(Corpus.open(out))
+    return checked(Corpus.open(out), removed)
 
 
 def _shown(encoded: Iterable[tuple[Unit, UnitRecord]], sources: Sequence[Source]) -> Iterator[UnitRecord]:
@@ -139,82 +162,3 @@ def _shown(encoded: Iterable[tuple[Unit, UnitRecord]], sources: Sequence[Source]
             bar.advance((unit.position - done) / _MEGABYTE, f"{tokens / 1e6:,.1f} million tokens")
             done = unit.position
             yield record
-
-
-def _write(
-    out: Path,
-    parts: Path,
-    records: Sequence[UnitRecord],
-    plan: Plan,
-    sources: Sequence[Source],
-    problems: Problems,
-    removed: Removed,
-    tokenizer: Tokenizer,
-) -> None:
-    """Makes the folder `out` from the finished units, all of it or nothing."""
-    with atomic_folder(out) as folder:
-        manifest = Manifest(
-            plan=plan,
-            sources=[source.record() for source in sources],
-            counts=_counts(records),
-            problems=problems.record(),
-            unknown=_unknown(records),
-            splits={name: list(_gather(folder, parts, name, records, plan)) for name in SPLITS},
-            removed=dict(sorted(removed.counts.items())) if plan.dedup or plan.clean else None,
-        )
-        tokenizer.save(folder)
-        write_json(folder / NAME, manifest.model_dump(mode="json"))
-
-
-def _gather(
-    folder: Path, parts: Path, split: SplitName, records: Sequence[UnitRecord], plan: Plan
-) -> Iterator[ShardRecord]:
-    """Writes the shards of a split, with what each unit gave to it, in the order of the units."""
-    found = (
-        map_shard(part_path(parts, number, split), plan.token_type)
-        for number, record in enumerate(records)
-        if split in record.parts
-    )
-    return merge(found, folder / split, shard_tokens=plan.shard_tokens)
-
-
-def _counts(records: Sequence[UnitRecord]) -> Counts:
-    return sum((record.counts for record in records), Counts())
-
-
-def _unknown(records: Sequence[UnitRecord]) -> UnknownRecord:
-    return sum((record.unknown for record in records), UnknownRecord())
-
-
-def _refuse_no_text(records: Sequence[UnitRecord], sources: Sequence[Source], problems: Problems) -> None:
-    counts = _counts(records)
-    if counts.tokens:
-        return
-    found = f"all {counts.documents:,} documents are empty" if counts.documents else "there is no document"
-    seen = f" ({problems.total:,} problems, the first: {problems.first[0]})" if problems.first else ""
-    raise DataError(f"no text in {_some(source.path for source in sources)}: {found}{seen}")
-
-
-def _some(names: Iterable[str], most: int = 3) -> str:
-    names = list(names)
-    more = f" and {len(names) - most:,} more files" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _checked(corpus: Corpus) -> Corpus:
-    """The corpus, after saying what its user should know before training on it."""
-    for line in corpus.manifest.problems.lines():
-        log.warning(line)
-    for reason, count in (corpus.manifest.removed or {}).items():
-        log.info("%s × %s", f"{count:,}", reason)
-    share = corpus.manifest.plan.validation
-    for name in SPLITS:
-        if not corpus.split(name).token_count and (name == "train" or share > 0):
-            log.warning(
-                "the %s split is empty: each of the %s documents had a chance of %.3g to be for validation; "
-                "choose another --validation, or cut the text into more documents",
-                name,
-                f"{corpus.manifest.counts.documents:,}",
-                share,
-            )
-    return corpus

@@ -114,7 +114,7 @@ def encode_unit(unit: Unit, folder: Path, tokenizer: Tokenizer, plan: Plan) -> U
             characters=sum(len(document.text) for document in unit.documents),
             tokens=sum(kept),
         ),
-        unknown=UnknownRecord.of(unknown.found()),
+        unknown=UnknownRecord.of(unknown.found(most=None)),
         parts=parts,
     )
     write_text(_record_path(folder, unit.number), record.model_dump_json() + "\n")
@@ -134,15 +134,18 @@ def finished(unit: Unit, folder: Path) -> UnitRecord | None:
     except ValidationError:
         log.warning("%s is damaged, or of another version; what it is about is done again", path)
         return None
-    if record.digest != unit.digest():
-        return None
+    return record if record.digest == unit.digest() and is_sound(record, unit.number, folder) else None
+
+
+def is_sound(record: UnitRecord, number: int, folder: Path) -> bool:
+    """Whether the files of unit `number` in `folder` are those of its record; where they are not, that is said."""
     for name, (ids, ends) in record.parts.items():
-        part = part_path(folder, unit.number, name)
+        part = part_path(folder, number, name)
         for file, digest in ((part, ids), (index_path(part), ends)):
             if not file.is_file() or sha256(file) != digest:
                 log.warning("%s is damaged or missing; its documents are done again", file)
-                return None
-    return record
+                return False
+    return True
 
 
 def part_path(folder: Path, number: int, split: SplitName) -> Path:

@@ -64,15 +64,24 @@ def prepare(inputs: Any, out: str | Path | None = None, *, tokenizer: Any = None
     Raises:
         DataError: an input is missing or wrong, or has no text, or `out` holds something else.
         UnknownName: there is no such setting or model.
+        SettingsError: the executor is Slurm, whose jobs make the corpus later: that is for the command.
     """
     if isinstance(inputs, PrepareSettings):
-        return preparing.prepare(_alone(inputs, out, tokenizer, *settings))
+        return _prepared(_alone(inputs, out, tokenizer, *settings))
     inputs = inputs if is_path(inputs) else tuple(inputs)
     given = {"inputs": inputs, **_unless_none(out=out), **settings}
     if tokenizer is None or is_path(tokenizer):
-        return preparing.prepare(PrepareSettings.named({**given, **_unless_none(tokenizer=tokenizer)}))
+        return _prepared(PrepareSettings.named({**given, **_unless_none(tokenizer=tokenizer)}))
     held = tokenizer if isinstance(tokenizer, Tokenizer) else load_model(tokenizer).tokenizer
-    return preparing.prepare_with(held, PrepareSettings.named({**given, "tokenizer": IN_MEMORY}))
+    return _prepared(PrepareSettings.named({**given, "tokenizer": IN_MEMORY}), held)
+
+
+def _prepared(settings: PrepareSettings, held: Tokenizer | None = None) -> Corpus:
+    if settings.executor == "slurm":
+        raise SettingsError("executor 'slurm' makes the corpus later; use the command `foretext prepare`")
+    found = preparing.prepare(settings) if held is None else preparing.prepare_with(held, settings)
+    assert isinstance(found, Corpus)
+    return found
 
 
 @overload

@@ -123,9 +123,9 @@ class UnknownCount:
                 self._characters.update(self._unknown_of(text))
         return found
 
-    def found(self) -> Unknown:
-        """What was counted so far."""
-        return Unknown(self._tokens, self._unknown, dict(self._characters.most_common(KEPT)))
+    def found(self, *, most: int | None = KEPT) -> Unknown:
+        """What was counted so far, with the `most` commonest characters; None for all."""
+        return Unknown(self._tokens, self._unknown, dict(self._characters.most_common(most)))
 
     def _lacks(self, text: str) -> bool:
         """Whether a byte of the text has no piece."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from foretext.corpus.preparer import SHARD_TOKENS
+from foretext.corpus.shared.filters import FilterName
+from foretext.corpus.shared.job import Executor
+from foretext.errors import SettingsError
 from foretext.paths import NameOrPath
-from foretext.settings import Settings
+from foretext.settings import Settings, flag, refuse_without
 
 
 class PrepareSettings(Settings):
@@ -42,3 +45,35 @@ class PrepareSettings(Settings):
     that already stood in three documents; all is counted."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
+    executor: Executor | None = None
+    """Share the files among tasks: in processes here (local), as jobs of Slurm, or on a cluster of Ray. The corpus is
+    the same. docs/scale.md shows each."""
+    tasks: int = Field(0, ge=0)
+    """Tasks that the files are shared among; 0 means with local one a worker. Each has files in a row, none a part of
+    one."""
+    filters: tuple[FilterName, ...] = ()
+    """Filters of datatrove for English that a document must pass, in this order: gopher-quality, gopher-repetition,
+    c4-quality, c4-paragraph, fineweb-quality. What they leave out is counted by reason."""
+    minhash: bool = False
+    """Of documents that are much alike by MinHash keep one; the others are counted."""
+    sbatch: str = ""
+    """Options for the jobs of Slurm: --sbatch="--partition cpu --time 4:00:00"."""
+    dry_run: bool = False
+    """Write the script that submits the jobs of Slurm, and submit nothing."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> PrepareSettings:
+        refuse_without(self, ("sbatch", "dry_run"), "executor", "slurm")
+        if self.executor is None:
+            for name in ("tasks", "filters", "minhash"):
+                if getattr(self, name):
+                    raise SettingsError(f"{flag(name)} is for work in tasks: give --executor local, slurm or ray too")
+        for name in ("dedup", "clean"):
+            if self.executor is not None and getattr(self, name):
+                raise SettingsError(
+                    f"{flag(name)} compares each document with all before it, in one process; with --executor there "
+                    "are --minhash and --filters"
+                )
+        if len(set(self.filters)) < len(self.filters):
+            raise SettingsError(f"--filters names one twice: {', '.join(self.filters)}")
+        return self
