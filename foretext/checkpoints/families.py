@@ -55,7 +55,7 @@ HARMLESS = {
     *("output_hidden_states", "return_dict", "id2label", "label2id", "problem_type", "chunk_size_feed_forward"),
     *("summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"),
     *("reorder_and_upcast_attn", "gradient_checkpointing", "classifier_dropout", "n_ctx", "max_window_layers"),
-    *("is_decoder", "finetuning_task", "torchscript", "num_labels", "eos_token", "bos_token", "use_mrope"),
+    *("is_decoder", "finetuning_task", "torchscript", "num_labels", "_num_labels", "eos_token", "bos_token", "use_mrope"),
 }
 
 
