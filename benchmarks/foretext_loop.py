@@ -140,7 +140,7 @@ class ForetextLoop:
 
     @classmethod
     def of(cls, objective: Objective, batch_of: BatchOf, engine: Engine, **loop: Any) -> ForetextLoop:
-        """`loop` are settings of the loop other than the defaults: compile, micro_batch, recompute."""
+        """`loop` are settings of the plan other than the defaults: compile, micro_batch, recompute."""
         made = plan(**loop)
         return cls(Trainer(objective, made, engine, Adam(objective, made), lambda update, *_: batch_of(update)))
 
@@ -166,8 +166,12 @@ def pretraining(shape: Shape, batch: int, engine: Engine, **loop: Any) -> Forete
 
 def finetuning(shape: Shape, batch_of: BatchOf, engine: Engine, **loop: Any) -> ForetextLoop:
     """The loop of L3 on a task with two classes, λ = 0.5."""
-    model = GPT(shape, SimpleNamespace(**HEAD))  # type: ignore[arg-type]
-    return ForetextLoop.of(FineTuning(model, plan()), batch_of, engine, **loop)
+    return finetuning_of(GPT(shape, SimpleNamespace(**HEAD)), batch_of, engine, **loop)  # type: ignore[arg-type]
+
+
+def finetuning_of(model: GPT, batch_of: BatchOf, engine: Engine, **loop: Any) -> ForetextLoop:
+    """The same of a model with a head; `loop` may say another λ, `language_model_weight`."""
+    return ForetextLoop.of(FineTuning(model, plan(**loop)), batch_of, engine, **loop)
 
 
 def windows(shape: Shape, batch: int, seed: int) -> Batch:

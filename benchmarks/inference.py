@@ -2,12 +2,14 @@
 
     python benchmarks/inference.py                      the paper's model, all 872 sentences
     python benchmarks/inference.py --preset tiny --rows 64 --rounds 1
+    python benchmarks/inference.py --model smollm2      an imported decoder, by its name or folder, or gpt2-shape
 
 FORETEXT_DATA names the folder with `tasks/SST-2` and `gpt1-bpe`. The peer is transformers' OpenAIGPT with the same
-weights: in batches of 32 padded to the longest, as they come; the same sorted by length; both under bf16 autocast too,
-where the processor computes in bf16. Before anything is timed, its probabilities and Foretext's in fp32 are compared.
-Foretext's contenders are what `foretext predict` calls, in each precision that the processor computes in; nothing is
-remembered between rounds. Useful operations are those of a whole forward pass over the real tokens.
+weights, with `--model` its AutoModelForSequenceClassification: in batches of 32 padded to the longest, as they come;
+the same sorted by length; both under bf16 autocast too, where the processor computes in bf16. Before anything is timed,
+its probabilities and Foretext's in fp32 are compared. Foretext's contenders are what `foretext predict` calls, in each
+precision that the processor computes in; nothing is remembered between rounds. Useful operations are those of a whole
+forward pass over the real tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +18,17 @@ import sys
 from collections.abc import Callable, Sequence
 
 import torch
-from peers import classifier, data_folder, in_transformers, padded, precisions, sentences
+from peers import (
+    classifier,
+    data_folder,
+    in_auto_model,
+    in_transformers,
+    named_classifier,
+    padded,
+    precisions,
+    sentences,
+    sizes,
+)
 from rounds import Contender, Work, forward_flops, measure, parser, report, show
 
 from foretext.model.settings import PRESETS
@@ -32,17 +44,17 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--rows", type=int, default=0, help="so many sentences (default: all)")
     arguments.add_argument("--preset", choices=list(PRESETS), default="gpt1", help="size of the model (default: gpt1)")
+    arguments.add_argument("--model", help="an imported model instead, or gpt2-shape")
     given = arguments.parse_args()
-    folder = data_folder()
-    saved = classifier(folder, given.preset)
+    folder = data_folder(*["tasks/SST-2/dev.tsv"] if given.model else [])
+    saved = named_classifier(given.model) if given.model else classifier(folder, given.preset)
     exact = Predictor.of(saved, device="cpu", precision="fp32", remembered=0)
     examples = [Example((text,)) for text in sentences(folder, given.rows)]
     encoded = encode(examples, exact.schema, saved.tokenizer, saved.gpt.settings.context)
     ids = [item.sequences[0] for item in encoded]
-    peer = in_transformers(saved.gpt)
+    peer = in_auto_model(saved) if given.model else in_transformers(saved.gpt)
     check(exact.answer(encoded).probabilities or (), probabilities(peer, ids))
-    shape = saved.gpt.settings
-    flops = forward_flops(map(len, ids), layers=shape.layers, width=shape.width)
+    flops = forward_flops(map(len, ids), **sizes(saved.gpt))
 
     def turn(run: Callable[[], object]) -> Contender:
         def answer(_: int) -> Work:
@@ -71,7 +83,7 @@ def main() -> None:
         ratios={f"{name} by {other}": (f"foretext {name}", other) for name in precisions() for other in others},
         packages=("transformers",),
         dtype="as named",
-        preset=given.preset,
+        model=given.model or given.preset,
         sentences=len(ids),
         tokens=sum(map(len, ids)),
     )
@@ -83,7 +95,7 @@ def probabilities(model: torch.nn.Module, ids: Sequence[list[int]], *, autocast:
     found = []
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         for first in range(0, len(ids), BATCH):
-            tokens, mask = padded(list(ids[first : first + BATCH]))
+            tokens, mask = padded(list(ids[first : first + BATCH]), model.config.pad_token_id)
             found.append(model(input_ids=tokens, attention_mask=mask).logits.float().softmax(-1))
     return torch.cat(found)
 

@@ -6,18 +6,25 @@ import csv
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
+from foretext.checkpoints.decoder_folder import write_decoder
+from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.released_names import released_views
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.devices import find_precision
-from foretext.model.gpt import GPT
+from foretext.model.gpt import GPT, transfer
 from foretext.model.kernels.linear import int8_product
 from foretext.model.settings import PRESETS, SPECIALS, HeadSettings, ModelSettings
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
+
+# What `--model` calls GPT-2's sizes and form with random weights, over SmolLM2's pieces.
+GPT2_SHAPE = "gpt2-shape"
+GPT2 = {"layers": 12, "width": 768, "heads": 12, "context": 1_024, "norm_at": "before"}
 
 
 def precisions() -> list[str]:
@@ -26,10 +33,10 @@ def precisions() -> list[str]:
     return ["fp32", *["bf16"] * bf16, *["int8"] * (int8_product() is not None)]
 
 
-def data_folder() -> Path:
+def data_folder(*needed: str) -> Path:
     """The folder that FORETEXT_DATA names, with what these benchmarks need in it."""
     folder = Path(os.environ.get("FORETEXT_DATA", ""))
-    for name in ("tasks/SST-2/dev.tsv", "gpt1-bpe/vocab_40000.bpe"):
+    for name in needed or ("tasks/SST-2/dev.tsv", "gpt1-bpe/vocab_40000.bpe"):
         if not (folder / name).is_file():
             sys.exit(f"FORETEXT_DATA must name a folder with {name} in it")
     return folder
@@ -46,8 +53,51 @@ def classifier(folder: Path, preset: str) -> SavedModel:
     """A model of two classes with the released vocabulary and random weights."""
     tokenizer = Tokenizer.openai(folder / "gpt1-bpe")
     shape = ModelSettings(vocabulary=tokenizer.size, **PRESETS[preset])
-    schema = TaskSchema(kind="classification", text=("sentence",), label="label", classes=("0", "1"))
-    return SavedModel(GPT(shape, HeadSettings(outputs=2)).eval(), tokenizer, task=schema)
+    return SavedModel(GPT(shape, HeadSettings(outputs=2)).eval(), tokenizer, task=two_classes())
+
+
+def named_classifier(name: str) -> SavedModel:
+    """An imported model, by its name or folder, with a new head of two classes; or one of GPT-2's shape."""
+    source = load_named("smollm2" if name == GPT2_SHAPE else name)
+    if name == GPT2_SHAPE:
+        gpt = GPT(ModelSettings(vocabulary=source.tokenizer.size, **GPT2), HeadSettings(outputs=2))
+    else:
+        gpt = GPT(source.gpt.settings, HeadSettings(outputs=2))
+        transfer(source.gpt, gpt)
+    return SavedModel(gpt.eval(), source.tokenizer, task=two_classes(), history=source.history)
+
+
+def two_classes() -> TaskSchema:
+    return TaskSchema(kind="classification", text=("sentence",), label="label", classes=("0", "1"))
+
+
+def sizes(gpt: GPT) -> dict[str, int]:
+    """Of a model of any form, as `forward_flops` takes them."""
+    shape = gpt.settings
+    block = sum(weight.numel() for weight in gpt.blocks[0].parameters() if weight.dim() > 1)
+    return {"layers": shape.layers, "width": shape.width, "block": block, "queries": shape.heads * shape.head_size}
+
+
+def in_auto_model(saved: SavedModel) -> Any:
+    """The same model as `AutoModelForSequenceClassification` has it, with rows for the special tokens.
+
+    It reads the last token that is no padding, for which it takes the delimiter, as single texts have none.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    with TemporaryDirectory() as folder:
+        write_decoder(Path(folder) / "model", saved)
+        found = AutoModelForSequenceClassification.from_pretrained(
+            Path(folder) / "model", num_labels=2, dtype=torch.float32
+        )
+    rows, head = saved.gpt.settings.first_position, saved.gpt.head
+    assert head is not None
+    found.resize_token_embeddings(rows, mean_resizing=False)
+    found.config.pad_token_id = saved.tokenizer.delimiter
+    with torch.no_grad():
+        found.get_input_embeddings().weight.copy_(saved.gpt.embedding[:rows])
+        found.score.weight.copy_(head.linear.weight)  # a new head's bias is 0, and theirs has none
+    return found.eval()
 
 
 def in_transformers(gpt: GPT) -> Any:
@@ -75,9 +125,9 @@ def in_transformers(gpt: GPT) -> Any:
     return model
 
 
-def padded(ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids with zeros behind them up to the longest, and the mask that transformers takes."""
+def padded(ids: list[list[int]], padding: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids with padding behind them up to the longest, and the mask that transformers takes."""
     longest = max(map(len, ids))
-    tokens = torch.tensor([[*one, *[0] * (longest - len(one))] for one in ids])
+    tokens = torch.tensor([[*one, *[padding] * (longest - len(one))] for one in ids])
     mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in ids])
     return tokens, mask

@@ -6,6 +6,8 @@
     python benchmarks/pretraining_gain.py run --models mini --rows few --out few   few labels of each task
     python benchmarks/pretraining_gain.py run --models mini --rows 100 300 1000 3000 --tasks SST-2 --out curve
     python benchmarks/pretraining_gain.py curve --out curve                        scores against numbers of labels
+    python benchmarks/pretraining_gain.py run --models smollm2 --arms smollm2 tfidf --rows 256 --tasks SST-2 \\
+        --validate-every 100000 --out curve                                        an imported one: few checkpoints
 
 Arms are the models by name, `scratch` (the first model's shape, of whose weights nothing is taken) and `tfidf`. They
 are fine-tuned as their models recommend, unless a flag says otherwise; with `--recipe paper` as the paper does. Each
@@ -46,7 +48,7 @@ FEW = {"SST-2": 10_000, "CoLA": 4_000, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQ
 FEW_OF_OTHERS = 2_500
 OPTIONS = {  # settings that a flag may give
     **dict.fromkeys(("epochs", "learning_rate", "warmup", "language_model_weight", "layer_decay", "dropout"), float),
-    **dict.fromkeys(("batch", "least_updates", "fresh_blocks"), int),
+    **dict.fromkeys(("batch", "least_updates", "fresh_blocks", "validate_every"), int),
     "head_reads": str,
 }
 Found = Mapping[str, Any]  # what the file of a run holds
@@ -61,6 +63,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=["all"], help="all, few, or numbers of training rows")
     parser.add_argument("--arms", nargs="+", help="models, scratch and tfidf (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--score-rows", type=int, default=0, help="score on so many examples (default: 0, all)")
     parser.add_argument("--recipe", choices=["recommended", "paper"], default="recommended")
     parser.add_argument("--device", default="auto")
     for name, kind in OPTIONS.items():
@@ -84,7 +87,9 @@ def settings_of(given: argparse.Namespace, model: str) -> StudySettings:
     chosen = {"model": model, "out": given.out, "recipe": given.recipe, "keep": "last", "device": given.device, **flags}
     how = FinetuneSettings.named(chosen)
     finetuning = FinetuningSettings(**{name: getattr(how, name) for name in FinetuningSettings.model_fields})
-    return StudySettings(model=model, tasks=tuple(given.tasks), out=given.out, finetuning=finetuning)
+    return StudySettings(
+        model=model, tasks=tuple(given.tasks), out=given.out, score_rows=given.score_rows, finetuning=finetuning
+    )
 
 
 def run(given: argparse.Namespace, task: StudiedTask, arm: str, rows: str, seed: int) -> None:

@@ -178,17 +178,28 @@ def _wait() -> None:
 
 
 def forward_flops(
-    lengths: Iterable[int], *, layers: int, width: int, feed_forward: int = 0, logits: int = 0, rows: int = 0
+    lengths: Iterable[int],
+    *,
+    layers: int,
+    width: int,
+    feed_forward: int = 0,
+    logits: int = 0,
+    rows: int = 0,
+    block: int = 0,
+    queries: int = 0,
 ) -> float:
     """Useful operations of a forward pass over sequences of so many real tokens each; padding counts nothing.
 
     tokens · layers · 2 · (4·width² + 2·width·feed_forward)       2 × the parameters of a block that a token uses
     + layers · 4·width · Σ length·(length + 1)/2                  scores and mixing, of the causal half alone
     + logits · 2 · width · rows                                   the output layer, for the tokens that need it
+
+    Of other forms than the paper's `block` is how many parameters the matrices of a block have, and `queries` the width
+    of all heads' queries together.
     """
     counts = list(lengths)
-    block = 2 * (4 * width**2 + 2 * width * (feed_forward or 4 * width))
-    attention = 4 * width * sum(count * (count + 1) / 2 for count in counts)
+    block = 2 * (block or 4 * width**2 + 2 * width * (feed_forward or 4 * width))
+    attention = 4 * (queries or width) * sum(count * (count + 1) / 2 for count in counts)
     return float(layers * (sum(counts) * block + attention) + logits * 2 * width * rows)
 
 

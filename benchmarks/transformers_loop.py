@@ -65,6 +65,37 @@ class TransformersLoop:
             return self.head(states[torch.arange(len(ids), device=ids.device), ends])  # type: ignore[no-any-return]
 
 
+class TransformersClassifier:
+    """Any `AutoModelForSequenceClassification` with an optimizer; λ > 0 has it learn the text as well."""
+
+    def __init__(self, model: Any, text_weight: float) -> None:
+        self.model, self.text_weight = model, text_weight
+        self.parameters = list(model.parameters())
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=RATE, fused=True)
+
+    def update(self, batch: Batch, autocast: bool = True, examples_at_once: int = 0) -> None:
+        """One update of L2, or of L3 by the logits of all that is no padding."""
+        self.model.train()
+        for part in batch.split(examples_at_once or batch.example_count):
+            ids, _, real = padded(part, "cpu")
+            ids = ids.masked_fill(~real, self.model.config.pad_token_id)
+            labels = torch.as_tensor(part.labels)
+            with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                found = self.model(ids, attention_mask=real.long(), labels=labels, output_hidden_states=self._reads)
+                loss = found.loss
+                if self._reads:
+                    logits = found.hidden_states[-1][:, :-1] @ self.model.get_input_embeddings().weight.T
+                    wanted = ids[:, 1:].masked_fill(~real[:, 1:], IGNORED)
+                    text = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED)
+                    loss = loss + self.text_weight * text
+            (loss * (part.example_count / batch.example_count)).backward()
+        step(self.optimizer, self.parameters)
+
+    @property
+    def _reads(self) -> bool:
+        return self.text_weight > 0
+
+
 class TransformersChoice:
     """`OpenAIGPTDoubleHeadsModel` with an optimizer, for batches of which each example has `CHOICES` answers."""
 

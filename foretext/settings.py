@@ -220,15 +220,19 @@ def leaf_values(settings: Settings) -> dict[str, Any]:
     """The value of each leaf by its flat name."""
     found = {}
     for name, leaf in leaves(type(settings)).items():
-        *tables, last = leaf.path
-        found[name] = getattr(reduce(getattr, tables, settings), last)
+        found[name] = getattr(_table_of(settings, leaf), name)
     return found
 
 
 def was_given(settings: Settings, name: str) -> bool:
     """Whether a leaf was given when the settings were made, be it in one of their tables."""
-    *tables, last = leaves(type(settings))[name].path
-    return last in reduce(getattr, tables, settings).model_fields_set
+    return name in _table_of(settings, leaves(type(settings))[name]).model_fields_set
+
+
+def _table_of(settings: Settings, leaf: Leaf) -> Settings:
+    """The settings or the table in them that hold a leaf."""
+    table: Settings = reduce(getattr, leaf.path[:-1], settings)
+    return table
 
 
 def without_needed(
@@ -298,7 +302,10 @@ def _resolved(
     _refuse_contradictions(cls, values, sources)
     for name in known.keys() - values.keys():
         raise SettingsError(f"{name} is missing: {known[name].help or 'it has no default'}")
-    return Resolved(cls(**_nest(values, known)), {".".join(known[name].path): sources[name] for name in known})
+    value = cls(**_nest(values, known))
+    for name in (name for name, source in sources.items() if source == "default"):
+        _table_of(value, known[name]).model_fields_set.discard(name)  # so that `was_given` tells
+    return Resolved(value, {".".join(known[name].path): sources[name] for name in known})
 
 
 def _refuse_contradictions(cls: type[Settings], values: Mapping[str, Any], sources: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from foretext.errors import SettingsError, UnknownName
 from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuneSettings
-from foretext.settings import Settings, leaves, resolve, to_json, to_toml
+from foretext.settings import Settings, leaves, resolve, to_json, to_toml, was_given
 
 
 class Boiler(Settings):
@@ -352,3 +352,14 @@ def test_a_setting_may_take_the_place_of_another_but_not_of_one_given_by_hand():
     ):
         with pytest.raises(SettingsError, match="--hours takes the place of --miles: give one of them"):
             given()
+
+
+def test_what_was_given_is_told_from_what_is_so_by_default(toml: Callable[[str], Path]) -> None:
+    """Though it is given as it is by default, be it by flag, file or preset."""
+    found = resolve(Engine, toml=toml("[boiler]\nvalves = 6\n"), flags={"name": "Ann", "fuel": "coal"}).value
+    given = {name for name in leaves(Engine) if was_given(found, name)}
+    assert given == {"name", "fuel", "valves"}
+    assert found == Engine(name="Ann")
+    preset = Engine.preset("small", name="Ann")
+    assert {name for name in leaves(Engine) if was_given(preset, name)} == {"name", "fuel", "valves", "pressure"}
+    assert not was_given(Engine(name="Ann"), "pressure")

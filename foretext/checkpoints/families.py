@@ -55,7 +55,16 @@ HARMLESS = {
     *("output_hidden_states", "return_dict", "id2label", "label2id", "problem_type", "chunk_size_feed_forward"),
     *("summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels", "summary_first_dropout"),
     *("reorder_and_upcast_attn", "gradient_checkpointing", "classifier_dropout", "n_ctx", "max_window_layers"),
-    *("is_decoder", "finetuning_task", "torchscript", "num_labels", "eos_token", "bos_token", "use_mrope"),
+    *(
+        "is_decoder",
+        "finetuning_task",
+        "torchscript",
+        "num_labels",
+        "_num_labels",
+        "eos_token",
+        "bos_token",
+        "use_mrope",
+    ),
 }
 
 
@@ -114,9 +123,14 @@ def fitting(settings: ModelSettings, *, first: str | None = None) -> str | None:
             again = ModelSettings(**read)
         except SettingsError:
             continue
-        if again.model_dump(include=_SAME) == settings.model_dump(include=_SAME):
+        if _same(again) == _same(settings):
             return name
     return None
+
+
+def _same(settings: ModelSettings) -> Shape:
+    """What two models of one form and size agree in, whether or not the usual size was spelt out."""
+    return {**settings.model_dump(include=_SAME), "feed_forward": settings.hidden}
 
 
 def _llama(fields: Fields) -> Shape:

@@ -39,7 +39,7 @@ BACKBONES: dict[Backbone, type[nn.Module]] = {"transformer": Block, "lstm": LSTM
 class Hidden:
     """The decoder's last states, and what a softmax runs over as this pass saw it (dropout included).
 
-    That is the embedding matrix, unless the output has its own.
+    That is the embedding matrix, unless the output has its own. Of a pass without a softmax it is not to be read.
     """
 
     states: Tensor  # (tokens, width)
@@ -92,11 +92,11 @@ class GPT(nn.Module):
         how = attend or self.attend
         return Sequences.of(batch, self.embedding.device, share_prefixes=self.share_prefixes, attend=how)
 
-    def forward(self, sequences: Sequences, at: Tensor | None = None) -> Hidden:
+    def forward(self, sequences: Sequences, at: Tensor | None = None, *, softmax: bool = True) -> Hidden:
         """States of every token of every sequence, of one that sequences share, once; with `at`, only of those tokens.
 
         They come in the order of `at`. The last layer's attention then mixes for all, and everything behind it is
-        computed for those alone.
+        computed for those alone. Without a `softmax` over its matrix training saves passes over that.
 
         Raises:
             SettingsError: a sequence is longer than the context, or one is to be read from its start to its end by a
@@ -108,7 +108,7 @@ class GPT(nn.Module):
             raise SettingsError(
                 f"a sequence of {sequences.longest} tokens is longer than the context of {self.settings.context}"
             )
-        matrix, states = self.embed(sequences.tokens, sequences.positions)
+        matrix, states = self.embed(sequences.tokens, sequences.positions, softmax=softmax)
         layer = self.compiled if self.compiled and self.training else _layer
         last = len(self.blocks) - 1
         for number, block in enumerate(self.blocks):
@@ -141,7 +141,7 @@ class GPT(nn.Module):
         """Has torch.compile make one program for all layers, used in training; with `graphs` run as a CUDA graph."""
         self.compiled = torch.compile(_layer, mode="reduce-overhead" if graphs else None)
 
-    def embed(self, tokens: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    def embed(self, tokens: Tensor, positions: Tensor, *, softmax: bool = True) -> tuple[Tensor, Tensor]:
         """What a softmax runs over in this pass, and h_0 `(tokens, width)`.
 
         Dropout is on the embedding matrix or on h_0 (point 8), never on a matrix that the output has for itself.
@@ -150,7 +150,8 @@ class GPT(nn.Module):
         on_matrix = self.settings.embedding_dropout_on == "matrix"
         places = positions + self.settings.first_position if self.settings.positions == "learned" else None
         of_matrix = probability if on_matrix and self.training else 0.0
-        matrix, states = embedded(self.embedding, tokens, places, of_matrix)
+        read = softmax and self.output_matrix is None
+        matrix, states = embedded(self.embedding, tokens, places, of_matrix, softmax=read)
         states = states if on_matrix else dropout(states, probability, self.training)
         return matrix if self.output_matrix is None else self.output_matrix, states
 

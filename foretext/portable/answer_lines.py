@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.tasks.kinds import TaskKind
+from foretext.tokenizer import Tokenizer
+from foretext.tokenizer.byte_level import ALPHABET
 from foretext.tokenizer.modes import MODES
 
 _HEAD = '''\
@@ -24,6 +26,7 @@ import tokenizers
 FOLDER = Path(__file__).resolve().parent
 CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
 TOKENIZER = tokenizers.Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
+TOKENIZER.encode_special_tokens = True  # a text that spells a token which controls a model is text
 SESSION = onnxruntime.InferenceSession(str(FOLDER / "model.onnx"), providers=["CPUExecutionProvider"])
 
 
@@ -42,6 +45,22 @@ def read(text):
     """The tokens of a text: the id of each, and its characters."""
     found = TOKENIZER.encode(text, add_special_tokens=False)
     return list(zip(found.ids, found.offsets))
+''',
+    "normalised": '''
+WITHOUT_PIECE = frozenset(BYTES)
+
+
+def read(text):
+    """The tokens of a text: the id of each, and its characters, with marks behind the last that were joined to it."""
+    found = TOKENIZER.encode(text, add_special_tokens=False)
+    starts, place, spans = sorted({first for first, _ in found.offsets} | {len(text)}), 0, []
+    for first, end in found.offsets:
+        while starts[place] < end:
+            place += 1
+        while end < starts[place] and WITHOUT_PIECE.isdisjoint(text[end].encode()):
+            end += 1
+        spans.append((first, end))
+    return list(zip(found.ids, spans))
 ''',
     "words": '''
 def read(text):
@@ -227,7 +246,7 @@ def go_on(text, tokens):
             known = [logs[k, id] for k, id in enumerate(seen[1:])]
         new.append(int(logits[-1].argmax()))
         seen = [*seen, new[-1]]
-    return {"prediction": TOKENIZER.decode(new), "ids": new, "log_probabilities": known}
+    return {"prediction": TOKENIZER.decode(new, skip_special_tokens=False), "ids": new, "log_probabilities": known}
 '''
 
 _MAIN = """
@@ -245,7 +264,7 @@ def answer_lines(saved: SavedModel) -> str:
     example = example_of(task.task_kind, len(task.text)) if task else '"a text"'
     needs = "onnxruntime tokenizers numpy" + (" ftfy" if of_words else "")
     head = _HEAD.format(needs=needs, example=example, imports="\nimport paper_text\n" if of_words else "")
-    parts = [head, _READ[mode.native_reads]]
+    parts = [head, _reads(saved.tokenizer)]
     if task is None:
         parts.append(_LANGUAGE_MODEL)
     else:
@@ -253,6 +272,16 @@ def answer_lines(saved: SavedModel) -> str:
         cut = _EQUAL if task.cutting == "equal" else _OTHERWISE
         parts += [_TASK.format(cut=cut, layout=layout, example=example), _SAID[task.labels.name]]
     return "\n".join(parts) + _MAIN
+
+
+def _reads(tokenizer: Tokenizer) -> str:
+    """How answer.py reads a text."""
+    mode, rules = MODES[tokenizer.mode], tokenizer.vocabulary.rules
+    if rules is None or rules.normalizer is None:
+        return _READ[mode.native_reads]
+    known = mode.native(tokenizer.vocabulary, where="the vocabulary").token_to_id
+    without_piece = [byte for byte, character in enumerate(ALPHABET) if known(character) is None]
+    return _READ["normalised"].replace("BYTES", repr(without_piece))
 
 
 def example_of(kind: TaskKind, texts: int) -> str:

@@ -27,6 +27,7 @@ from foretext.model.settings import FORM, ModelSettings, ModelShape, said
 from foretext.notebook import shows_itself
 from foretext.recipes.run import Concluded, Run, carry_out
 from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.settings import was_given
 from foretext.tokenizer import Tokenizer
 from foretext.training.loop import BatchAt
 from foretext.training.masking import Masking
@@ -255,13 +256,13 @@ def _probes(settings: PretrainSettings, tokenizer: Tokenizer) -> dict[str, Encod
 
 
 def _of_start(start: SavedModel, settings: PretrainSettings) -> PretrainSettings:
-    """The settings with the shape of the model to go on from, where theirs is not another than the default.
+    """The settings with the shape of the model to go on from, but for what was given, be it as it is by default.
 
     An imported model brings its dropout as well. What is taken is said.
     """
     has = start.gpt.settings.model_dump(include={*SHAPE, *(DROPOUTS if start.history.imported else ())})
-    given, usual = settings.model.model_dump(), ModelShape().model_dump()
-    taken = {name: value for name, value in has.items() if given[name] == usual[name] != value}
+    given = settings.model.model_dump()
+    taken = {name: value for name, value in has.items() if not was_given(settings, name) and given[name] != value}
     if taken:
         log.info("as the model that is gone on from: %s", said(taken))
     return settings.model_copy(update={"model": ModelShape(**{**given, **taken})})

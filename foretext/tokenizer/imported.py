@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import tokenizers
-from tokenizers import models
+from tokenizers import decoders, models
 
 from foretext.errors import ModelError
 from foretext.tokenizer.byte_level import ALPHABET, BYTE, DECODING_ERRORS, HALF_CHARACTER, encoded
@@ -148,6 +148,7 @@ def native(vocabulary: Vocabulary, *, where: str) -> tokenizers.Tokenizer:
                 f"{made.token_to_id(text)}: the ids of added tokens must follow the pieces without a gap"
             )
     made.encode_special_tokens = True
+    made.decoder = decoders.ByteLevel()
     return made
 
 

@@ -73,7 +73,7 @@ class FineTuning(nn.Module):
 
     def forward(self, sequences: Sequences, counts: Counts) -> dict[str, Tensor]:
         """`loss`, the share that these sequences have in the batch's L3, and its parts `task_loss` and `text_loss`."""
-        hidden = self.model(sequences)
+        hidden = self.model(sequences, softmax=self.language_model_weight > 0)
         assert self.model.head is not None, "fine-tuning needs a head"
         task = self.model.head.loss(self.model.scores(hidden, sequences), sequences) / counts.examples
         if not self.language_model_weight:

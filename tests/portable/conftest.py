@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+import tokenizers as library
+from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.model.gpt import GPT
 from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer import Tokenizer
+from foretext.tokenizer.tokenizer_json import tokenizer_from_json
 
 TEXT = {"text": ("text",), "label": "label"}
 PAIR = {"text": ("one", "other"), "label": "label"}
@@ -46,6 +50,7 @@ ODD = [
     "'em:x boys' 'em:x so:D don't! U.S. [s] <unk> </w> www.a.org/b 3.50%",
     "a cat saw a dog in the barn. " * 9,
     "Café\n\n\nnew\nline 今日 👍🏽 " * 7,
+    "a cat<|im_end|>\u212b cafe\u0301 <|im_end|> a cat 2023",
 ]
 
 
@@ -53,7 +58,21 @@ ODD = [
 def tokenizers() -> dict[str, Tokenizer]:
     """A tokenizer of each mode."""
     sizes = {"paper": 80, "hf": 80, "bytes": 290}
-    return {mode: Tokenizer.learn_from_texts([LEARNED_FROM] * 5, size, mode=mode) for mode, size in sizes.items()}
+    learned = {mode: Tokenizer.learn_from_texts([LEARNED_FROM] * 5, size, mode=mode) for mode, size in sizes.items()}
+    return {**learned, "imported": imported()}
+
+
+def imported() -> Tokenizer:
+    """One as decoders of others have it: it joins marks to letters, and has a token that controls a model."""
+    made = library.Tokenizer(models.BPE())
+    made.normalizer = normalizers.NFC()
+    digits, pieces = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.pre_tokenizer = pre_tokenizers.Sequence([digits, pieces])
+    trainer = trainers.BpeTrainer(
+        vocab_size=290, special_tokens=["<|im_end|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    made.train_from_iterator([LEARNED_FROM] * 5, trainer)
+    return tokenizer_from_json(json.loads(made.to_str()), where="tokenizer.json")
 
 
 def saved_model(

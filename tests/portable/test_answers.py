@@ -29,6 +29,7 @@ from .conftest import LEARNED_FROM, ODD, examples, saved_model
 
 # Two programs sum in another order: fp32 keeps five digits of seven, as `agreement.GREATEST` has it, tenfold.
 NEAR = 1e-5
+LIKE_LLAMA = {"positions": "rotary", "norm_at": "before", "norm": "rms", "activation": "swiglu", "key_heads": 1}
 CASES: dict[str, dict[str, Any]] = {
     "classification": {"mode": "paper"},
     "entailment": {"mode": "hf", "cutting": "fill"},
@@ -45,10 +46,10 @@ CASES: dict[str, dict[str, Any]] = {
     "choice from the end": {"mode": "bytes", "cutting": "end", "read_twice": True},
     "choice in equal parts": {"mode": "hf", "cutting": "equal"},
     "entailment of an LSTM": {"mode": "bytes", "form": {"backbone": "lstm", "lstm_units": 24}},
-    "similarity in another form": {
-        "mode": "paper",
-        "form": {"positions": "rotary", "norm_at": "before", "norm": "rms", "activation": "swiglu", "key_heads": 1},
-    },
+    "similarity in another form": {"mode": "paper", "form": LIKE_LLAMA},
+    "classification as imported": {"mode": "imported", "form": LIKE_LLAMA},
+    "tagging as imported": {"mode": "imported", "form": LIKE_LLAMA, "cutting": "end"},
+    "language model as imported": {"mode": "imported", "form": LIKE_LLAMA},
 }
 BLOCKED = """
 import json, runpy, sys

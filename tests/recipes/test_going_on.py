@@ -8,6 +8,7 @@ import pytest
 
 from foretext.checkpoints.history import Start
 from foretext.checkpoints.saved_model import load_model
+from foretext.cli import main
 from foretext.errors import SettingsError
 from foretext.model.settings import ModelShape
 from foretext.recipes.pretrain import pretrain
@@ -62,6 +63,27 @@ def test_a_shape_that_is_not_given_is_that_of_the_model(language_model, tmp_path
     assert (after.layers, after.width, after.heads, after.context) == (1, 32, 2, 32)
     assert after.embedding_dropout == 0.1 == before.embedding_dropout
     assert "as the model that is gone on from: context 32, layers 1, width 32, heads 2" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"), [({"context": 512}, "context 32, not 512"), ({"layers": 12}, "layers 1, not 12")]
+)
+def test_what_is_given_is_not_taken_from_the_model_though_it_is_the_default(language_model, tmp_path, given, refused):
+    with pytest.raises(SettingsError, match=refused):
+        pretrain(settings(language_model, tmp_path / "on", start=str(language_model), model=ModelShape(**given)))
+
+
+def test_with_rotary_positions_the_default_context_may_be_asked_for(language_model, tmp_path):
+    """As in docs/import.md, of a model whose context is longer."""
+    corpus, form = language_model.parent / "corpus", "--layers 1 --width 32 --heads 2 --positions rotary --device cpu"
+    steps = "--updates 1 --batch 1 --warmup 0 --precision fp32"
+    command = f"pretrain {corpus} {steps} {form}"
+    assert main(f"{command} --context 520 --out {tmp_path / 'one'}".split()) == 0
+    command = f"pretrain {corpus} {steps} --device cpu --start {tmp_path / 'one'}"
+    assert main(f"{command} --context 512 --out {tmp_path / 'two'}".split()) == 0
+    assert load_model(tmp_path / "two").gpt.settings.context == 512
+    assert main(f"{command} --out {tmp_path / 'three'}".split()) == 0
+    assert load_model(tmp_path / "three").gpt.settings.context == 520
 
 
 def test_a_model_for_a_task_is_refused(language_model, classifier, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,12 @@ from foretext.recipes.generate import generate_from
 from foretext.recipes.perplexity import perplexity_from
 from foretext.recipes.settings.generate import GenerateSettings
 from foretext.recipes.settings.perplexity import PerplexitySettings
+from foretext.tasks.encode import encode
+from foretext.tasks.examples import Example, Span
+from foretext.tasks.schema import TaskSchema
 from foretext.tokenizer.byte_level import ALPHABET
 from foretext.tokenizer.gguf_tokens import PRE
+from foretext.tokenizer.rules import AddedToken
 from foretext.tokenizer.tokenizer_json import imported_tokenizer
 
 TOKENS = 12
@@ -49,3 +54,19 @@ def test_the_start_that_the_file_asks_for_stands_before_a_text(tmp_path: Path) -
     assert usual.tokens == start.tokens
     assert start.perplexity != pytest.approx(usual.perplexity, rel=1e-6)
     assert made(model(begins=(ord("#"),))) != made(model())
+
+
+@pytest.mark.parametrize("kind", ["classification", "tagging"])
+def test_a_cell_that_spells_a_control_token_is_text_and_no_start_is_added_to_ours(kind: str) -> None:
+    """A start of the file's own stands before text that is measured or made, not before examples."""
+    control = "<|im_end|>"
+    rules = replace(PRE["gpt-2"], begins=(256,), ends=(256,), added=(AddedToken(256, special=True),))
+    tokenizer = imported_tokenizer([*ALPHABET, control], [], rules, where="x", source="")
+    schema = TaskSchema(kind=kind, text=("text",), label="label", classes=("a",))
+    text = f"so {control} it ends"
+    label: Any = "a" if kind == "classification" else (Span(0, 2, "a"),)
+    (encoded,) = encode([Example((text,), label=label)], schema, tokenizer, 64)
+    ids = list(encoded.sequences[0])
+    assert 256 not in ids
+    assert ids == [tokenizer.start, *tokenizer.encode(text), tokenizer.extract]
+    assert tokenizer.decode(ids[1:-1]) == text

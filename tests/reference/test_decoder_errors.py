@@ -127,6 +127,21 @@ def test_tensors_without_weights_and_names_without_prefix_are_known(folder):
         read_decoder(gpt2)
 
 
+def test_masks_and_angles_in_a_file_of_neox_are_no_weights(folder):
+    """As in the files of Pythia, which have one number for what is hidden."""
+    neox = folder("neox")
+    before, tensors = read_decoder(neox).gpt, load_file(neox / FILE)
+    layer = "gpt_neox.layers.0.attention"
+    more = {
+        f"{layer}.bias": torch.ones(1, 1, 8, 8).tril().bool(),
+        f"{layer}.masked_bias": torch.tensor(-1e4, dtype=torch.float16),
+        f"{layer}.rotary_emb.inv_freq": torch.ones(2),
+    }
+    save_file({**tensors, **more}, neox / FILE)
+    after = read_decoder(neox).gpt
+    assert all(torch.equal(one, other) for one, other in zip(before.parameters(), after.parameters(), strict=True))
+
+
 def test_a_tied_output_may_stand_there_if_it_is_the_embedding(folder):
     llama = folder("llama")
     tensors = load_file(llama / FILE)

@@ -16,13 +16,13 @@ from safetensors.torch import load_file
 from foretext.batch import pack
 from foretext.checkpoints.decoder_folder import read_decoder, write_decoder
 from foretext.checkpoints.places import OF_FAMILY, places
-from foretext.checkpoints.saved_model import load_model, save_model
+from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 from foretext.checkpoints.weights_source import Safetensors
 from foretext.errors import ModelError
 from foretext.model.generation import Reader
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
-from foretext.model.settings import HeadSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 from foretext.training.objectives import Counts, language_model_loss
 from foretext.training.optimizer import Adam
 
@@ -227,6 +227,19 @@ def test_at_the_rates_of_fine_tuning_weights_move_in_bf16_as_in_fp32(family, dec
         pairs = zip(gpt.parameters(), saved.gpt.parameters(), strict=True)
         moved[halves] = torch.cat([(one - other).detach().flatten() for one, other in pairs]).norm()
     assert moved[True] == pytest.approx(float(moved[False]), rel=0.1)
+
+
+def test_a_model_of_gpt2s_form_that_was_made_here_is_written_though_its_feed_forward_size_was_not_said(
+    decoder, tmp_path
+):
+    settings = ModelSettings(vocabulary=300, layers=1, width=64, heads=4, context=32, norm_at="before")
+    assert not settings.feed_forward
+    made = SavedModel(GPT(settings, seed=1).eval(), read_decoder(decoder("gpt2")[1]).tokenizer)
+    write_decoder(tmp_path / "out", made)
+    with torch.no_grad():
+        theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "out")(input_ids=IDS[:1, :30]).logits[0]
+        hidden = made.gpt(Sequences.of(pack([[IDS[0, :30].tolist()]])))
+    torch.testing.assert_close(hidden.states @ hidden.matrix[:300].T, theirs, **CLOSE)
 
 
 def test_a_model_that_reads_both_ways_is_not_written_as_a_decoder(decoder, tmp_path):

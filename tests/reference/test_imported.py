@@ -152,6 +152,8 @@ def test_the_commands_say_what_was_read(decoder, tmp_path, capsys):
     assert card.startswith("---\nlicense: apache-2.0\n")
     assert "- llama\n" in card
     assert "the tokenizer is the one of training" in card
+    assert load_model(tmp_path / "model").history.imported.source == str(folder)
+    assert str(folder) in card
     assert main(["recipe", str(tmp_path / "model")]) == 0
     recipe = capsys.readouterr().out
     for departure in ("rotary", "swiglu", "imported"):

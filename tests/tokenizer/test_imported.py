@@ -14,7 +14,11 @@ import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foretext.checkpoints.decoder_folder import write_decoder
+from foretext.checkpoints.saved_model import SavedModel
 from foretext.errors import ModelError
+from foretext.model.gpt import GPT
+from foretext.model.settings import ModelSettings
 from foretext.tokenizer import Tokenizer
 from foretext.tokenizer.tokenizer_json import read_tokenizer_json, to_tokenizer_json, tokenizer_from_json
 from foretext.tokenizer.unknown import UnknownCount
@@ -73,6 +77,21 @@ def test_offsets_are_those_of_the_library_and_reach_over_joined_marks(family: st
             assert start < end
             assert end >= their_end
             assert family in ("qwen2", "neox", "odd") or end == their_end
+
+
+@pytest.mark.parametrize("family", CACHED)
+def test_an_exported_folder_gives_the_same_ids_to_those_who_ask_transformers(family: str, tmp_path: Path) -> None:
+    """Whose AutoTokenizer builds some tokenizers anew from their class, with another way of cutting."""
+    transformers = pytest.importorskip("transformers")
+    tokenizer = ours(family)
+    sizes = {"layers": 1, "width": 16, "heads": 2, "context": 32, "feed_forward": 16}
+    form = {"norm": "rms", "norm_at": "before", "positions": "rotary", "activation": "swiglu", "biases": "none"}
+    gpt = GPT(ModelSettings(vocabulary=tokenizer.size, **sizes, **form))
+    write_decoder(tmp_path / "out", SavedModel(gpt, tokenizer))
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "out")
+    for text in [*fuzzed(50, seed=4), "2023", "a  5", "hello  world", " x\n\n 12 é", "CAN'T"]:
+        if "<" not in text:  # they take control tokens from a text
+            assert theirs(text, add_special_tokens=False).input_ids == tokenizer.encode(text), text
 
 
 def test_parts_of_a_character_share_its_span_before_normalisation() -> None:

@@ -26,24 +26,29 @@ def plain_embedded(matrix: Tensor, tokens: Tensor, places: Tensor | None, probab
     return matrix, states if places is None else states + functional.embedding(places, matrix)
 
 
-def embedded(matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float) -> tuple[Tensor, Tensor]:
+def embedded(
+    matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float, *, softmax: bool = True
+) -> tuple[Tensor, Tensor]:
     """The matrix with dropout, and for each of `tokens` the sum of its row and its position's, `(tokens, width)`.
 
     Without `places` its row alone: positions that are not learned have none.
-    Both see the same mask (recipe point 8). On a CPU in training the matrix comes in autocast's type, where that is on.
+    Both see the same mask (recipe point 8). On a CPU in training the matrix comes in autocast's type, where that is on;
+    but without a `softmax` over it, it comes as it is, and a pass over it is saved.
     """
     if matrix.device.type == "cpu" and matrix.requires_grad and torch.is_grad_enabled():
-        return _Embedded.apply(matrix, tokens, places, probability)  # type: ignore[no-any-return, no-untyped-call]
+        return _Embedded.apply(matrix, tokens, places, probability, softmax)  # type: ignore[no-any-return, no-untyped-call]
     return plain_embedded(matrix, tokens, places, probability)
 
 
 class _Embedded(torch.autograd.Function):
     @staticmethod
     def forward(
-        context: Any, matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float
+        context: Any, matrix: Tensor, tokens: Tensor, places: Tensor | None, probability: float, softmax: bool
     ) -> tuple[Tensor, Tensor]:
-        context.scale = scale(probability)
-        dropped, kept = _dropped(matrix, probability) if probability else (matrix.to(lowered_type(matrix)), None)
+        context.set_materialize_grads(False)  # where there is no softmax, its gradient would be an array of zeros
+        context.scale, context.shape, context.dtype = scale(probability), matrix.shape, matrix.dtype
+        kept = torch.empty_like(matrix, dtype=torch.int8) if probability else None
+        dropped = _dropped(matrix, probability, kept, softmax)
         context.save_for_backward(tokens, places, kept)
         found = [
             _masked(matrix.index_select(0, rows) * context.scale, kept, rows)
@@ -53,26 +58,35 @@ class _Embedded(torch.autograd.Function):
         return dropped, found[0] if places is None else found[0] + found[1]
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(context: Any, *gradients: Tensor | None) -> tuple[Tensor, None, None, None, None]:
         tokens, places, kept = context.saved_tensors
         of_matrix, of_states = gradients
-        gradient = torch.empty_like(of_matrix, dtype=of_states.dtype)
-        for part in _parts(gradient):
-            _masked(gradient[part].copy_(of_matrix[part]).mul_(context.scale), kept, part)
-        for rows in (tokens,) if places is None else (tokens, places):
-            gradient.index_add_(0, rows, _masked(of_states * context.scale, kept, rows))
-        return gradient, None, None, None
+        if of_matrix is None:
+            gradient = torch.zeros(context.shape, dtype=context.dtype)
+        else:
+            gradient = torch.empty_like(of_matrix, dtype=context.dtype)
+            for part in _parts(gradient):
+                _masked(gradient[part].copy_(of_matrix[part]).mul_(context.scale), kept, part)
+        for rows in (tokens, places) if of_states is not None else ():
+            if rows is not None:
+                gradient.index_add_(0, rows, _masked(of_states * context.scale, kept, rows))
+        return gradient, None, None, None, None
 
 
-def _dropped(matrix: Tensor, probability: float) -> tuple[Tensor, Tensor]:
-    """The matrix with dropout, in the type that products take, and which of its entries are kept (1 or 0)."""
-    dropped = torch.empty_like(matrix, dtype=lowered_type(matrix))
-    kept = torch.empty_like(matrix, dtype=torch.int8)
+def _dropped(matrix: Tensor, probability: float, kept: Tensor | None, softmax: bool) -> Tensor:
+    """The matrix with dropout, in the type that products take; it writes into `kept` which entries are kept (1 or 0).
+
+    Without a `softmax` nobody reads it: the mask alone is drawn.
+    """
+    if kept is None:
+        return matrix.to(lowered_type(matrix)) if softmax else matrix.detach()
+    dropped = torch.empty_like(matrix, dtype=lowered_type(matrix)) if softmax else matrix.detach()
     for part in _parts(matrix):
         drawn = survivors(matrix[part].shape, probability)
         kept[part] = drawn
-        dropped[part] = (matrix[part] * scale(probability)).mul_(drawn.to(matrix.dtype))
-    return dropped, kept
+        if softmax:
+            dropped[part] = (matrix[part] * scale(probability)).mul_(drawn.to(matrix.dtype))
+    return dropped
 
 
 def _parts(matrix: Tensor) -> list[slice]:

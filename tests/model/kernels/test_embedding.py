@@ -34,6 +34,21 @@ def test_matrix_states_and_gradient_are_those_of_the_plain_version(probability, 
         torch.testing.assert_close(other, one, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("probability", [0.0, 0.3])
+def test_without_a_softmax_states_and_gradient_are_the_same_and_the_matrix_is_left_alone(probability):
+    """To the bit, the mask too; and what comes out is the memory of the matrix, under autocast as well."""
+    found = []
+    for softmax in (True, False):
+        torch.manual_seed(0)
+        leaf = torch.randn(8, 6).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            matrix, states = embedded(leaf, TOKENS, PLACES, probability, softmax=softmax)
+        assert (matrix.data_ptr() == leaf.data_ptr()) is not softmax
+        (gradient,) = torch.autograd.grad(states.pow(2).sum(), leaf)
+        found.append((states, gradient, torch.rand(1)))
+    assert all(map(torch.equal, *found))
+
+
 def test_gradients_of_two_passes_add_up():
     leaf = torch.ones(8, 6, dtype=torch.float64).requires_grad_()
     for _ in range(2):
