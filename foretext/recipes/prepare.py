@@ -5,6 +5,7 @@ from __future__ import annotations
 from foretext import corpus
 from foretext.checkpoints.find import find_description
 from foretext.corpus import Corpus
+from foretext.corpus.copying import copy_corpus, store_at
 from foretext.recipes.settings.prepare import PrepareSettings
 from foretext.tokenizer import Tokenizer
 
@@ -17,13 +18,15 @@ def prepare(settings: PrepareSettings) -> Corpus:
         UnknownName: there is no folder or installed model `settings.tokenizer`.
         ModelError: there is no tokenizer in it, or it is damaged.
         DiskFull: there is no space left; what is finished is kept.
+        SettingsError, Unreachable: the object store to copy it to is none, or cannot be reached.
     """
     return prepare_with(Tokenizer.load(find_description(settings.tokenizer)), settings)
 
 
 def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
     """The same with a tokenizer in memory."""
-    return corpus.prepare(
+    store = store_at(settings.copy_to) if settings.copy_to else None
+    made = corpus.prepare(
         settings.inputs,
         settings.out,
         tokenizer=tokenizer,
@@ -38,3 +41,4 @@ def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
         clean=settings.clean,
         allow_unknown=settings.allow_unknown,
     )
+    return made if store is None else copy_corpus(made, store)

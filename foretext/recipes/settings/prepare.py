@@ -40,5 +40,8 @@ class PrepareSettings(Settings):
     clean: bool = False
     """Repair damaged characters where nothing else can be meant, and leave out lines of passages of 20 words or more
     that already stood in three documents; all is counted."""
+    copy_to: NameOrPath | None = None
+    """URL of a folder in an object store, as s3://bucket/corpus, to which the finished corpus is copied: `foretext
+    pretrain` reads it from there. --out keeps it, too."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
