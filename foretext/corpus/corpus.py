@@ -12,7 +12,7 @@ import numpy as np
 
 from foretext.batch import Ids
 from foretext.corpus.manifest import SPLITS, Manifest, read_manifest
-from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, open_ends, open_tokens, read_parts
+from foretext.corpus.shards import ENDS_TYPE, ShardRecord, open_ends, open_tokens, read_parts
 from foretext.corpus.verification import verify_corpus
 from foretext.errors import DataError, FingerprintMismatch, UnknownName
 from foretext.notebook import shows_itself
