@@ -24,7 +24,7 @@ from foretext.stores import Place, Stored, ranges, told
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 Ends = npt.NDArray[np.uint64]
-APlace = TypeVar("APlace", Path, Stored)
+APlace = TypeVar("APlace", Path, Stored, Place)
 
 ENDS_TYPE = np.dtype("<u8")
 LARGEST_16_BIT = 65_535
