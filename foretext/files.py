@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from foretext.disk import disk_errors as disk_errors  # who writes by other means needs it, too
 from foretext.errors import DataError, SettingsError
+from foretext.stores import Place
 from foretext.targets import file_behind, folder_behind
 
 try:
@@ -215,7 +216,7 @@ def write_json(path: Path | str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def load_json(path: Path) -> Any:
+def load_json(path: Place) -> Any:
     """What a file of JSON holds.
 
     Raises:

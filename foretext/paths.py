@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePath
 from typing import Annotated, Any, get_args
 
@@ -16,9 +17,18 @@ class NamesPath:
 NameOrPath = Annotated[str, NamesPath]  # the name of a model or a task, or a path; "-" for standard input
 
 
-def holds_paths(kind: Any) -> bool:
+def holds_paths(kind: Any, paths: tuple[Any, ...] = (Path, NamesPath)) -> bool:
     """Whether a value of that type may be a path or hold some: `Path`, `NameOrPath`, a list or an option of them."""
-    return kind in (Path, NamesPath) or any(map(holds_paths, get_args(kind)))
+    return kind in paths or any(holds_paths(each, paths) for each in get_args(kind))
+
+
+_SCHEME = "[a-z][a-z0-9+.-]+"  # two letters at least: one may be a drive of Windows
+_URL = re.compile(f"({_SCHEME}::)*{_SCHEME}://")
+
+
+def is_url(text: str) -> bool:
+    """Whether a text names a place in an object store: `s3://bucket/corpus`."""
+    return _URL.match(text) is not None
 
 
 def as_text(value: Any, *, home: bool) -> Any:

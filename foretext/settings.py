@@ -25,7 +25,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from foretext.errors import SettingsError, UnknownName
-from foretext.paths import as_text, at_home, holds_paths
+from foretext.paths import as_text, at_home, holds_paths, is_url
 from foretext.toml import read_toml, write_toml
 
 PREFIX = "FORETEXT_"
@@ -419,7 +419,10 @@ def _as_given(values: Mapping[str, Any], fields: Mapping[str, FieldInfo]) -> dic
 def _given(value: Any, field: FieldInfo, name: str, source: str) -> Any:
     """The value of a field, paths as text."""
     try:
-        return as_text(value, home=_may_be_path(field))
+        text = as_text(value, home=_may_be_path(field))
+        if isinstance(text, str) and holds_paths(field.annotation, (Path,)) and is_url(text):
+            raise SettingsError("a file or folder of this machine is needed here, not one in an object store")
+        return text
     except SettingsError as error:
         raise SettingsError(f"{name} is {value!r}{f' ({source})' if source else ''}; {error}") from None
 

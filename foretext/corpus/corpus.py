@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +12,11 @@ import numpy as np
 
 from foretext.batch import Ids
 from foretext.corpus.manifest import SPLITS, Manifest, read_manifest
-from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path, map_shard
+from foretext.corpus.shards import ENDS_TYPE, ShardRecord, open_ends, open_tokens, read_parts
 from foretext.corpus.verification import verify_corpus
 from foretext.errors import DataError, FingerprintMismatch, UnknownName
 from foretext.notebook import shows_itself
-from foretext.paths import path_at_home
+from foretext.stores import Place, Stored, place_at, sizes, told
 
 _SHOWN = 12  # hex digits of a fingerprint in a message
 
@@ -25,10 +25,15 @@ _SHOWN = 12  # hex digits of a fingerprint in a message
 class Split:
     """The tokens of all documents of a split end to end, over all its shards."""
 
-    folder: Path
+    folder: Place
     shards: tuple[ShardRecord, ...]
     dtype: np.dtype[Any]
     ids: int = 1 << 32  # all ids are below it
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it lies in an object store, to read from which takes its time."""
+        return isinstance(self.folder, Stored)
 
     @property
     def token_count(self) -> int:
@@ -45,23 +50,40 @@ class Split:
 
         Raises:
             DataError: an id is none of the tokenizer's.
+            Unreachable: the store in which the corpus lies cannot be reached.
         """
+        return self.read_all([(start, stop)])[0]
+
+    def read_all(self, spans: Sequence[tuple[int, int]]) -> list[Ids]:
+        """The ids of each span; an object store is asked for all of them at once.
+
+        Raises:
+            DataError, Unreachable: as `read` does.
+        """
+        parts = [list(self._parts(start, stop)) for start, stop in spans]
+        found = iter(read_parts([(self._tokens[shard], low, high) for span in parts for shard, low, high in span]))
+        return [self._joined([(next(found).astype(np.int64), shard, low) for shard, low, _ in span]) for span in parts]
+
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """Where the tokens from `start` up to `stop` lie: a shard, and from where to where in it."""
         assert 0 <= start <= stop <= self.token_count, (start, stop, self.token_count)
-        found = []
         while start < stop:
             shard = int(np.searchsorted(self._ends, start, side="right"))
             first = int(self._ends[shard]) - self.shards[shard].tokens
-            part = self._maps[shard][start - first : stop - first]
-            found.append(part.astype(np.int64))
-            self._check_ids(found[-1], shard, start - first)
-            start += len(part)
-        return np.concatenate(found) if found else np.empty(0, np.int64)
+            end = min(stop, int(self._ends[shard]))
+            yield shard, start - first, end - first
+            start = end
+
+    def _joined(self, parts: list[tuple[Ids, int, int]]) -> Ids:
+        for ids, shard, low in parts:
+            self._check_ids(ids, shard, low)
+        return np.concatenate([ids for ids, _, _ in parts]) if parts else np.empty(0, np.int64)
 
     def place(self, start: int, stop: int) -> str:
         """Where the tokens from `start` up to `stop` stand, in words: `train/00000.ds, document 12 from token 345`."""
         shard = int(np.searchsorted(self._ends, start, side="right"))
         before = int(self._ends[shard]) - self.shards[shard].tokens
-        _, ends = map_shard(self.folder / self.shards[shard].file, self.dtype)
+        ends = open_ends(self.folder / self.shards[shard].file)
         start, last = start - before, min(stop - before, self.shards[shard].tokens) - 1
         first, final = (int(np.searchsorted(ends, token, side="right")) for token in (start, last))
         token = start - (int(ends[first - 1]) if first else 0)
@@ -72,9 +94,9 @@ class Split:
     def documents(self) -> Iterator[Ids]:
         """The ids of one document after another."""
         for number, shard in enumerate(self.shards):
-            tokens, ends = map_shard(self.folder / shard.file, self.dtype)
+            tokens = self._tokens[number]
             start = 0
-            for end in ends.tolist():
+            for end in open_ends(self.folder / shard.file).tolist():
                 ids = tokens[start:end].astype(np.int64)
                 self._check_ids(ids, number, start)
                 yield ids
@@ -93,30 +115,31 @@ class Split:
         return np.cumsum([shard.tokens for shard in self.shards], dtype=np.int64)
 
     @cached_property
-    def _maps(self) -> list[Any]:
-        return [map_shard(self.folder / shard.file, self.dtype)[0] for shard in self.shards]
+    def _tokens(self) -> list[Any]:
+        return [open_tokens(self.folder / shard.file, self.dtype) for shard in self.shards]
 
 
 @shows_itself
 @dataclass(frozen=True, repr=False)
 class Corpus:
-    """A folder that `prepare` made; `Corpus.open(folder)` checks it."""
+    """A folder that `prepare` made, here or in an object store; `Corpus.open(folder)` checks it."""
 
-    folder: Path
+    folder: Place
     manifest: Manifest
 
     @classmethod
-    def open(cls, folder: str | Path, *, verify: bool = False) -> Corpus:
+    def open(cls, folder: str | Place, *, verify: bool = False) -> Corpus:
         """The corpus in `folder`, its files present and of the right size; with `verify` every byte is checked too.
+
+        `folder` may be the URL of one in an object store, as `s3://bucket/corpus`.
 
         Raises:
             DataError: there is no corpus, it is not complete, or a file is damaged.
+            Unreachable: the store in which it lies cannot be reached.
         """
-        folder = path_at_home(folder)
+        folder = place_at(folder)
         manifest = read_manifest(folder)
-        for name in SPLITS:
-            for shard in manifest.splits[name]:
-                _check(folder, shard, manifest.plan.token_type.itemsize)
+        _check_sizes(folder, manifest)
         if verify:
             verify_corpus(folder, manifest)
         return cls(folder, manifest)
@@ -175,15 +198,27 @@ class Corpus:
         return {"folder": str(self.folder), "fingerprint": self.fingerprint, **self.manifest.model_dump(mode="json")}
 
 
-def _check(folder: Path, shard: ShardRecord, token_bytes: int) -> None:
-    path = folder / shard.file
-    sizes = {path: shard.tokens * token_bytes, index_path(path): shard.documents * ENDS_TYPE.itemsize}
-    for file, size in sizes.items():
-        if not file.resolve().is_relative_to(folder.resolve()):
-            raise DataError(f"{file} is a link to {file.resolve()}, out of the corpus; put the file itself there")
-        try:
-            found = file.stat().st_size
-        except OSError as error:
-            raise DataError(f"{file} belongs to the corpus but cannot be read: {error.strerror}") from error
-        if found != size:
-            raise DataError(f"{file} is damaged: {found:,} bytes instead of {size:,}; prepare the corpus again")
+def _check_sizes(folder: Place, manifest: Manifest) -> None:
+    wanted: dict[str, int] = {}
+    for shard in (shard for name in SPLITS for shard in manifest.splits[name]):
+        wanted[shard.file] = shard.tokens * manifest.plan.token_type.itemsize
+        wanted[f"{shard.file}.index"] = shard.documents * ENDS_TYPE.itemsize
+    if isinstance(folder, Stored):
+        with told():
+            found = sizes([folder / name for name in wanted])
+    else:
+        found = [_size_here(folder, folder / name) for name in wanted]
+    for (name, size), there in zip(wanted.items(), found, strict=True):
+        if there != size:
+            raise DataError(
+                f"{folder / name} is damaged: {there:,} bytes instead of {size:,}; prepare the corpus again"
+            )
+
+
+def _size_here(folder: Path, file: Path) -> int:
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{file} is a link to {file.resolve()}, out of the corpus; put the file itself there")
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise DataError(f"{file} belongs to the corpus but cannot be read: {error.strerror}") from error

@@ -21,6 +21,7 @@ from pydantic import (
 from foretext.corpus.shards import ShardRecord, token_type
 from foretext.errors import DataError
 from foretext.files import load_json
+from foretext.stores import Place, Stored
 from foretext.tokenizer.unknown import KEPT, Unknown
 
 NAME = "manifest.json"
@@ -196,7 +197,7 @@ class Manifest(_Record):
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Place) -> Manifest:
     """The manifest of a corpus folder.
 
     Raises:
@@ -230,7 +231,9 @@ def unfinished(folder: Path) -> Path:
     return folder.with_name(folder.name + ".unfinished")
 
 
-def _why_not(folder: Path) -> str:
+def _why_not(folder: Place) -> str:
+    if isinstance(folder, Stored):
+        return f"there is no {NAME} in it"
     if unfinished(folder).is_dir():
         return "its preparation was interrupted; run the same `foretext prepare` again and it goes on"
     if not folder.exists():

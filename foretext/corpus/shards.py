@@ -11,17 +11,20 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from foretext.files import atomic_file
+from foretext.stores import Place, Stored, ranges, told
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 Ends = npt.NDArray[np.uint64]
+APlace = TypeVar("APlace", Path, Stored, Place)
 
 ENDS_TYPE = np.dtype("<u8")
 LARGEST_16_BIT = 65_535
@@ -51,7 +54,7 @@ def token_type(ids: int) -> Literal["<u2", "<u4"]:
     return "<u2" if ids <= LARGEST_16_BIT else "<u4"
 
 
-def index_path(shard: Path) -> Path:
+def index_path(shard: APlace) -> APlace:
     """The file with the document ends that belongs to a `.ds` file."""
     return shard.with_name(shard.name + ".index")
 
@@ -76,6 +79,53 @@ def write_shard(path: Path, documents: Sequence[Tokens]) -> tuple[str, str]:
 def map_shard(path: Path, dtype: np.dtype[Any]) -> tuple[Tokens, Ends]:
     """Token ids `(tokens,)` and document ends `(documents,)` of a shard, mapped: only what is looked at is read."""
     return np.memmap(path, dtype, mode="r"), np.memmap(index_path(path), ENDS_TYPE, mode="r")
+
+
+@dataclass(frozen=True)
+class StoredTokens:
+    """The token ids of a shard in an object store, of which that is read which is asked for."""
+
+    path: Stored
+    dtype: np.dtype[Any]
+
+    def __getitem__(self, part: slice) -> Tokens:
+        return read_parts([(self, part.start, part.stop)])[0]
+
+
+def open_tokens(path: Place, dtype: np.dtype[Any]) -> Tokens | StoredTokens:
+    """The token ids of a shard, wherever it lies; slices of them are arrays."""
+    return StoredTokens(path, dtype) if isinstance(path, Stored) else np.memmap(path, dtype, mode="r")
+
+
+def open_ends(path: Place) -> Ends:
+    """The document ends of a shard, wherever it lies: mapped, or read.
+
+    Raises:
+        DataError, Unreachable: they cannot be read.
+    """
+    if not isinstance(path, Stored):
+        return np.memmap(index_path(path), ENDS_TYPE, mode="r")
+    with told():
+        return np.frombuffer(index_path(path).read_bytes(), ENDS_TYPE)
+
+
+def read_parts(parts: Sequence[tuple[Tokens | StoredTokens, int, int]]) -> list[Tokens]:
+    """The ids of each part (shard, start, stop); from a store all are asked for together.
+
+    Raises:
+        DataError, Unreachable: they cannot be read.
+    """
+    stored = [
+        (tokens.path, start * tokens.dtype.itemsize, stop * tokens.dtype.itemsize)
+        for tokens, start, stop in parts
+        if isinstance(tokens, StoredTokens)
+    ]
+    with told():
+        found = iter(ranges(stored))
+    return [
+        np.frombuffer(next(found), tokens.dtype) if isinstance(tokens, StoredTokens) else tokens[start:stop]
+        for tokens, start, stop in parts
+    ]
 
 
 def merge(parts: Iterable[tuple[Tokens, Ends]], folder: Path, *, shard_tokens: int) -> Iterator[ShardRecord]:

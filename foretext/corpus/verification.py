@@ -9,16 +9,16 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from foretext.corpus.manifest import SPLITS, Manifest
 from foretext.corpus.shards import ENDS_TYPE, ShardRecord, index_path
-from foretext.errors import DataError, ForetextError
+from foretext.errors import DataError, ForetextError, Unreachable
+from foretext.stores import Place, Stored, told
 
 if TYPE_CHECKING:
     from foretext.corpus.corpus import Corpus
@@ -31,7 +31,12 @@ _LOWEST_PRIORITY = 19
 
 
 def verify_shard(
-    folder: Path, shard: ShardRecord, dtype: np.dtype[np.void], *, ids: int, rest: Callable[[float], None] | None = None
+    folder: Place,
+    shard: ShardRecord,
+    dtype: np.dtype[np.void],
+    *,
+    ids: int,
+    rest: Callable[[float], None] | None = None,
 ) -> None:
     """Nothing if a shard's two files are those of the manifest; `rest` is called with the seconds that a block took.
 
@@ -49,7 +54,7 @@ def verify_shard(
         raise _damaged(index, f"its last document ends at {ends[-1]:,} of {shard.tokens:,} tokens")
 
 
-def verify_corpus(folder: Path, manifest: Manifest, *, rest: Callable[[float], None] | None = None) -> None:
+def verify_corpus(folder: Place, manifest: Manifest, *, rest: Callable[[float], None] | None = None) -> None:
     """Nothing if all files of a corpus are those of its manifest.
 
     Raises:
@@ -86,8 +91,9 @@ class Verification:
 
         Raises:
             DataError: a file is damaged, or cannot be read.
+            Unreachable: the store in which it lies cannot be reached.
         """
-        if isinstance(self._error, ForetextError | OSError):
+        if isinstance(self._error, ForetextError | OSError) and not isinstance(self._error, Unreachable):
             raise DataError(f"{self._error}; what was learned from it, checkpoints too, is not to be trusted")
         if self._error is not None:
             raise self._error
@@ -117,17 +123,27 @@ class Verification:
         self._hurry.wait(_REST * seconds)
 
 
-def _digest(path: Path, look: Callable[[bytes], None], rest: Callable[[float], None] | None) -> str:
+def _digest(path: Place, look: Callable[[bytes], None], rest: Callable[[float], None] | None) -> str:
     """The SHA-256 of a file, of which `look` sees every block."""
     digest = hashlib.sha256()
+    for block in _blocks(path):
+        started = time.perf_counter()
+        digest.update(block)
+        look(block)
+        if rest is not None:
+            rest(time.perf_counter() - started)
+    return digest.hexdigest()
+
+
+def _blocks(path: Place) -> Iterator[bytes]:
+    """What a file holds, one part after another."""
+    if isinstance(path, Stored):
+        with told():
+            yield from path.blocks()
+        return
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            started = time.perf_counter()
-            digest.update(block)
-            look(block)
-            if rest is not None:
-                rest(time.perf_counter() - started)
-    return digest.hexdigest()
+            yield block
 
 
 def _numbers(block: bytes, dtype: np.dtype[Any]) -> np.ndarray:
@@ -135,12 +151,12 @@ def _numbers(block: bytes, dtype: np.dtype[Any]) -> np.ndarray:
     return np.frombuffer(block, dtype, len(block) // dtype.itemsize)
 
 
-def _check_ids(path: Path, tokens: np.ndarray, ids: int) -> None:
+def _check_ids(path: Place, tokens: np.ndarray, ids: int) -> None:
     if len(tokens) and int(tokens.max()) >= ids:
         raise _damaged(path, f"it holds the id {int(tokens.max()):,}, and the tokenizer has {ids:,} pieces")
 
 
-def _check_ends(path: Path, ends: np.ndarray, before: list[int]) -> None:
+def _check_ends(path: Place, ends: np.ndarray, before: list[int]) -> None:
     """Checks that document ends rise, from block to block: `before` holds the last one."""
     whole = np.concatenate([np.array(before, ENDS_TYPE), ends])
     if (whole[1:] <= whole[:-1]).any():
@@ -148,5 +164,5 @@ def _check_ends(path: Path, ends: np.ndarray, before: list[int]) -> None:
     before[0] = int(whole[-1])
 
 
-def _damaged(path: Path, why: str) -> DataError:
+def _damaged(path: Place, why: str) -> DataError:
     return DataError(f"{path} is damaged: {why}; prepare the corpus again")

@@ -6,6 +6,8 @@ Training takes random contiguous windows, as the paper does (section 4.1); scori
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +38,7 @@ class Windows:
         self._split, self._context, self._size, self._seed = split, context, batch, seed
         self._repeat_share = repeat_share
         self._start_count = split.token_count - context + 1
+        self._coming: dict[tuple[int, int, int, int], Future[list[Ids]]] = {}  # what is being read ahead
 
     def batch(self, update: int, *, rank: int = 0, world: int = 1, order: int = 0) -> Batch:
         """The windows that `rank` of `world` processes learns from at `update`, of `context` tokens each.
@@ -47,11 +50,27 @@ class Windows:
         Each `order` draws other windows.
         """
         low, high = (self._size * part // world for part in (rank, rank + 1))
-        starts = self.starts(update, order)[low:high]
-        windows = [self._split.read(start, start + self._context) for start in starts]
+        windows = self._asked(update, order, low, high)
         if self._repeat_share:
             windows = [self._repeated(one, update, order, low + row) for row, one in enumerate(windows)]
         return _batch(windows)
+
+    def _asked(self, update: int, order: int, low: int, high: int) -> list[Ids]:
+        """The windows of an update from `low` up to `high`; from a store, those of the next are asked for meanwhile."""
+        if low == high or not self._split.is_stored:
+            return self._read(update, order, low, high)
+        coming = self._coming.pop((update, order, low, high), None)
+        found = self._read(update, order, low, high) if coming is None else coming.result()
+        self._coming = {(update + 1, order, low, high): self._reader.submit(self._read, update + 1, order, low, high)}
+        return found
+
+    def _read(self, update: int, order: int, low: int, high: int) -> list[Ids]:
+        starts = self.starts(update, order)[low:high]
+        return self._split.read_all([(start, start + self._context) for start in starts])
+
+    @cached_property
+    def _reader(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "reading ahead")
 
     def _repeated(self, window: Ids, update: int, order: int, row: int) -> Ids:
         """Of the share of windows that is asked for: one in which a span of its tokens stands twice; others as given.
@@ -97,7 +116,7 @@ def sequential_windows(split: Split, context: int, limit: int | None = None, *, 
     numbers = [index * count // wanted for index in range(wanted)]
     for first in range(0, wanted, batch):
         starts = [number * context for number in numbers[first : first + batch]]
-        yield _batch([split.read(start, min(start + context, split.token_count)) for start in starts])
+        yield _batch(split.read_all([(start, min(start + context, split.token_count)) for start in starts]))
 
 
 def _batch(windows: list[Ids]) -> Batch:

@@ -115,10 +115,10 @@ def pretrain(
     if isinstance(corpus, PretrainSettings):
         return pretraining.pretrain(_alone(corpus, preset, start, out, *settings))
     source = None if start is None else load_model(start)
-    opened = corpus if isinstance(corpus, Corpus) else Corpus.open(at_home(str(corpus)))
+    opened = corpus if isinstance(corpus, Corpus) else Corpus.open(corpus)
     named = {} if source is None else {"start": _name(start)}
     with _run_folder(out, settings) as folder:
-        given = {"corpus": opened.folder, "out": folder, **named, **settings}
+        given = {"corpus": str(opened.folder), "out": folder, **named, **settings}
         found = PretrainSettings.named(given, preset=preset)
         pretraining.pretrain_from(opened, source, found, page=out is not None)
         return _made(folder, found.loop.device, keeps=out is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from foretext import corpus
 from foretext.checkpoints.find import find_description
 from foretext.corpus import Corpus
+from foretext.corpus.copying import copy_corpus, store_at
 from foretext.corpus.preparer import plan_of
 from foretext.corpus.shared.job import Executor
 from foretext.corpus.shared.preparing import Sharing, prepare_shared
@@ -22,14 +23,19 @@ def prepare(settings: PrepareSettings) -> Corpus | Submitted:
         UnknownName: there is no folder or installed model `settings.tokenizer`.
         ModelError: there is no tokenizer in it, or it is damaged.
         DiskFull: there is no space left; what is finished is kept.
+        SettingsError, Unreachable: the object store to copy it to is none, or cannot be reached.
     """
     return prepare_with(Tokenizer.load(find_description(settings.tokenizer)), settings)
 
 
 def prepare_with(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus | Submitted:
     """The same with a tokenizer in memory."""
-    if settings.executor is not None:
-        return _shared(tokenizer, settings, settings.executor)
+    store = store_at(settings.copy_to) if settings.copy_to else None
+    made = _made(tokenizer, settings) if settings.executor is None else _shared(tokenizer, settings, settings.executor)
+    return made if store is None or isinstance(made, Submitted) else copy_corpus(made, store)
+
+
+def _made(tokenizer: Tokenizer, settings: PrepareSettings) -> Corpus:
     return corpus.prepare(
         settings.inputs,
         settings.out,

@@ -10,6 +10,7 @@ from typing import Any
 
 from foretext.errors import ModelError
 from foretext.files import load_json, write_json
+from foretext.stores import Place
 from foretext.tokenizer.cleaning import CLEANING_VERSION
 from foretext.tokenizer.pieces import Merge
 from foretext.tokenizer.rules import Rules
@@ -56,7 +57,7 @@ def write_vocabulary(vocabulary: Vocabulary, folder: Path) -> None:
     )
 
 
-def read_vocabulary(folder: Path) -> Vocabulary:
+def read_vocabulary(folder: Place) -> Vocabulary:
     """The vocabulary in `folder`/tokenizer.json.
 
     Raises:
@@ -115,7 +116,7 @@ def _read(path: Path) -> str:
         raise ModelError(f"{path} is not UTF-8 text: {error}") from error
 
 
-def read_json_file(path: Path) -> Any:
+def read_json_file(path: Place) -> Any:
     """What the JSON file says.
 
     Raises:
@@ -133,14 +134,14 @@ def read_json_file(path: Path) -> Any:
         raise ModelError(f"{path} is damaged or truncated: {error}") from error
 
 
-def _strings(data: dict[str, Any], key: str, path: Path) -> list[str]:
+def _strings(data: dict[str, Any], key: str, path: Place) -> list[str]:
     values = data.get(key)
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise ModelError(f"{path} is damaged: {key!r} must be a list of strings")
     return values
 
 
-def _merge(line: str, path: Path) -> Merge:
+def _merge(line: str, path: Place) -> Merge:
     """The two pieces of a merge as it stands in a file, with one space between."""
     left, _space, right = line.partition(" ")
     if not left or not right or " " in right:

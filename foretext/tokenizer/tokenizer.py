@@ -10,6 +10,7 @@ from pathlib import Path
 
 from foretext.errors import DataError, ModelError, UnknownName
 from foretext.paths import path_at_home
+from foretext.stores import Place, place_at
 from foretext.tokenizer.counting import count_words
 from foretext.tokenizer.modes import LEARNING, MODES, new_vocabulary
 from foretext.tokenizer.offsets import Span
@@ -102,13 +103,13 @@ class Tokenizer:
         return cls(new_vocabulary(words, size, mode=mode, source=source))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Tokenizer:
-        """The tokenizer saved in `folder` (its tokenizer.json).
+    def load(cls, folder: str | Place) -> Tokenizer:
+        """The tokenizer saved in `folder` (its tokenizer.json), which may be the URL of one in an object store.
 
         Raises:
             ModelError: the file is missing, damaged, or not one of ours.
         """
-        return cls(read_vocabulary(path_at_home(folder)), where=str(folder))
+        return cls(read_vocabulary(place_at(folder)), where=str(folder))
 
     @classmethod
     def openai(cls, folder: str | Path, *, mode: str = "paper") -> Tokenizer:

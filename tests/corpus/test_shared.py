@@ -302,6 +302,7 @@ def test_what_is_missing_is_named_before_anything_is_done(
         ("--executor local --dedup", "--dedup compares each document with all before it"),
         ("--minhash", "--minhash is for work in tasks: give --executor local, slurm or ray too"),
         ("--executor local --dry-run", "--dry-run means something with --executor slurm alone"),
+        ("--executor slurm --copy-to memory://store", "the same command with --executor local copies it"),
         ("--executor local --filters c4-quality --filters c4-quality", "--filters names one twice"),
         ("--executor local --filters c5", "filters is 'c5' (--filters); it should be 'gopher-quality'"),
     ],

@@ -39,16 +39,22 @@ def rows_of(labelled: Path, count: int, out: Path) -> Path:
     return out
 
 
-@pytest.mark.parametrize("count", [1, 5, 7])
-def test_scores_are_those_of_one_process(count: int, classifier: Path, labelled: Path, tmp_path: Path):
-    data = rows_of(labelled, count, tmp_path / "rows.csv")
-    settings = EvaluateSettings(model=str(classifier), data=data, device="cpu", precision="fp32", tokens_per_batch=1)
+def test_scores_are_those_of_one_process_for_any_number_of_rows(classifier: Path, labelled: Path, tmp_path: Path):
+    counts = (1, 5, 7, 40)
 
-    def scores(rank: int = 0) -> dict[str, Any]:
-        return evaluate(settings).to_json()
+    def scores(rank: int = 0) -> list[dict[str, Any]]:
+        found = []
+        for count in counts:
+            data = tmp_path / f"{count}.csv"
+            how = {"device": "cpu", "precision": "fp32", "tokens_per_batch": 1}
+            found.append(evaluate(EvaluateSettings(model=str(classifier), data=data, **how)).to_json())
+        return found
 
+    for count in counts:
+        rows_of(labelled, count, tmp_path / f"{count}.csv")
     alone = json.loads(json.dumps(scores()))
-    assert alone["count"] == count
+    assert [each["count"] for each in alone] == list(counts)
+    assert {"accuracy", "f1_macro", "matthews"} <= set(alone[-1]["metrics"])
     for found in together(3, scores):
         assert found == alone
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from foretext.batch import Batch
 from foretext.checkpoints.run_checkpoints import RunCheckpoints
@@ -83,18 +84,18 @@ def test_an_error_of_one_is_said_once_and_ends_all(rank: int, pretraining: Pretr
     assert time.monotonic() - began < 60
 
 
-def in_validation(wanted: int, do: Callable[[], Any]) -> Callable[[int], None]:
-    """What has process `wanted` do something when a validation begins."""
+def in_validation(wanted: int, do: Callable[[], Any], part: str = "perplexity") -> Callable[[int], None]:
+    """What has process `wanted` do something when a part of a validation begins."""
 
     def prepare(rank: int) -> None:
-        before = recipe.perplexity
+        before = getattr(recipe, part)
 
-        def perplexity(*given: Any) -> Any:
+        def disturbed(*given: Any, **named: Any) -> Any:
             if rank == wanted:
                 do()
-            return before(*given)
+            return before(*given, **named)
 
-        recipe.perplexity = perplexity
+        setattr(recipe, part, disturbed)
 
     return prepare
 
@@ -127,17 +128,23 @@ def test_an_error_in_a_validation_or_in_a_save_ends_all(
     assert all(told in each.message for each in ended)
 
 
-def test_a_signal_in_a_validation_gives_it_up_in_all(pretraining: Pretraining, tmp_path: Path):
+@pytest.mark.parametrize("part", ["perplexity", "score_zero_shot"])
+def test_a_signal_in_a_validation_or_a_probe_gives_it_up_in_all(
+    part: str, pretraining: Pretraining, labelled: Path, tmp_path: Path
+):
+    probe = tmp_path / "animals.toml"
+    probe.write_text(f'data = "{labelled / "choice.jsonl"}"\nkind = "choice"\n')
+
     def work(rank: int) -> str:
-        in_validation(1, lambda: os.kill(os.getpid(), signal.SIGTERM))(rank)
-        return str(pretrain(pretraining(tmp_path / "run")).folder)
+        in_validation(1, lambda: os.kill(os.getpid(), signal.SIGTERM), part)(rank)
+        return str(pretrain(pretraining(tmp_path / "run", probe=(str(probe),))).folder)
 
     ended = Together(2, work).ended()
     assert [each.code for each in ended] == [143, 143]
     assert "after update 10; a checkpoint is written" in ended[0].message
     assert not [line for line in metrics(tmp_path / "run") if "valid_loss" in line]
-    pretrain(pretraining(tmp_path / "run", resume=True))
-    pretrain(pretraining(tmp_path / "one"))
+    pretrain(pretraining(tmp_path / "run", resume=True, probe=(str(probe),)))
+    pretrain(pretraining(tmp_path / "one", probe=(str(probe),)))
     assert_same_run(tmp_path / "one", tmp_path / "run")
 
 
@@ -167,28 +174,33 @@ def test_processes_with_other_settings_are_refused(pretraining: Pretraining, tmp
     assert not (tmp_path / "run" / "run.json").exists()
 
 
-def test_a_loss_that_is_not_finite_in_one_is_left_out_by_all(pretraining: Pretraining, tmp_path: Path):
+def test_a_bad_loss_of_one_is_left_out_by_all(pretraining: Pretraining, tmp_path: Path):
+    spoiled = {6: float("nan"), 65: 100.0}  # the second when there is a band: of 50 that were not left out (band.py)
+
     def work(rank: int) -> Any:
         backward = Engine.backward
 
         def bad(self: Engine, loss: torch.Tensor) -> None:
-            backward(self, loss * (float("nan") if rank == 1 and bad.calls == 6 else 1.0))
+            backward(self, loss * (spoiled.get(bad.calls, 1.0) if rank == 1 else 1.0))
             bad.calls += 1
 
         bad.calls = 0  # type: ignore[attr-defined]
         Engine.backward = bad  # type: ignore[method-assign]
-        return pretrain(pretraining(tmp_path / "run")).to_json()["watch"]["left_out"]
+        return pretrain(pretraining(tmp_path / "run", updates=70)).to_json()["watch"]["left_out"]
 
-    assert together(2, work) == [1, 1]
+    assert together(2, work) == [2, 2]
     left_out = [line["watch"]["left_out"] for line in metrics(tmp_path / "run") if "watch" in line]
-    assert [each["update"] for each in left_out[0]] == [7]
+    assert [each["update"] for line in left_out for each in line] == [7, 66]
 
 
-def test_a_checkpoint_of_two_goes_on_in_one_and_in_three(pretraining: Pretraining, tmp_path: Path):
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_a_checkpoint_of_two_goes_on_in_one_and_in_four(strategy: str, pretraining: Pretraining, tmp_path: Path):
     pretrain(pretraining(tmp_path / "one"))
-    stopped = disturbed(pretraining(tmp_path / "many"), 6, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    settings = pretraining(tmp_path / "many", strategy=strategy)
+    stopped = disturbed(settings, 6, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert stopped[0].error == "Stopped"
-    again = pretraining(tmp_path / "many", resume=True)
+    assert "after update 7; a checkpoint is written" in stopped[0].message
+    again = pretraining(tmp_path / "many", resume=True, strategy=strategy)
 
     def stop(self: Windows, number: int, **named: Any) -> Batch:
         if number == 12:
@@ -203,21 +215,26 @@ def test_a_checkpoint_of_two_goes_on_in_one_and_in_three(pretraining: Pretrainin
 
     assert Together(1, alone).ended()[0].error == "Stopped"
     assert RunFolder(tmp_path / "many").checkpoints.updates()[-1] == 13
-    together(3, lambda rank: str(pretrain(again).folder))
+    together(4, lambda rank: str(pretrain(again).folder))
     assert_same_run(tmp_path / "one", tmp_path / "many")
 
 
-def test_a_resumed_run_of_two_with_dropout_ends_with_the_same_bits(pretraining: Pretraining, tmp_path: Path):
-    dropout = {"residual_dropout": 0.2}
-    together(2, lambda rank: str(pretrain(pretraining(tmp_path / "whole", shape=dropout)).folder))
-    disturbed(pretraining(tmp_path / "cut", shape=dropout), 8, 0, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    together(2, lambda rank: str(pretrain(pretraining(tmp_path / "cut", shape=dropout, resume=True)).folder))
+def test_a_resumed_run_of_two_in_bf16_with_dropout_ends_with_the_same_bits(pretraining: Pretraining, tmp_path: Path):
+    def settings(name: str, **values: Any) -> PretrainSettings:
+        shape = {"residual_dropout": 0.2}
+        return pretraining(tmp_path / name, shape=shape, precision="bf16", micro_batch=2, **values)
+
+    together(2, lambda rank: str(pretrain(settings("whole")).folder))
+    disturbed(settings("cut"), 9, 0, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert RunFolder(tmp_path / "cut").checkpoints.updates()[-1] == 10
+    together(2, lambda rank: str(pretrain(settings("cut", resume=True)).folder))
     for name in ("model", "optimizer"):
         parts = [
             each / "checkpoints" / "update-00000020" / f"{name}.safetensors"
             for each in (tmp_path / "whole", tmp_path / "cut")
         ]
         assert parts[0].read_bytes() == parts[1].read_bytes()
+        assert {tensor.dtype.name for tensor in load_file(parts[0]).values()} == {"float32"}
 
 
 def test_processes_that_were_started_again_go_on_by_themselves(pretraining: Pretraining, tmp_path: Path):
@@ -228,7 +245,8 @@ def test_processes_that_were_started_again_go_on_by_themselves(pretraining: Pret
     assert updates == list(range(1, 21))
 
 
-def test_other_weights_in_one_process_are_those_of_the_first(pretraining: Pretraining, tmp_path: Path):
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_other_weights_in_one_process_are_those_of_the_first(strategy: str, pretraining: Pretraining, tmp_path: Path):
     def work(rank: int) -> str:
         before = gpt.initialize
 
@@ -236,7 +254,7 @@ def test_other_weights_in_one_process_are_those_of_the_first(pretraining: Pretra
             before(model, seed + rank)
 
         gpt.initialize = initialize
-        return str(pretrain(pretraining(tmp_path / "many", updates=6)).folder)
+        return str(pretrain(pretraining(tmp_path / "many", updates=6, strategy=strategy)).folder)
 
     pretrain(pretraining(tmp_path / "one", updates=6))
     together(2, work)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +13,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from foretext.batch import Batch
 from foretext.checkpoints.saved_model import load_model
 from foretext.recipes.finetune import finetune
 from foretext.recipes.pretrain import pretrain
 from foretext.recipes.settings.finetune import FinetuneSettings
 from foretext.recipes.settings.pretrain import PretrainSettings
+from foretext.tasks.batching import EpochBatches
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import LoopSettings
 
-from .together import together
+from .together import Together, together
 
 LOSSES, WEIGHTS = 1e-5, 1e-4  # sums are taken in another order, over 50 updates at most
 SAME_FOR_ALL_ANSWERS = "head.linear.bias"  # of a choice
@@ -94,6 +98,36 @@ def test_finetuning_in_several_processes_is_that_of_one(
     assert scores[0]["count"] == alone.to_json()["validation"]["count"]
     found, known = scores[0]["metrics"], alone.to_json()["validation"]["metrics"]
     assert found == {name: pytest.approx(value, abs=1e-4) for name, value in known.items()}
+
+
+def test_a_finetuning_goes_on_in_the_middle_and_at_the_end_of_an_epoch_in_other_numbers_of_processes(
+    language_model: Path, labelled: Path, tmp_path: Path
+):
+    file = labelled / "classification.csv"
+
+    def settings(name: str, **values: Any) -> FinetuneSettings:
+        return finetuning(language_model, file, tmp_path / name, epochs=4.0, **values)
+
+    def work(stops_after: int) -> Callable[[int], str]:
+        """A part of the run, which a signal ends after an update of the second epoch."""
+        before = EpochBatches.at
+
+        def at(self: EpochBatches, update: int, *given: Any, **named: Any) -> Batch:
+            if update + 1 == stops_after:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return before(self, update, *given, **named)
+
+        def run(rank: int) -> str:
+            EpochBatches.at = at  # type: ignore[method-assign]
+            return str(finetune(settings("many", resume=(tmp_path / "many").exists())).folder)
+
+        return run
+
+    an_epoch = finetune(settings("one")).to_json()["updates"] // 4
+    for world, update in ((2, an_epoch + 2), (1, 2 * an_epoch)):
+        assert f"after update {update};" in Together(world, work(update)).ended()[0].message
+    together(3, work(0))
+    assert_same_run(tmp_path / "one", tmp_path / "many")
 
 
 def test_a_process_without_a_share_counts_for_nothing(pretraining: Pretraining, tmp_path: Path):

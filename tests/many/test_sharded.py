@@ -6,19 +6,23 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
 
+from foretext.checkpoints import run_checkpoints
+from foretext.checkpoints.run_folder import RunFolder
 from foretext.errors import SettingsError
 from foretext.recipes.finetune import finetune
 from foretext.recipes.pretrain import pretrain
 from foretext.recipes.settings.pretrain import PretrainSettings
 from foretext.training.settings import OptimizerSettings
+from foretext.training.sharded import Shards
 
 from .test_ends import disturbed
 from .test_same import SAME_FOR_ALL_ANSWERS, assert_same_run, finetuning
-from .together import together
+from .together import Ended, Together, together
 
 Pretraining = Callable[..., PretrainSettings]
 
@@ -48,12 +52,42 @@ def test_the_embeddings_of_a_sharded_run_are_one_tensor(pretraining: Pretraining
     assert names[0] == names[1]
 
 
-def test_a_sharded_run_goes_on_with_all_its_moments_in_one_process(pretraining: Pretraining, tmp_path: Path):
-    pretrain(pretraining(tmp_path / "one"))
-    cut = pretraining(tmp_path / "many", strategy="fsdp")
-    stopped = disturbed(cut, 8, 1, lambda: os.kill(os.getpid(), signal.SIGTERM))
-    assert "after update 9; a checkpoint is written" in stopped[0].message
-    pretrain(pretraining(tmp_path / "many", resume=True))
+def killed_at(number: int, owner: Any, name: str) -> None:
+    """Has this process be killed when a function is called for so many times."""
+    before, calls = getattr(owner, name), []
+
+    def call(*given: Any, **named: Any) -> Any:
+        calls.append(0)
+        if len(calls) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return before(*given, **named)
+
+    setattr(owner, name, call)
+
+
+@pytest.mark.parametrize(
+    ("rank", "call", "owner", "name"),
+    # Of each checkpoint process 0 writes weights and moments; all take part in bringing the shards together.
+    [(0, 4, run_checkpoints, "save_tensors"), (1, 2, Shards, "parts")],
+    ids=["the moments are written", "the shards come together"],
+)
+def test_a_process_killed_in_a_save_costs_the_updates_since_the_checkpoint_before(
+    rank: int, call: int, owner: Any, name: str, pretraining: Pretraining, tmp_path: Path
+):
+    def settings(resume: bool) -> PretrainSettings:
+        return pretraining(tmp_path / "many", strategy="fsdp", checkpoint_every=4, updates=12, resume=resume)
+
+    def work(mine: int) -> str:
+        if mine == rank:
+            killed_at(call, owner, name)
+        return str(pretrain(settings(resume=False)).folder)
+
+    ended = Together(2, work).ended()
+    assert ended[rank] == Ended()
+    assert ended[1 - rank].error == "LostProcess"
+    assert RunFolder(tmp_path / "many").checkpoints.updates() == [4]
+    pretrain(settings(resume=True))
+    pretrain(pretraining(tmp_path / "one", updates=12))
     assert_same_run(tmp_path / "one", tmp_path / "many")
 
 

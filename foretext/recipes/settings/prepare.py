@@ -43,6 +43,9 @@ class PrepareSettings(Settings):
     clean: bool = False
     """Repair damaged characters where nothing else can be meant, and leave out lines of passages of 20 words or more
     that already stood in three documents; all is counted."""
+    copy_to: NameOrPath | None = None
+    """URL of a folder in an object store, as s3://bucket/corpus, to which the finished corpus is copied: `foretext
+    pretrain` reads it from there. --out keeps it, too."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
     executor: Executor | None = None
@@ -74,6 +77,11 @@ class PrepareSettings(Settings):
                     f"{flag(name)} compares each document with all before it, in one process; with --executor there "
                     "are --minhash and --filters"
                 )
+        if self.executor == "slurm" and self.copy_to:
+            raise SettingsError(
+                "--copy-to copies a corpus that is done, and Slurm's jobs make it later; the same command with "
+                "--executor local copies it when they are through"
+            )
         if len(set(self.filters)) < len(self.filters):
             raise SettingsError(f"--filters names one twice: {', '.join(self.filters)}")
         return self

@@ -74,8 +74,9 @@ class PretrainSettings(Settings):
     }
     INSTEAD: ClassVar[Mapping[str, tuple[str, ...]]] = {"minutes": ("updates", "epochs")}
 
-    corpus: Path
-    """Folder that `foretext prepare` made."""
+    corpus: NameOrPath
+    """Folder that `foretext prepare` made, or the URL of one in an object store, as s3://bucket/corpus: any that
+    fsspec has a package for, which is to be installed (s3fs, gcsfs, adlfs, …)."""
     out: Path
     """Folder of the run; the finished model is saved there."""
     start: NameOrPath | None = None
