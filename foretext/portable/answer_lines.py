@@ -26,8 +26,7 @@ import tokenizers
 FOLDER = Path(__file__).resolve().parent
 CONFIG = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
 TOKENIZER = tokenizers.Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
-TOKENIZER.encode_special_tokens = True  # a text that spells a token which controls a model is text
-SESSION = onnxruntime.InferenceSession(str(FOLDER / "model.onnx"), providers=["CPUExecutionProvider"])
+{controls}SESSION = onnxruntime.InferenceSession(str(FOLDER / "model.onnx"), providers=["CPUExecutionProvider"])
 
 
 def outputs(sequences):
@@ -38,6 +37,9 @@ def outputs(sequences):
     given = SESSION.run(None, {{"input_ids": ids, "attention_mask": mask}})
     return {{output.name: value for output, value in zip(SESSION.get_outputs(), given)}}
 '''
+
+# Of imported tokenizers alone: in mode hf, as in transformers, a text may spell the piece for what is unknown.
+_CONTROLS = "TOKENIZER.encode_special_tokens = True  # a text that spells a token which controls a model is text\n"
 
 _READ = {  # by what tokenizer.json reads
     "text": '''
@@ -263,7 +265,9 @@ def answer_lines(saved: SavedModel) -> str:
     of_words = mode.native_reads == "words"
     example = example_of(task.task_kind, len(task.text)) if task else '"a text"'
     needs = "onnxruntime tokenizers numpy" + (" ftfy" if of_words else "")
-    head = _HEAD.format(needs=needs, example=example, imports="\nimport paper_text\n" if of_words else "")
+    controls = _CONTROLS if saved.tokenizer.vocabulary.rules is not None else ""
+    imports = "\nimport paper_text\n" if of_words else ""
+    head = _HEAD.format(needs=needs, example=example, imports=imports, controls=controls)
     parts = [head, _reads(saved.tokenizer)]
     if task is None:
         parts.append(_LANGUAGE_MODEL)
