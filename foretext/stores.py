@@ -147,8 +147,11 @@ def put(file: Path, to: Stored) -> None:
     Raises:
         OSError: it cannot be written there.
     """
+    system, path = _system(to)
     with _plainly(to):
-        _system(to)[0].put_file(str(file), _system(to)[1])
+        if hasattr(system, "auto_mkdir"):  # a file system of folders, not of keys alone
+            system.auto_mkdir = True
+        system.put_file(str(file), path)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from foretext.corpus import Corpus, Windows, prepare, sequential_windows
+from foretext.corpus.copying import copy_corpus
 from foretext.corpus.verification import Verification
 from foretext.errors import DataError, SettingsError, Unreachable
 from foretext.stores import Stored, place_at
@@ -143,3 +144,11 @@ def test_a_path_is_no_url(tmp_path: Path):
     assert place_at("C:/corpus") == Path("C:/corpus")
     assert place_at("memory://a/b") == Stored("memory://a/b")
     assert Stored("memory://a/b").with_name("c") == Stored("memory://a/c")
+
+
+def test_a_corpus_is_copied_into_a_store_of_folders_that_are_not_there_yet(folder: Path, tmp_path: Path):
+    corpus = Corpus.open(folder)
+    copied = copy_corpus(corpus, Stored(f"file://{tmp_path}/new/store"))
+    assert copied.fingerprint == corpus.fingerprint
+    for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+        assert (tmp_path / "new" / "store" / file.relative_to(folder)).read_bytes() == file.read_bytes()
