@@ -25,7 +25,7 @@ from foretext.training.settings import LoopSettings
 
 from .together import Together, together
 
-LOSSES, WEIGHTS = 1e-5, 1e-4  # sums are taken in another order, over 50 updates at most
+LOSSES, WEIGHTS = 1e-5, 1e-4  # sums are taken in another order, over 50 updates
 SAME_FOR_ALL_ANSWERS = "head.linear.bias"  # of a choice
 KINDS = ("classification", "entailment", "similarity", "regression", "choice", "multi-label", "tagging")
 Pretraining = Callable[..., PretrainSettings]
@@ -79,7 +79,7 @@ def finetuning(model: Path, file: Path, out: Path, **values: Any) -> FinetuneSet
         model=str(model),
         out=out,
         labelled=LabelledDataSettings(data=file, kind=file.stem),
-        **{"epochs": 4.0, "batch": 6, "learning_rate": 1e-2, "dropout": 0, "classifier_dropout": 0, **values},
+        **{"epochs": 10.0, "batch": 6, "learning_rate": 1e-2, "dropout": 0, "classifier_dropout": 0, **values},
         loop=LoopSettings(device="cpu", precision="fp32", log_every=1, wait_seconds=60),
     )
 
