@@ -151,7 +151,7 @@ def turns(shape: Shape, batches: list[Batch], passes: int, does: Callable[[Batch
     useful = []
     for batch in batches:
         rows = Sequences.of(batch, share_prefixes="in_batches")
-        lengths = torch.bincount(rows.slots // rows.longest_row).tolist()
+        lengths = list(rows.row_lengths)
         logits = len(rows.tokens) - rows.rows if passes > 1 else 0
         flops = forward_flops(lengths, layers=shape.layers, width=shape.width, logits=logits, rows=shape.rows)
         useful.append(Work(batch.example_count, flops=passes * flops))

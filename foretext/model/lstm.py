@@ -52,8 +52,8 @@ class LSTMLayer(nn.Module):
         """
         assert sequences.joined is None, "an LSTM reads each sequence from its start"
         assert not sequences.both_ways, "an LSTM reads each sequence from its start"
-        read, _ = self.lstm(sequences.spread(self.input_norm(states)))  # (sequences, longest, units)
-        read = self.output(picked(sequences.gather(read), at))
+        grids = sequences.spread(self.input_norm(states))  # each (sequences, longest, width)
+        read = self.output(picked(sequences.gather([self.lstm(grid)[0] for grid in grids]), at))
         return self.output_norm(dropout(read, self.residual_dropout, self.training))  # type: ignore[no-any-return]
 
     def memory(self, context: int) -> LSTMState:

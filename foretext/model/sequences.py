@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
@@ -14,7 +14,21 @@ from torch import Tensor
 from foretext.batch import NO_BLANK, Attend, Batch, Ids
 from foretext.model.tree import SharePrefixes, Tree, grow
 
-OfTensors = TypeVar("OfTensors", "Blanks", "Joined", "Sequences")
+OfTensors = TypeVar("OfTensors", "Blanks", "Group", "Joined", "Sequences")
+
+# What attention costs besides its scores, as so many scores of a head; so rows of nearly one length are one group.
+SCORES_A_PLACE = 20
+SCORES_A_GROUP = 10_000
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that attention takes side by side in a grid, each filled up to the longest of them."""
+
+    rows: int
+    longest: int
+    both_ways: bool = False  # whether each token sees its whole row, and not only what is up to itself
+    visible: Tensor | None = None  # (rows, longest, longest) or (rows, 1, longest): what it sees where that is less
 
 
 @dataclass(frozen=True)
@@ -44,13 +58,14 @@ class Sequences:
 
     lengths   = [3 2]
     positions = [0 1 2 0 1]     place of each token in its own sequence
-    slots     = [0 1 2 3 4]     place of each token in a (rows, longest_row) grid, row by row; a grid place
+    slots     = [0 1 2 3 4]     place of each token in the grids of all `groups` of rows, end to end; a grid place
                                 that is no token exists only inside attention
     ends      = [2 4]           the last token of each sequence, the extract token in fine-tuning
 
     A row holds one sequence. Where sequences are `joined`, it holds a tree of them, and a token that they share stands
     once in `tokens`. The last `both_ways` rows are read both ways: each token sees its whole sequence. They are none,
-    all, or those with blanks, and such sequences share nothing.
+    all, or those with blanks, and such sequences share nothing. A group has rows of one kind, of about one length, in
+    their order.
     """
 
     tokens: Tensor  # (tokens,)
@@ -65,10 +80,11 @@ class Sequences:
     example_count: int
     row_lengths: tuple[int, ...]
     longest_row: int
+    groups: tuple[Group, ...]
+    in_place: bool  # whether the grids have no empty place, and tokens stand in them in their order
     joined: Joined | None = None
     weights: Tensor | None = None  # (examples,)
     both_ways: int = 0
-    real: Tensor | None = None  # (both_ways, 1, longest_row), which places hold a token; None where all do
     blanks: Blanks | None = None
 
     @classmethod
@@ -79,10 +95,12 @@ class Sequences:
         *,
         share_prefixes: SharePrefixes = "no",
         attend: Attend = "causal",
+        one_grid: bool = False,
     ) -> Sequences:
         """`batch` on `device`; as trees where that is cheaper and `share_prefixes` allows it.
 
-        With `attend` "both" all sequences are read both ways, else those with blanks, which stand last.
+        With `attend` "both" all sequences are read both ways, else those with blanks, which stand last. With
+        `one_grid`, as accelerators and compiled layers like it, rows of a kind are one group, whatever their lengths.
 
         Raises:
             ValueError: a sequence is empty, or one with blanks stands before one without.
@@ -98,11 +116,22 @@ class Sequences:
         if tree is not None:
             row_lengths, ends = tree.row_lengths, tree.places[ends - 1] + 1
             tokens, positions = (_put(values, tree) for values in (tokens, positions))
-        longest_row = int(row_lengths.max())
-        slots = _places_in(row_lengths) + np.repeat(np.arange(len(row_lengths)) * longest_row, row_lengths)
+        members = _members(row_lengths, both_ways, one_grid or torch.device(device).type != "cpu")
+        slots, places = _slots(row_lengths, members)
+        visible = None if tree is None else _visible(tree)
 
         def tensor(values: np.ndarray) -> Tensor:
             return torch.from_numpy(np.ascontiguousarray(values)).to(device, non_blocking=True)
+
+        def group(rows: Ids) -> Group:
+            lengths = row_lengths[rows]
+            longest, both = int(lengths.max()), bool(rows[0] >= len(row_lengths) - both_ways)
+            seen = None
+            if tree is not None and visible is not None and tree.row_sequences[rows].max() > 1:
+                seen = visible[rows, :longest, :longest]
+            elif both and lengths.min() < longest:
+                seen = _real(lengths, longest)
+            return Group(len(rows), longest, both, None if seen is None else tensor(seen))
 
         return cls(
             tokens=tensor(tokens),
@@ -116,19 +145,20 @@ class Sequences:
             longest=int(batch.lengths.max()),
             example_count=batch.example_count,
             row_lengths=tuple(row_lengths.tolist()),
-            longest_row=longest_row,
+            longest_row=int(row_lengths.max()),
+            groups=tuple(map(group, members)),
+            in_place=bool(places == len(slots) and (slots == np.arange(places)).all()),
             joined=None
-            if tree is None
+            if tree is None or visible is None
             else Joined(
                 places=tensor(tree.places),
                 before=tensor(tree.before),
                 following=tensor(np.flatnonzero(tree.before >= 0)),
-                visible=tensor(_visible(tree, slots, longest_row)),
+                visible=tensor(visible),
                 row_sequences=tuple(tree.row_sequences.tolist()),
             ),
             weights=None if batch.weights is None else tensor(batch.weights.astype(np.float32)),
             both_ways=both_ways,
-            real=tensor(_real(row_lengths[-both_ways:], longest_row)) if _uneven(row_lengths, both_ways) else None,
             blanks=None if batch.blanks is None else Blanks(*map(tensor, _blanks(batch.blanks, batch.lengths))),
         )
 
@@ -148,36 +178,30 @@ class Sequences:
         return (1,) * self.rows if self.joined is None else self.joined.row_sequences
 
     @property
-    def even(self) -> bool:
-        """Whether all rows have one length, so that the grid has no empty place."""
-        return self.rows * self.longest_row == len(self.tokens)
-
-    @property
     def visible(self) -> Tensor | None:
-        """Which tokens of its row each token sees, `(rows, longest_row, longest_row)`; None for all up to itself.
-
-        Rows that are read both ways are not in it: `real` says what is seen there.
-        """
+        """Which tokens of its row each token sees, `(rows, longest_row, longest_row)`; None where rows are no trees."""
         return None if self.joined is None else self.joined.visible
 
     def moved(self, move: Callable[[Tensor], Tensor]) -> Sequences:
         """The same with each of its tensors as `move` gives it."""
         joined = None if self.joined is None else _moved(self.joined, move)
         blanks = None if self.blanks is None else _moved(self.blanks, move)
-        return _moved(replace(self, joined=joined, blanks=blanks), move)
+        groups = tuple(_moved(group, move) for group in self.groups)
+        return _moved(replace(self, joined=joined, blanks=blanks, groups=groups), move)
 
-    def spread(self, values: Tensor) -> Tensor:
-        """`(tokens, …)` laid out as `(rows, longest_row, …)`, zero where there is no token."""
-        shape = (self.rows, self.longest_row, *values.shape[1:])
-        if self.even:
-            return values.view(shape)
-        grid = values.new_zeros((self.rows * self.longest_row, *values.shape[1:]))
-        return grid.index_copy(0, self.slots, values).view(shape)
+    def spread(self, values: Tensor) -> list[Tensor]:
+        """`(tokens, …)` laid out as a grid `(rows, longest, …)` for each group, zero where there is no token."""
+        sizes = [group.rows * group.longest for group in self.groups]
+        places = values
+        if not self.in_place:
+            places = values.new_zeros(sum(sizes), *values.shape[1:]).index_copy_(0, self.slots, values)
+        grids = zip(torch.split(places, sizes), self.groups, strict=True)
+        return [grid.view(group.rows, group.longest, *values.shape[1:]) for grid, group in grids]
 
-    def gather(self, grid: Tensor) -> Tensor:
-        """`(rows, longest_row, …)` back to `(tokens, …)`: the inverse of `spread`."""
-        flat = grid.reshape(self.rows * self.longest_row, *grid.shape[2:])
-        return flat if self.even else flat.index_select(0, self.slots)
+    def gather(self, grids: Sequence[Tensor]) -> Tensor:
+        """The groups' grids `(rows, longest, …)` back to `(tokens, …)`: the inverse of `spread`."""
+        places = torch.cat([grid.flatten(0, 1) for grid in grids])
+        return places if self.in_place else places.index_select(0, self.slots)
 
     def unjoined(self, values: Tensor) -> Tensor:
         """`(tokens, …)` as every sequence has them, end to end: `(tokens of all sequences, …)`."""
@@ -247,9 +271,39 @@ def _check_blanks_are_last(batch: Batch) -> None:
             raise ValueError("sequences with blanks stand behind all others of a batch")
 
 
-def _uneven(row_lengths: Ids, both_ways: int) -> bool:
-    """Whether rows that are read both ways are padded."""
-    return bool(both_ways) and int(row_lengths[-both_ways:].min()) < int(row_lengths.max())
+def _members(row_lengths: Ids, both_ways: int, one_grid: bool) -> list[Ids]:
+    """The rows of each group: those that are read both ways, the last, apart from the others."""
+    kinds = np.split(np.arange(len(row_lengths)), [len(row_lengths) - both_ways])
+    kinds = [rows for rows in kinds if len(rows)]
+    return kinds if one_grid else [part for rows in kinds for part in _alike(rows, row_lengths[rows])]
+
+
+def _alike(rows: Ids, lengths: Ids) -> list[Ids]:
+    """`rows` in groups of like `lengths`, cut where that costs least."""
+    longest, counts = np.unique(lengths, return_counts=True)
+    longest, counts = longest[::-1], counts[::-1]
+    passed = np.concatenate([[0], np.cumsum(counts)])  # how many rows are longer
+    of_a_row = longest * (longest + SCORES_A_PLACE)
+    costs, begins = np.zeros(len(longest) + 1), np.zeros(len(longest) + 1, dtype=np.int64)
+    for end in range(1, len(costs)):
+        ways = costs[:end] + (passed[end] - passed[:end]) * of_a_row[:end]
+        begins[end] = ways.argmin()
+        costs[end] = ways[begins[end]] + SCORES_A_GROUP
+    groups, end = [], len(longest)
+    while end:
+        groups.append(rows[(lengths >= longest[end - 1]) & (lengths <= longest[begins[end]])])
+        end = int(begins[end])
+    return groups
+
+
+def _slots(row_lengths: Ids, members: Sequence[Ids]) -> tuple[Ids, int]:
+    """The place of each token in all groups' grids, and how many places these have."""
+    begins, places = np.empty(len(row_lengths), dtype=np.int64), 0
+    for rows in members:
+        longest = int(row_lengths[rows].max())
+        begins[rows] = places + longest * np.arange(len(rows))
+        places += longest * len(rows)
+    return _places_in(row_lengths) + np.repeat(begins, row_lengths), places
 
 
 def _real(row_lengths: Ids, longest_row: int) -> npt.NDArray[np.bool_]:
@@ -272,11 +326,12 @@ def _put(values: Ids, tree: Tree) -> Ids:
     return taken
 
 
-def _visible(tree: Tree, slots: Ids, longest_row: int) -> npt.NDArray[np.bool_]:
-    """Which places of its row of the grid each place sees, `(rows, longest_row, longest_row)`."""
-    columns = slots % longest_row
+def _visible(tree: Tree) -> npt.NDArray[np.bool_]:
+    """Which places of its row each place sees, `(rows, longest_row, longest_row)`."""
+    columns, longest_row = _places_in(tree.row_lengths), int(tree.row_lengths.max())
+    rows = np.repeat(np.arange(len(tree.row_lengths)), tree.row_lengths)
     closes = np.zeros((len(tree.row_lengths), longest_row), dtype=np.int64)
-    closes.ravel()[slots] = tree.closes - np.arange(len(slots)) + columns  # as columns
+    closes[rows, columns] = tree.closes - np.arange(len(columns)) + columns  # as columns
     place = np.arange(longest_row)
     seen = (place <= place[:, None]) & (place[:, None] < closes[:, None, :])
     visible: npt.NDArray[np.bool_] = seen | (place == place[:, None])  # one that is no token sees itself, not nothing

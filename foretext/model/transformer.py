@@ -19,7 +19,7 @@ from foretext.model.kernels.dropout import dropout
 from foretext.model.kernels.relu2 import relu2
 from foretext.model.kernels.rotary import rotated
 from foretext.model.norms import RMSNorm, norm
-from foretext.model.sequences import Sequences
+from foretext.model.sequences import Group, Sequences
 
 if TYPE_CHECKING:
     from foretext.model.settings import Activation, Biases, ModelSettings
@@ -62,11 +62,17 @@ class Attention(nn.Module):
     def forward(self, states: Tensor, sequences: Sequences, at: Tensor | None = None) -> Tensor:
         """`(tokens, width)` to `(tokens, width)`, or `(at, width)`; scores are divided by the root of a head's size."""
         values = self.placing(self.query_key_value(states), sequences.positions, sequences.previous)
-        grid = sequences.spread(values)  # (rows, longest_row, all heads * head)
-        grid = grid.view(*grid.shape[:2], -1, self.head_size).transpose(1, 2)  # (rows, all heads, longest_row, head)
-        query, key, value = torch.split(grid, self.heads, dim=1)
-        mixed = _mixed(query, key, value, self.attention_dropout if self.training else 0.0, sequences)
-        return self.output(picked(sequences.gather(mixed.transpose(1, 2).flatten(2)), at))  # type: ignore[no-any-return]
+        grids = zip(sequences.spread(values), sequences.groups, strict=True)
+        mixed = sequences.gather([self._mixed(grid, group) for grid, group in grids])
+        return self.output(picked(mixed, at))  # type: ignore[no-any-return]
+
+    def _mixed(self, grid: Tensor, group: Group) -> Tensor:
+        """The mixtures `(rows, longest, heads * head)` of a group's rows `(rows, longest, all heads * head)`."""
+        heads = grid.view(*grid.shape[:2], -1, self.head_size).transpose(1, 2)  # (rows, all heads, longest, head)
+        query, key, value = torch.split(heads, self.heads, dim=1)
+        probability = self.attention_dropout if self.training else 0.0
+        mixed = attend(query, key, value, probability, group.visible, both_ways=group.both_ways)
+        return mixed.transpose(1, 2).flatten(2)
 
     def go_on(self, states: Tensor, memory: KeysAndValues) -> Tensor:
         """`forward` for the next tokens of one sequence, `(tokens, width)`; `memory` has those before, then these."""
@@ -80,18 +86,6 @@ class Attention(nn.Module):
         visible = visible.tril_(keys.shape[1] - query.shape[1])
         mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=visible)
         return self.output(mixed.transpose(0, 1).flatten(1))  # type: ignore[no-any-return]
-
-
-def _mixed(query: Tensor, key: Tensor, value: Tensor, probability: float, sequences: Sequences) -> Tensor:
-    """Attention in rows of which the last may be read both ways; each kind goes without a mask where it can."""
-    causal = sequences.rows - sequences.both_ways
-    if not sequences.both_ways:
-        return attend(query, key, value, probability, sequences.visible)
-    if not causal:
-        return attend(query, key, value, probability, sequences.real, both_ways=True)
-    first = attend(query[:causal], key[:causal], value[:causal], probability)
-    last = attend(query[causal:], key[causal:], value[causal:], probability, sequences.real, both_ways=True)
-    return torch.cat([first, last])
 
 
 class Placing(nn.Module):

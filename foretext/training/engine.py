@@ -110,10 +110,14 @@ class Engine:
         if plan.compile != "no" and objective.model.compiled is None:
             objective.model.compile_layers(graphs=plan.compile == "graphs")
 
-    def sequences(self, batch: Batch, *, share_prefixes: SharePrefixes = "no", attend: Attend = "causal") -> Sequences:
+    def sequences(
+        self, batch: Batch, *, share_prefixes: SharePrefixes = "no", attend: Attend = "causal", compiled: bool = False
+    ) -> Sequences:
         """`batch` on the engine's device; on CUDA by way of pinned memory, so that nothing waits for the copy."""
-        made = Sequences.of(batch, share_prefixes=share_prefixes, attend=attend)
-        if self.device.type == "cpu":
+        on_cpu = self.device.type == "cpu"
+        one_grid = compiled or not on_cpu
+        made = Sequences.of(batch, share_prefixes=share_prefixes, attend=attend, one_grid=one_grid)
+        if on_cpu:
             return made
         pin = self.device.type == "cuda"
 

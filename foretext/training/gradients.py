@@ -118,7 +118,10 @@ class Gradients:
         return found if share else [{name: value * 0 for name, value in found[0].items()}]
 
     def _sequences(self, part: Batch) -> Sequences:
-        return self.engine.sequences(part, share_prefixes=self.plan.share_prefixes, attend=self.plan.attend)
+        plan = self.plan
+        return self.engine.sequences(
+            part, share_prefixes=plan.share_prefixes, attend=plan.attend, compiled=plan.compile != "no"
+        )
 
     def _of_all(self, found: list[Losses]) -> list[Losses]:
         """The same; of several processes the sums of what all have found."""

@@ -88,8 +88,8 @@ def test_following_tokens_back_from_a_sequences_end_gives_the_sequence(ids):
         assert all(one[0] != other[0] for one, other in pairwise(ids))
         return
     tokens, before = sequences.tokens.tolist(), sequences.joined.before.tolist()
-    row = (sequences.slots // sequences.longest_row).tolist()
-    column = (sequences.slots % sequences.longest_row).tolist()
+    row = [number for number, length in enumerate(sequences.row_lengths) for _ in range(length)]
+    column = [place for length in sequences.row_lengths for place in range(length)]
     for end, wanted in zip(sequences.ends.tolist(), ids, strict=True):
         path = [end]
         while before[path[-1]] >= 0:

@@ -54,14 +54,16 @@ def attend(
     torch's kernel does it all, save on a CPU where the weights written out are faster: with dropout, or at short
     lengths.
     """
-    longest = query.shape[-2]
-    key, value = (for_queries(part, query.shape[-3]) for part in (key, value))
+    heads, longest = query.shape[-3:-1]
     if query.device.type != "cpu" or (longest > WRITTEN_OUT_LENGTH and not probability):
+        key, value = (for_queries(part, heads) for part in (key, value))
         mask = None if visible is None else visible[:, None]
         return functional.scaled_dot_product_attention(
             query, key, value, mask, is_causal=mask is None and not both_ways, dropout_p=probability
         )
-    queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))  # (rows * heads, longest_row, …)
+    # Queries that share a head of keys stand beside each other: (rows * heads of keys, queries' heads, longest_row, …).
+    keys, values = key.flatten(0, 1), value.flatten(0, 1)
+    queries = query.reshape(len(keys), -1, *query.shape[-2:])
     if longest <= QUERIES_AT_ONCE or torch.compiler.is_compiling():  # one program for all lengths
         return _written_out(queries, keys, values, probability, visible, both_ways).view(query.shape)
     parts = []
@@ -70,8 +72,8 @@ def attend(
         end = longest if both_ways else last
         seen = None if visible is None else visible[:, first:last, :end] if visible.shape[1] > 1 else visible
         asked = keys[:, :end], values[:, :end]
-        parts.append(_written_out(queries[:, first:last], *asked, probability, seen, both_ways))
-    return torch.cat(parts, dim=1).view(query.shape)
+        parts.append(_written_out(queries[:, :, first:last], *asked, probability, seen, both_ways))
+    return torch.cat(parts, dim=2).view(query.shape)
 
 
 def for_queries(values: Tensor, heads: int) -> Tensor:
@@ -83,19 +85,22 @@ def for_queries(values: Tensor, heads: int) -> Tensor:
 def _written_out(
     queries: Tensor, keys: Tensor, values: Tensor, probability: float, visible: Tensor | None, both_ways: bool
 ) -> Tensor:
-    """`attend` written out, `(rows * heads, length, …)`; the queries are those of the last keys, or of any."""
-    asking, asked = queries.shape[1], keys.shape[1]
-    scores = torch.bmm(queries / math.sqrt(queries.shape[2]), keys.transpose(1, 2))
-    if visible is None and both_ways:
-        return torch.bmm(dropout(scores.softmax(-1), probability, True), values)
-    if visible is None:
-        first = asked - asking  # whatever comes before all of these queries is seen by all of them
-        unseen = queries.new_full((1, 1, asking, asking), -torch.inf).triu_(1)
-    else:
-        seen_by_all = visible.all(1).all(0)  # of each key; a compiled layer does without, since it cannot look
-        first = 0 if torch.compiler.is_compiling() else int(seen_by_all.byte().argmin())
-        hidden = ~visible[:, None, :, first:]
-        unseen = queries.new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)
-    # What is added is constant, so that no gradient has to pass by it.
-    scores.detach().view(len(unseen), -1, asking, asked)[..., first:] += unseen
-    return torch.bmm(dropout(scores.softmax(-1), probability, True), values)
+    """`attend` written out; the queries are those of the last keys, or of any.
+
+    They are `(rows * heads of keys, queries' heads, length, head)`, keys and values without the second of these.
+    """
+    *_, asking, size = queries.shape
+    asked = keys.shape[1]
+    scores = torch.bmm((queries / math.sqrt(size)).flatten(1, 2), keys.transpose(1, 2))
+    if visible is not None or not both_ways:
+        if visible is None:
+            first = asked - asking  # whatever comes before all of these queries is seen by all of them
+            unseen = queries.new_full((1, 1, asking, asking), -torch.inf).triu_(1)
+        else:
+            seen_by_all = visible.all(1).all(0)  # of each key; a compiled layer does without, since it cannot look
+            first = 0 if torch.compiler.is_compiling() else int(seen_by_all.byte().argmin())
+            hidden = ~visible[:, None, :, first:]
+            unseen = queries.new_zeros(hidden.shape).masked_fill_(hidden, -torch.inf)
+        # What is added is constant, so that no gradient has to pass by it.
+        scores.detach().view(len(unseen), -1, asking, asked)[..., first:] += unseen
+    return torch.bmm(dropout(scores.softmax(-1), probability, True), values).view(queries.shape)
