@@ -1,4 +1,4 @@
-"""L1 over a vocabulary of 151,936 pieces takes the memory of a slice of its logits."""
+"""Importing takes the memory of one model, and L1 over a vocabulary of 151,936 pieces that of a slice of its logits."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ MEASURED = """
 import json, re
 import torch
 from foretext.batch import pack
+from foretext.checkpoints.decoder_folder import read_decoder
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
 from foretext.model.settings import ModelSettings
@@ -45,6 +46,33 @@ def growth(work: str, prepare: str = "") -> int:
     assert done.returncode == 0, done.stderr
     found: Any = json.loads(done.stdout)
     return int(found)
+
+
+@pytest.fixture(scope="module")
+def sharded(decoder):
+    """A folder of several shards, and what its weights take in fp32."""
+    sizes = {"hidden_size": 256, "intermediate_size": 1024, "num_hidden_layers": 16}
+    model, folder = decoder("llama", save={"max_shard_size": "12MB"}, **sizes)
+    assert len(list(folder.glob("model-*.safetensors"))) > 4
+    return folder, 4 * sum(weight.numel() for weight in model.parameters())
+
+
+def test_a_sharded_model_is_read_in_the_memory_of_one(sharded, decoder):
+    """Where one more copy is held beside it, as by reading a shard whole, the same measure says so.
+
+    A small model is read before, so that what the libraries take once is not measured.
+    """
+    folder, size = sharded
+    assert size > 50 * MB
+    small = f"from pathlib import Path\nread_decoder(Path({str(decoder('llama')[1])!r}))"
+    read = f"saved = read_decoder(Path({str(folder)!r}))"
+    hold = (
+        "from safetensors.torch import load_file\n"
+        "held = [{name: one.clone() for name, one in load_file(file).items()} "
+        f"for file in sorted(Path({str(folder)!r}).glob('*.safetensors'))]\n"
+    )
+    assert 0.9 * size < growth(read, small) < 1.35 * size
+    assert growth(hold + read, small) > 1.8 * size
 
 
 LOSS = """
