@@ -1,7 +1,8 @@
 """How much of a batch fits into memory at once: what `--micro-batch auto` finds out.
 
-Memory goes with the cells of the grid that attention works on, sequences × longest. So what is found is a number of
-cells, and every batch is cut into parts that have at most so many; gradients add up to the same whatever the parts.
+Memory goes at most with the cells of one grid of all sequences, sequences × longest, in which attention works on an
+accelerator; a CPU fills up less. So what is found is a number of cells, and every batch is cut into parts that have at
+most so many; gradients add up to the same whatever the parts.
 
 On an accelerator the first try is the whole batch, and each failure for want of memory halves the number. A CPU does
 not fail but swaps, or is killed, so there the number follows from free memory and from what a cell was seen to take.
