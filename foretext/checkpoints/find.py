@@ -7,7 +7,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from foretext.checkpoints.installed_models import KEPT, OPENAI_GPT, SMOLLM2, cache_folder, installed_models
+from foretext.checkpoints.installed_models import (
+    KEPT,
+    OPENAI_GPT,
+    SMOLLM2,
+    SMOLLM2_RECOMMENDED,
+    cache_folder,
+    installed_models,
+)
 from foretext.errors import ModelError, SettingsError, UnknownName
 from foretext.files import load_json
 from foretext.paths import path_at_home
@@ -71,11 +78,16 @@ def find_description(name: str | Path) -> Path:
 
 
 def described_here(name: str) -> dict[str, Any]:
-    """What model.json of the model called `name` has; nothing where no such file is at hand, and nothing is fetched."""
+    """What model.json of the model called `name` has; nothing where no such file is at hand, and nothing is fetched.
+
+    Of `smollm2`, before it is imported, what it will recommend.
+    """
     try:
         run, at = split_name(name)
         installed = installed_models()
         folder = path_at_home(run)
+        if run == SMOLLM2 and run not in installed and not folder.is_dir():
+            return {"recommended": SMOLLM2_RECOMMENDED}
         if run in installed and not any((folder / file).is_file() for file in OF_A_MODEL):
             folder = installed[run]
         beside = folder / "checkpoints" / MODEL_JSON

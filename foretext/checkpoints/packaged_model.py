@@ -7,11 +7,17 @@ and kept beside the one that was fetched.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from foretext.checkpoints.gguf_file import read_gguf
-from foretext.checkpoints.installed_models import SMOLLM2, SMOLLM2_INSTALL, SMOLLM2_PACKAGE
+from foretext.checkpoints.installed_models import (
+    SMOLLM2,
+    SMOLLM2_INSTALL,
+    SMOLLM2_PACKAGE,
+    SMOLLM2_RECOMMENDED,
+)
 from foretext.checkpoints.saved_model import save_model
 from foretext.errors import ModelError
 from foretext.files import atomic_folder
@@ -53,7 +59,7 @@ def import_smollm2(folder: Path) -> Path:
             "same command again; the model that comes with Foretext is called mini"
         )
     log.info("%s is not imported yet: reading %s", SMOLLM2, file)
-    saved = read_gguf(file)
+    saved = replace(read_gguf(file), recommended=SMOLLM2_RECOMMENDED)
     with atomic_folder(folder) as made:
         save_model(made, saved)
     assert saved.history.imported is not None, "what is imported has a record of it"

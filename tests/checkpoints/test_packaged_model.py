@@ -9,12 +9,13 @@ import pytest
 from foretext.checkpoints import packaged_model
 from foretext.checkpoints.find import find_model
 from foretext.checkpoints.history import History, Imported
-from foretext.checkpoints.installed_models import installed_models
+from foretext.checkpoints.installed_models import SMOLLM2_RECOMMENDED, installed_models
 from foretext.checkpoints.saved_model import SavedModel, load_model
 from foretext.errors import ModelError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.settings import ModelSettings
 from foretext.recipes.models import models
+from foretext.recipes.settings.finetune import FinetuneSettings, recommendable
 from foretext.recipes.settings.models import ModelsSettings
 from foretext.tokenizer import Tokenizer
 
@@ -59,6 +60,15 @@ def test_it_is_imported_when_it_is_first_named_and_kept(package, cache, caplog):
     assert load_model(cache / "smollm2").history.imported.source == "Tiny.gguf"
     (package / "Tiny.gguf").unlink()
     assert find_model("smollm2") == cache / "smollm2" == installed_models()["smollm2"]
+
+
+def test_it_recommends_the_same_before_and_after_it_is_imported(package):
+    given = {"model": "smollm2", "out": "out", "batch": 8}
+    before = FinetuneSettings.named(given)
+    assert load_model(find_model("smollm2")).recommended == SMOLLM2_RECOMMENDED
+    assert FinetuneSettings.named(given) == before
+    assert SMOLLM2_RECOMMENDED.keys() <= recommendable()
+    assert (before.points.special_tokens_from, before.batch) == (". - .", 8)
 
 
 def test_without_the_package_it_is_said_how_it_is_had_and_nothing_is_left(no_package, cache):
