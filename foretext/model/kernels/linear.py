@@ -73,7 +73,7 @@ class FloatLinear(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
         if self.in_blocks:
-            product = in_blocks(self._product, states.to(self.dtype), self._sizes())
+            product = in_blocks(self._product, states, self.dtype, self._sizes())
         elif len(states) == 1:  # a row alone would be summed in another order
             return self.forward(states.repeat(2, 1))[:1]
         else:
@@ -97,17 +97,21 @@ class BlockLinear(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
-        return in_blocks(self.source, states, (BLOCK_ROWS,))
+        return in_blocks(self.source, states, states.dtype)
 
 
-def in_blocks(product: Callable[[Tensor], Tensor], rows: Tensor, sizes: Sequence[int]) -> Tensor:
-    """`product` of `rows`, `BLOCK_ROWS` at a time; what is left over is filled up to one of `sizes` with zeros."""
-    rows = rows.contiguous()
-    whole, left = divmod(len(rows), BLOCK_ROWS)
-    parts = [product(block) for block in torch.split(rows, BLOCK_ROWS)[:whole]]
-    if left or not whole:
+def in_blocks(
+    product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype, sizes: Sequence[int] = (BLOCK_ROWS,)
+) -> Tensor:
+    """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time; what is left over goes first in a block of `sizes`."""
+    left = len(rows) % BLOCK_ROWS
+    whole = rows[: len(rows) - left]
+    parts = [product(block) for block in torch.split(whole.to(dtype).contiguous(), BLOCK_ROWS)] if len(whole) else []
+    if left or not parts:
         size = next(size for size in sizes if size >= left)
-        parts.append(product(functional.pad(rows[len(rows) - left :], (0, 0, 0, size - left)))[:left])
+        block = rows.new_empty(size, rows.shape[1], dtype=dtype)  # its other rows are whatever: no row sees another
+        block[:left] = rows[len(rows) - left :]
+        parts.append(product(block)[:left])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
