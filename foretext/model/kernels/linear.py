@@ -12,7 +12,7 @@ Processors without instructions for int8 (VNNI, AMX) add two products of bytes i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -60,7 +60,7 @@ class FloatLinear(nn.Module):
         self.in_blocks = self.dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
         if self.in_blocks:
             self.shape = weight.shape
-            self._sizes()  # found out now, not when somebody waits for an answer
+            self.sizes()  # found out now, not when somebody waits for an answer
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle holds: the weight as torch lays it out; a layout is good for one processor."""
@@ -73,7 +73,7 @@ class FloatLinear(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
         if self.in_blocks:
-            product = in_blocks(self._product, states, self.dtype, self._sizes())
+            product = in_blocks(self._product, states, self.dtype, self.sizes())
         elif len(states) == 1:  # a row alone would be summed in another order
             return self.forward(states.repeat(2, 1))[:1]
         else:
@@ -83,7 +83,8 @@ class FloatLinear(nn.Module):
     def _product(self, rows: Tensor) -> Tensor:
         return self.product(rows, self.weight, self.bias, gelu=self.gelu)
 
-    def _sizes(self) -> tuple[int, ...]:
+    def sizes(self) -> tuple[int, ...]:
+        """How many rows a block of it may have, where it takes them in blocks."""
         threads = torch.get_num_threads()
         return block_sizes(*self.shape, biased=self.bias is not None, gelu=self.gelu, threads=threads)
 
@@ -104,15 +105,23 @@ def in_blocks(
     product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype, sizes: Sequence[int] = (BLOCK_ROWS,)
 ) -> Tensor:
     """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time; what is left over goes first in a block of `sizes`."""
+    if len(rows) in sizes:
+        return product(rows.to(dtype).contiguous())
     left = len(rows) % BLOCK_ROWS
-    whole = rows[: len(rows) - left]
-    parts = [product(block) for block in torch.split(whole.to(dtype).contiguous(), BLOCK_ROWS)] if len(whole) else []
-    if left or not parts:
+    whole = len(rows) - left
+    parts = [product(block) for block in torch.split(rows[:whole].to(dtype).contiguous(), BLOCK_ROWS)] if whole else []
+    if left or not whole:
         size = next(size for size in sizes if size >= left)
         block = rows.new_empty(size, rows.shape[1], dtype=dtype)  # its other rows are whatever: no row sees another
-        block[:left] = rows[len(rows) - left :]
+        block[:left] = rows[whole:]
         parts.append(product(block)[:left])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def shared_sizes(layers: Iterable[nn.Module]) -> list[int]:
+    """The sizes of blocks that suit all these layers; none where one of them takes rows as they come."""
+    found = [layer.sizes() if isinstance(layer, FloatLinear) and layer.in_blocks else () for layer in layers]
+    return [size for size in found[0] if all(size in others for others in found)]
 
 
 @cache

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import Linear
 
-from foretext.model.kernels.gelu import plain_gelu
 from foretext.model.kernels import linear as file
+from foretext.model.kernels.gelu import plain_gelu
 from foretext.model.kernels.linear import (
     BLOCK_ROWS,
     LINEAR,
