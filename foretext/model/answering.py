@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.kernels.attention import attend
-from foretext.model.kernels.linear import LINEAR, BlockLinear, int8_product
+from foretext.model.kernels.linear import LINEAR, BlockLinear, in_blocks, int8_product, shared_sizes
 from foretext.model.kernels.operators import gains_by_onednn
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import ACTIVATIONS, Attention, Block, FeedForward, picked
@@ -99,7 +99,10 @@ class AnsweringAttention(nn.Module):
 
 
 class AnsweringFeedForward(nn.Module):
-    """The feed-forward layer, GELU taken together with the product before it where that is possible."""
+    """The feed-forward layer, GELU taken together with the product before it where that is possible.
+
+    Where its layers take rows in blocks, a block goes through all of them before the next one does.
+    """
 
     def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
@@ -110,6 +113,10 @@ class AnsweringFeedForward(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
+        sizes = shared_sizes(layer for layer in (self.expand, self.contract, self.gate) if layer is not None)
+        return in_blocks(self._of_rows, states, torch.bfloat16, sizes) if sizes else self._of_rows(states)
+
+    def _of_rows(self, states: Tensor) -> Tensor:
         first = self.expand if self.gate is None else self.gate
         hidden = self.activation(first(states))
         return self.contract(hidden if self.gate is None else hidden * self.expand(states))  # type: ignore[no-any-return]

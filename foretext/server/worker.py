@@ -77,7 +77,7 @@ class Limits:
 
     examples: int = 4_000  # that wait or are computed, of all jobs together
     characters: int = 4_000_000
-    wait: float = 0.005  # seconds that a batch which is not full waits for more
+    wait: float = 0.005  # seconds that a batch which is not full waits for more, unless jobs come one at a time
     tokens_per_batch: int = 0  # 0: what suits the device
 
 
@@ -94,6 +94,7 @@ class Worker:
         self._changed = threading.Condition()
         self._stopping = False
         self._rate = RATE
+        self._together = False  # whether the last batch was of several jobs
         self._thread = threading.Thread(target=self._work, name="foretext-worker", daemon=True)
 
     def start(self) -> None:
@@ -175,8 +176,10 @@ class Worker:
         """The next batch, of one model; nothing when the work is to end."""
         batch: list[Place] = []
         tokens, until = 0, math.inf
+        # To wait for others is worth it where there are some: a client by itself never asks while it waits.
+        wait = self.limits.wait if self._together or self._jobs else 0.0
         while job := self._next(batch[0][0].predictor if batch else None, until):
-            until = min(until, time.monotonic() + self.limits.wait)
+            until = min(until, time.monotonic() + wait)
             most = self._most_tokens(job.predictor)
             full = False
             for place in self._turn(job):
@@ -192,6 +195,7 @@ class Worker:
                     self._jobs.append(job)
             if full or tokens >= most:
                 break
+        self._together = any(job is not batch[0][0] for job, _ in batch)
         return batch
 
     def _next(self, predictor: Predictor | None, until: float) -> Job | None:

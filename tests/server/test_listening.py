@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -24,6 +25,7 @@ import pytest
 
 from foretext.checkpoints.saved_model import SavedModel, save_model
 from foretext.cli import main
+from foretext.server.listening import bound
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
 # What stands before the program, so that tests need not wait for seconds.
@@ -222,6 +224,28 @@ def test_five_hundred_clients_that_leave_do_not_hold_up_the_next(run: Path):
         began = time.monotonic()
         assert served.post({"example": "a cat"}) == 200
         assert time.monotonic() - began < 5, "25,000 examples are not computed first"
+
+
+def test_no_part_of_an_answer_waits_until_the_one_before_is_acknowledged():
+    """Linux holds back the second of two writes unless the connection has this option."""
+
+    async def is_sent_at_once() -> bool:
+        told = asyncio.get_running_loop().create_future()
+
+        async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken = writer.get_extra_info("socket")
+            told.set_result(bool(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            writer.close()
+
+        with bound("127.0.0.1", 0) as listening:
+            server = await asyncio.start_server(connected, sock=listening)
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            found = await told
+            writer.close()
+            server.close()
+        return found
+
+    assert asyncio.run(is_sent_at_once())
 
 
 def posted(body: bytes) -> bytes:

@@ -17,6 +17,7 @@ from foretext.server.app import Server, Serving
 from foretext.server.refusals import Refused
 from foretext.server.worker import Job, Limits, Worker
 from foretext.serving.predictor import Predictor
+from foretext.tasks.encode import encode
 from foretext.tasks.examples import Example
 from foretext.tasks.predictions import Predictions
 
@@ -112,6 +113,29 @@ def test_no_batch_has_more_tokens_than_it_may(predictor: Predictor, held):
         asked.done.result(30)
     assert len(sizes) > 10
     assert len(asked.predictions()) == 40
+
+
+def test_a_job_by_itself_is_not_held_back_for_others(predictor: Predictor):
+    with working(Limits(wait=1_000)) as worker:
+        for text in ("a cat", "the barn"):
+            asked = job(predictor, text)
+            worker.submit(asked)
+            asked.done.result(30)
+
+
+def test_after_a_job_that_came_while_one_was_computed_a_batch_waits_for_more(predictor: Predictor, held):
+    go, sizes = held
+    first, second, third = (job(predictor, "a cat") for _ in range(3))
+    (encoded,) = encode(first.examples, predictor.schema, predictor.saved.tokenizer, predictor.gpt.settings.context)
+    with working(Limits(wait=1_000, tokens_per_batch=2 * len(encoded.sequences[0]))) as worker:
+        worker.submit(first)
+        until(lambda: len(sizes) == 1)
+        worker.submit(second)
+        go.set()
+        first.done.result(30)
+        worker.submit(third)
+        third.done.result(30)
+    assert sizes == [1, 2]
 
 
 def test_a_short_job_does_not_wait_for_a_long_one(predictor: Predictor, held):

@@ -12,8 +12,8 @@ Processors without instructions for int8 (VNNI, AMX) add two products of bytes i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -24,7 +24,8 @@ from foretext.model.kernels import operators
 from foretext.model.kernels.gelu import gelu_, plain_gelu
 
 LARGEST = 127  # of a weight, a signed byte
-BLOCK_ROWS = 128  # fewer would read the weights more often, more would pad single sentences more
+BLOCK_ROWS = 128  # fewer would read the weights more often, more would be filled up more
+SMALLER = (32, 64, 96)  # rows of a last block that has no more, where the processor sums a row in it as in a whole one
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
 
 
@@ -54,11 +55,12 @@ class FloatLinear(nn.Module):
         self._lay_out(source.weight.detach().to(dtype))
 
     def _lay_out(self, weight: Tensor) -> None:
-        laid_out = operators.lays_out(self.dtype)
-        self.product: Callable[..., Tensor] = operators.onednn_linear if laid_out else plain_linear
-        self.weight = operators.onednn_layout(weight) if laid_out else weight
+        self.product, self.weight = laid_out(weight)
         # With AMX the order of oneDNN's sums depends on how many rows there are: of 768 inputs on whether more than 32.
         self.in_blocks = self.dtype is torch.bfloat16 and bool(torch.cpu.get_capabilities().get("amx_bf16"))
+        if self.in_blocks:
+            self.shape = weight.shape
+            self.sizes()  # found out now, not when somebody waits for an answer
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle holds: the weight as torch lays it out; a layout is good for one processor."""
@@ -71,7 +73,7 @@ class FloatLinear(nn.Module):
     def forward(self, states: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
         if self.in_blocks:
-            product = in_blocks(self._product, states, self.dtype)
+            product = in_blocks(self._product, states, self.dtype, self.sizes())
         elif len(states) == 1:  # a row alone would be summed in another order
             return self.forward(states.repeat(2, 1))[:1]
         else:
@@ -80,6 +82,11 @@ class FloatLinear(nn.Module):
 
     def _product(self, rows: Tensor) -> Tensor:
         return self.product(rows, self.weight, self.bias, gelu=self.gelu)
+
+    def sizes(self) -> tuple[int, ...]:
+        """How many rows a block of it may have, where it takes them in blocks."""
+        threads = torch.get_num_threads()
+        return block_sizes(*self.shape, biased=self.bias is not None, gelu=self.gelu, threads=threads)
 
 
 class BlockLinear(nn.Module):
@@ -94,11 +101,58 @@ class BlockLinear(nn.Module):
         return in_blocks(self.source, states, states.dtype)
 
 
-def in_blocks(product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype) -> Tensor:
-    """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time, filled up with zeros: one kernel for any count."""
-    padded = rows.new_zeros(len(rows) + -len(rows) % BLOCK_ROWS, rows.shape[1], dtype=dtype)
-    padded[: len(rows)] = rows
-    return torch.cat([product(block) for block in torch.split(padded, BLOCK_ROWS)])[: len(rows)]
+def in_blocks(
+    product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype, sizes: Sequence[int] = (BLOCK_ROWS,)
+) -> Tensor:
+    """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time; what is left over goes first in a block of `sizes`."""
+    if len(rows) in sizes:
+        return product(rows.to(dtype).contiguous())
+    left = len(rows) % BLOCK_ROWS
+    whole = len(rows) - left
+    parts = [product(block) for block in torch.split(rows[:whole].to(dtype).contiguous(), BLOCK_ROWS)] if whole else []
+    if left or not whole:
+        size = next(size for size in sizes if size >= left)
+        block = rows.new_empty(size, rows.shape[1], dtype=dtype)  # its other rows are whatever: no row sees another
+        block[:left] = rows[whole:]
+        parts.append(product(block)[:left])
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def shared_sizes(layers: Iterable[nn.Module]) -> list[int]:
+    """The sizes of blocks that suit all these layers; none where one of them takes rows as they come."""
+    found = [layer.sizes() if isinstance(layer, FloatLinear) and layer.in_blocks else () for layer in layers]
+    return [size for size in found[0] if all(size in others for others in found)]
+
+
+@cache
+def block_sizes(outputs: int, inputs: int, *, biased: bool, gelu: bool, threads: int) -> tuple[int, ...]:
+    """How many rows a block may have for such a layer in bf16, so that a row is summed as in one of `BLOCK_ROWS`.
+
+    A kernel is chosen by shape and threads, so it is tried with numbers that add up to 0: what comes out is what was
+    rounded on the way, and another order shows in nearly every output.
+    """
+    draw = torch.Generator().manual_seed(0)
+    order = torch.randperm(inputs, generator=draw)
+
+    def halves(count: int, sign: int) -> Tensor:
+        drawn = torch.randn(count - 1 + inputs // 2, generator=draw).to(torch.bfloat16)
+        half = drawn.unfold(0, inputs // 2, 1)  # a row begins at each number: to draw all of them would take longer
+        return torch.cat([half, sign * half, half.new_zeros(count, inputs % 2)], 1)[:, order]
+
+    rows, bias = halves(BLOCK_ROWS, 1), torch.zeros(outputs, dtype=torch.bfloat16) if biased else None
+    product, weight = laid_out(halves(outputs, -1))
+    whole = product(rows, weight, bias, gelu=gelu)
+    return (
+        *(size for size in SMALLER if torch.equal(product(rows[:size], weight, bias, gelu=gelu), whole[:size])),
+        BLOCK_ROWS,
+    )
+
+
+def laid_out(weight: Tensor) -> tuple[Callable[..., Tensor], Tensor]:
+    """The product for a layer of floats with that weight, and the weight as it takes it."""
+    if operators.lays_out(weight.dtype):
+        return operators.onednn_linear, operators.onednn_layout(weight)
+    return plain_linear, weight
 
 
 class Int8Linear(nn.Module):

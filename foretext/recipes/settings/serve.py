@@ -40,7 +40,7 @@ class ServeSettings(Settings):
     tokens_per_batch: int = Field(0, ge=0)
     """How many tokens go through the model at once. 0: 1,024 on a CPU, else 8,192."""
     batch_wait: float = Field(5.0, ge=0, le=1_000)
-    """Milliseconds that a batch which is not full waits for more examples."""
+    """Milliseconds that a batch which is not full waits for more examples, unless requests come one at a time."""
     max_examples: int = Field(1_000, ge=1)
     """How many examples one request may have."""
     max_bytes: int = Field(4_000_000, ge=1_000)

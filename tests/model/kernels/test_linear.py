@@ -6,13 +6,17 @@ import pytest
 import torch
 from torch.nn import Linear
 
+from foretext.model.kernels import linear as file
 from foretext.model.kernels.gelu import plain_gelu
 from foretext.model.kernels.linear import (
+    BLOCK_ROWS,
     LINEAR,
     EightBits,
     FloatLinear,
     Int8Linear,
     SevenBits,
+    block_sizes,
+    in_blocks,
     int8_product,
     plain_int8_linear,
     plain_linear,
@@ -21,6 +25,7 @@ from foretext.model.kernels.linear import (
 needs_vnni = pytest.mark.skipif(int8_product() is not EightBits, reason="this processor has no VNNI")
 needs_fbgemm = pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="no FBGEMM")
 PRODUCTS = [pytest.param(EightBits, marks=needs_vnni), pytest.param(SevenBits, marks=needs_fbgemm)]
+needs_amx = pytest.mark.skipif(not torch.cpu.get_capabilities().get("amx_bf16"), reason="this processor has no AMX")
 needs_int8 = pytest.mark.skipif(int8_product() is None, reason="torch has no int8 for this processor")
 # Elsewhere fp32 answers come from the model itself, and oneDNN's kernels promise nothing of a row by itself.
 needs_avx2 = pytest.mark.skipif(
@@ -126,3 +131,42 @@ def test_a_row_is_the_same_to_the_bit_however_many_there_are(kind, after_gelu):
         for count in (1, 2, 7, 16, 33):
             for first in range(0, 37 - count, count):
                 assert torch.equal(layer(rows[first : first + count]), whole[first : first + count]), count
+
+
+@needs_amx
+@pytest.mark.parametrize("after_gelu", [False, True])
+@pytest.mark.parametrize(("inputs", "outputs"), [(256, 256), (1_024, 256), (576, 192), (768, 128), (3_072, 128)])
+def test_a_row_of_bf16_is_the_same_to_the_bit_at_any_place_in_any_number(inputs, outputs, after_gelu):
+    """Rows and weights that add up to 0: what comes out is what was rounded on the way, in the order of the sums."""
+    draw = torch.Generator().manual_seed(3)
+    order, layer = torch.randperm(inputs, generator=draw), Linear(inputs, outputs)
+    half, weight = (torch.randn(count, inputs // 2, generator=draw) for count in (300, outputs))
+    with torch.no_grad():
+        layer.bias.zero_()
+        layer.weight.copy_(torch.cat([weight, -weight], 1)[:, order])
+        rows, quick = torch.cat([half, half], 1)[:, order], FloatLinear(layer, dtype=torch.bfloat16, gelu=after_gelu)
+        whole = quick(rows)
+        assert (whole != 0).float().mean() > 0.5
+        for count in (1, 16, 31, 33, 64, 65, 97, 128, 129, 161, 256, 299):
+            for first in {0, 1, 300 - count}:
+                assert torch.equal(quick(rows[first : first + count]), whole[first : first + count]), (first, count)
+
+
+@pytest.mark.parametrize(
+    ("rows", "blocks"), [(1, [64]), (64, [64]), (65, [128]), (128, [128]), (130, [128, 64]), (300, [128, 128, 64])]
+)
+def test_rows_that_fill_no_block_are_filled_up_to_the_next_size(rows, blocks):
+    taken, given = [], torch.randn(rows, 3)
+    made = in_blocks(lambda block: (taken.append(len(block)), 2 * block)[1], given, given.dtype, (64, BLOCK_ROWS))
+    assert taken == blocks
+    assert torch.equal(made, 2 * given)
+
+
+def test_a_block_that_a_processor_sums_in_another_order_is_not_used(monkeypatch):
+    def product(rows, weight, bias, *, gelu):
+        reverse = len(rows) in (32, 96)
+        return plain_linear(rows.flip(1), weight.flip(1), bias) if reverse else plain_linear(rows, weight, bias)
+
+    monkeypatch.setattr(file, "laid_out", lambda weight: (product, weight.double()))
+    monkeypatch.setattr(torch, "bfloat16", torch.float64)
+    assert block_sizes.__wrapped__(5, 333, biased=True, gelu=False, threads=1) == (64, 128)
