@@ -112,7 +112,8 @@ def in_blocks(
     parts = [product(block) for block in torch.split(rows[:whole].to(dtype).contiguous(), BLOCK_ROWS)] if whole else []
     if left or not whole:
         size = next(size for size in sizes if size >= left)
-        block = rows.new_empty(size, rows.shape[1], dtype=dtype)  # its other rows are whatever: no row sees another
+        # Zeros, not whatever is there: of 100 inputs, say, oneDNN reads past a row's end, times 0, and 0 · NaN is NaN.
+        block = rows.new_zeros(size, rows.shape[1], dtype=dtype)
         block[:left] = rows[whole:]
         parts.append(product(block)[:left])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
