@@ -79,7 +79,6 @@ class Sequences:
     longest: int
     example_count: int
     row_lengths: tuple[int, ...]
-    longest_row: int
     groups: tuple[Group, ...]
     in_place: bool  # whether the grids have no empty place, and tokens stand in them in their order
     joined: Joined | None = None
@@ -145,7 +144,6 @@ class Sequences:
             longest=int(batch.lengths.max()),
             example_count=batch.example_count,
             row_lengths=tuple(row_lengths.tolist()),
-            longest_row=int(row_lengths.max()),
             groups=tuple(map(group, members)),
             in_place=bool(places == len(slots) and (slots == np.arange(places)).all()),
             joined=None
