@@ -21,11 +21,12 @@ from foretext.training.engine import Engine
 from foretext.training.objectives import LanguageModelling
 
 BESIDE, ALONE = 0.5, 0.02  # shares of a window in line for a core, as measured beside a neighbour and without
-# Each step ends with threads that have nothing more to do; what they spin away meanwhile is processor time.
+# Each step ends with threads that have nothing more to do; what they spin away meanwhile is processor time. The sum is
+# large enough for two threads and so small that it takes a tenth of what they spin, on a slow machine too.
 SPUN = """
 import time, torch
 from foretext.neighbours import Crowd, teams_needed
-values = torch.arange(1 << 20, dtype=torch.float32)
+values = torch.arange(1 << 17, dtype=torch.float32)
 
 def spun():
     began, total = time.process_time(), 0.0
