@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,13 @@ def test_every_file_and_test_that_a_page_names_is_there(page: str) -> None:
     assert files
     assert sorted(name for name in files if not any(file.endswith(f"/{name}") for file in FILES)) == []
     assert sorted(name for name in tests if f"def {name}" not in TESTS) == []
+
+
+def test_the_page_about_the_rooms_says_who_may_import_whom_as_the_contract_does() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert "\n".join(contract).replace("foretext.", "") in page
 
 
 def test_the_oddities_that_the_page_about_data_lists_are_those_that_are_tested() -> None:
