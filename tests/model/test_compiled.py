@@ -8,7 +8,7 @@ import torch
 from foretext.batch import pack
 from foretext.model.gpt import GPT
 from foretext.model.sequences import Sequences
-from foretext.model.settings import ModelSettings
+from foretext.model.settings import HeadSettings, ModelSettings
 
 pytestmark = pytest.mark.slow  # a compiler runs
 
@@ -56,3 +56,20 @@ def test_dropout_of_a_compiled_layer_that_is_computed_again_is_the_same():
         found.append([gradient.clone() for gradient in gradients(gpt, compiled=True)])
     for kept, again in zip(*found, strict=True):
         torch.testing.assert_close(again, kept)
+
+
+@pytest.mark.parametrize("lengths", [[4], [4, 4, 4], [6, 3]], ids=["one", "alike", "padded"])
+def test_a_compiled_layer_reads_both_ways_too(lengths: list[int]):
+    settings = ModelSettings(vocabulary=20, context=8, layers=2, width=16, heads=2, **STILL)
+    gpt = GPT(settings, HeadSettings(outputs=2, attend="both"), seed=1).double()
+    rows = [[(5 * row + 3 * place) % 19 for place in range(length)] for row, length in enumerate(lengths)]
+    other = [*rows[:-1], [*rows[-1][:-1], 19]]
+
+    def states(sequences: list[list[int]]) -> torch.Tensor:
+        return gpt(gpt.sequences(pack([[ids] for ids in sequences]))).states.detach()
+
+    plain = states(rows)
+    gpt.compile_layers()
+    torch.testing.assert_close(states(rows), plain, rtol=0, atol=1e-10)
+    first = -lengths[-1]  # of the last row, whose last token is another
+    assert not torch.equal(states(other)[first], plain[first])

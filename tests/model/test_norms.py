@@ -54,3 +54,18 @@ def test_under_autocast_values_in_halves_stay_in_halves():
     """Keys and queries come so from a product; the gain is in fp32."""
     with torch.autocast("cpu", torch.bfloat16):
         assert RMSNorm(16, eps=1e-5)(torch.ones(2, 16, dtype=torch.bfloat16)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_where_nothing_is_learned_it_is_llamas_too_and_leaves_what_goes_in(dtype: torch.dtype):
+    states = torch.randn(50, 96, generator=torch.Generator().manual_seed(1)).to(dtype)
+    before, gain = states.clone(), torch.randn(96, generator=torch.Generator().manual_seed(7))
+    ours, theirs = (kind(96, eps=1e-5).to(dtype) for kind in (RMSNorm, llama.LlamaRMSNorm))
+    with torch.no_grad():
+        for made in (ours, theirs):
+            made.weight.copy_(gain)
+        one, other = ours(states), theirs(states)
+    assert torch.equal(states, before)
+    assert one.dtype == dtype
+    torch.testing.assert_close(one, other)
+    assert dtype is torch.float32 or (one != other).float().mean() < 0.01

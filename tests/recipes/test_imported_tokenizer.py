@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,16 @@ def test_a_cell_that_spells_a_control_token_is_text_and_no_start_is_added_to_our
     assert 256 not in ids
     assert ids == [tokenizer.start, *tokenizer.encode(text), tokenizer.extract]
     assert tokenizer.decode(ids[1:-1]) == text
+
+
+def test_a_prompt_has_the_start_once_where_the_file_asks_for_it_and_else_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[list[int]] = []
+
+    def noted(gpt: GPT, ids: list[int], **limits: Any) -> Iterator[int]:
+        read.append(list(ids))
+        return iter(())
+
+    monkeypatch.setattr("foretext.recipes.generate.draw", noted)
+    for begins in ((ord("#"),), ()):
+        made(model(begins=begins))
+    assert read == [[ord("#"), ord("a"), ord("b")], [ord("a"), ord("b")]]

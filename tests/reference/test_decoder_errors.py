@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 import pytest
 import torch
@@ -88,6 +89,20 @@ def test_a_window_that_is_not_in_effect_changes_nothing(folder, change):
     assert read_decoder(mistral).gpt.settings.context == 600
     change(mistral, sliding_window=500)
     assert read_decoder(mistral, context=500).gpt.settings.context == 500
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"use_sliding_window": False, "layer_types": None},
+        {"use_sliding_window": True, "layer_types": ["full_attention"] * 2},
+    ],
+    ids=["switched off", "of no layer"],
+)
+def test_a_window_that_a_file_names_and_no_layer_has_is_none(fields: dict[str, Any], folder: Any, change: Any):
+    qwen3 = folder("qwen3")
+    change(qwen3, sliding_window=8, **fields)
+    assert read_decoder(qwen3).gpt.settings.context == 600
 
 
 def test_the_context_grows_with_rotary_positions_alone(folder):
@@ -192,3 +207,14 @@ def test_fields_that_are_not_known_are_said(folder, change, caplog):
         read_decoder(llama)
     (said,) = caplog.messages
     assert "fields that are not known here were not read: logit_softcapping" in said
+
+
+def test_descriptions_cut_short_are_named(folder: Any):
+    llama = folder("llama")
+    (llama / FILE).rename(llama / "model-00001.safetensors")
+    (llama / f"{FILE}.index.json").write_text('{"weight_map": {')
+    with pytest.raises(ModelError, match=f"{FILE}.index.json cannot be read as JSON"):
+        read_decoder(llama)
+    (llama / "config.json").write_text((llama / "config.json").read_text()[:-20])
+    with pytest.raises(ModelError, match="config.json cannot be read as JSON"):
+        read_decoder(llama)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import weakref
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -181,14 +182,25 @@ def test_parallel_branches_and_those_in_turn_are_told_apart(decoder, change):
     assert (one - other).abs().max() > 0.1
 
 
-def test_both_spellings_of_rotary_positions_are_one_model(decoder, change):
-    """At position 500, where the base of 100,000 shows."""
-    theirs, folder = decoder("llama")
+@pytest.mark.parametrize(
+    ("family", "inside", "older"),
+    [
+        ("llama", {}, {"rope_theta": 100_000.0, "rope_scaling": {"type": "default"}}),
+        ("neox", {"partial_rotary_factor": 0.25}, {"rotary_emb_base": 100_000, "rotary_pct": 0.25}),
+    ],
+    ids=["llama", "neox"],
+)
+def test_both_spellings_of_rotary_positions_are_one_model_at_position_500_where_the_base_shows(
+    family: str, inside: dict[str, Any], older: dict[str, Any], decoder: Any, change: Any
+):
+    parameters = {"rope_type": "default", "rope_theta": 100_000.0, **inside}
+    theirs, folder = decoder(family, max_position_embeddings=600, rope_parameters=parameters)
     ids = torch.randint(250, (1, 520), generator=torch.Generator().manual_seed(5))
-    change(folder, rope_parameters=None, rope_theta=100_000.0, rope_scaling={"type": "default"})
-    older = read_decoder(folder).gpt
+    newer = read_decoder(folder).gpt
+    change(folder, rope_parameters=None, **older)
+    assert read_decoder(folder).gpt.settings == newer.settings
     with torch.no_grad():
-        states = older(Sequences.of(pack([[ids[0].tolist()]]))).states
+        states = read_decoder(folder).gpt(Sequences.of(pack([[ids[0].tolist()]]))).states
         wanted = theirs(input_ids=ids, output_hidden_states=True).hidden_states[-1][0]
     torch.testing.assert_close(states[500:], wanted[500:], rtol=1e-5, atol=1e-4)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import weakref
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +108,7 @@ def fields_of(architecture, config):
 def write(tokenizer_json):
     """Writes a model of theirs to a file; `types` says how tensors are quantised, `changed` alters fields."""
 
-    def do(path, family, theirs, *, types=None, changed=None):
+    def do(path, family, theirs, *, types=None, changed=None, more=None):
         architecture, model = ARCHITECTURES[family], json.loads(tokenizer_json)["model"]
         writer = gguf.GGUFWriter(path, architecture)
         fields = {f"{architecture}.{name}": value for name, value in fields_of(architecture, theirs.config).items()}
@@ -128,6 +131,8 @@ def write(tokenizer_json):
                 writer.add_tensor(theirs_name, values)
             else:
                 writer.add_tensor(theirs_name, gguf.quantize(values, kind), raw_dtype=kind)
+        for name, values in (more or {}).items():
+            writer.add_tensor(name, values)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -205,6 +210,8 @@ def test_every_type_that_the_library_undoes_is_read_to_the_bit_and_others_are_re
         ({"llama.rope.freq_base": None}, "model.gguf lacks llama.rope.freq_base"),
         ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type is 'yarn'; it must be none"),
         ({"llama.rope.dimension_count": 4}, "llama.rope.dimension_count is 4; it must be 8, as large as a head"),
+        ({"llama.rope.scale_linear": 2.0}, "llama.rope.scale_linear is 2.0; it must be 1"),
+        ({"llama.attention.sliding_window": 8}, "sliding_window is 8, below the context of 600"),
         ({"llama.expert_count": 8}, "llama.expert_count is 8; it must be 0"),
         ({"llama.block_count": 3}, "it lacks blk.2.attn_k.weight"),
         ({"tokenizer.ggml.pre": "default"}, "tokenizer.ggml.pre is 'default'"),
@@ -241,3 +248,28 @@ def test_without_the_library_it_is_said_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(ModelError, match="takes the library gguf, which is not installed: pip install"):
         read_gguf(tmp_path / "model.gguf")
+
+
+def test_angles_that_a_tensor_scales_are_refused_though_no_field_says_so(decoder: Any, write: Any, tmp_path: Path):
+    theirs, _ = decoder("llama")
+    factors = {"rope_freqs.weight": np.ones(4, dtype=np.float32)}  # as in files of Llama 3.1
+    with pytest.raises(ModelError, match=r"positions are scaled \(by rope_freqs.weight\)"):
+        read_gguf(write(tmp_path / "model.gguf", "llama", theirs, more=factors))
+
+
+def test_no_tensor_is_kept_while_the_next_is_read(
+    decoder: Any, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    theirs, _ = decoder("llama")
+    path = write(tmp_path / "model.gguf", "llama", theirs, types={"token_embd.weight": Q.Q8_0})
+    alive, read = [], Gguf.read
+
+    def watched(self: Gguf, name: str) -> torch.Tensor:
+        assert not [one for one in alive if one() is not None], name
+        tensor = read(self, name)
+        alive.append(weakref.ref(tensor))
+        return tensor
+
+    monkeypatch.setattr(Gguf, "read", watched)
+    read_gguf(path)
+    assert len(alive) == 20  # 9 of each layer, the embedding, the last norm

@@ -167,3 +167,12 @@ def test_the_real_smollm2_reads_texts_as_others_found_that_it_does(real: dict[st
 @pytest.mark.slow
 def test_no_text_gets_other_ids_from_the_real_smollm2(real: dict[str, Any]) -> None:
     assert differing(real, [*fuzzed(100_000, seed=12), *of_every_code_point()]) == []
+
+
+def test_merges_that_begin_with_a_hash_are_merges_like_others() -> None:
+    values = metadata("gpt-2")
+    tokens, merges = values[PREFIX + "tokens"], values[PREFIX + "merges"]
+    tokens[tokens.index(merges[-1].replace(" ", ""))] = "##"  # the last makes room for its piece
+    values[PREFIX + "merges"] = ["# #", *merges[:-1]]
+    assert differing(values, ["a ## b###c #version: 1"]) == []
+    assert tokenizer_from_gguf(values, where="m.gguf").encode("a ## b###c").count(tokens.index("##")) == 2

@@ -340,3 +340,15 @@ def test_a_long_text_of_one_kind_takes_no_long_time(family: str, text: str) -> N
     ids, spans = ours(family).encode_with_offsets(text)
     assert ids == ours(family).encode(text)
     assert len(spans) == len(ids)
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["pairs", "lines"])
+def test_merges_that_begin_with_a_hash_are_merges_like_others_in_either_spelling(lines: bool) -> None:
+    data = parsed("gpt2")
+    model = data["model"]
+    pairs = [["#", "#"], *model["merges"][:-1]]  # the last makes room for its piece
+    model["vocab"]["##"] = model["vocab"].pop("".join(model["merges"][-1]))
+    model["merges"] = [" ".join(pair) for pair in pairs] if lines else pairs
+    ids = tokenizer_from_json(data, where="x").encode("a ## b###c #version: 1")
+    assert ids == reference(json.dumps(data)).encode("a ## b###c #version: 1").ids
+    assert ids.count(model["vocab"]["##"]) == 2
