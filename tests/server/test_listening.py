@@ -61,7 +61,7 @@ class Served:
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, str]:
         """Status and text of the response."""
-        connection = HTTPConnection(*self.address, timeout=60)
+        connection = HTTPConnection(*self.address, timeout=120)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -75,7 +75,7 @@ class Served:
 
     def until_waiting(self, examples: int) -> None:
         """Returns when so many examples wait or are computed."""
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while f"foretext_waiting_examples {examples}.0" not in self.ask("GET", "/metrics")[1]:
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -85,7 +85,7 @@ class Served:
         for number in signals:
             self.process.send_signal(number)
             time.sleep(0.2)
-        out, _ = self.process.communicate(timeout=60)
+        out, _ = self.process.communicate(timeout=120)
         return self.process.returncode, out, self.log()
 
     def log(self) -> list[dict[str, object]]:
@@ -276,7 +276,7 @@ def test_connections_that_dawdle_are_closed(run: Path):
         for _ in range(3):
             time.sleep(0.3)
             drips.sendall(b"a")
-        assert all(closed_within(one, 5) for one in (silent, drips, second))
+        assert all(closed_within(one, 30) for one in (silent, drips, second))
         assert served.post({"example": "a"}) == 200
 
 

@@ -23,6 +23,8 @@ from foretext.tasks.predictions import Predictions
 
 from .conftest import NEAR, asking, error_of, get, predict, running
 
+PATIENCE = 120  # seconds, on a busy machine too; none of them is waited for where all is well
+
 
 def texts(count: int, seed: int = 0) -> list[str]:
     draw = random.Random(seed)
@@ -54,7 +56,7 @@ def held(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
 
     def answer(self: Predictor, encoded, **options) -> Predictions:
         sizes.append(len(encoded))
-        assert go.wait(30)
+        assert go.wait(PATIENCE)
         return really(self, encoded, **options)
 
     monkeypatch.setattr(Predictor, "answer", answer)
@@ -63,7 +65,7 @@ def held(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.002)
@@ -110,7 +112,7 @@ def test_no_batch_has_more_tokens_than_it_may(predictor: Predictor, held):
     with working(Limits(tokens_per_batch=50)) as worker:
         asked = job(predictor, *texts(40))
         worker.submit(asked)
-        asked.done.result(30)
+        asked.done.result(PATIENCE)
     assert len(sizes) > 10
     assert len(asked.predictions()) == 40
 
@@ -120,7 +122,7 @@ def test_a_job_by_itself_is_not_held_back_for_others(predictor: Predictor):
         for text in ("a cat", "the barn"):
             asked = job(predictor, text)
             worker.submit(asked)
-            asked.done.result(30)
+            asked.done.result(PATIENCE)
 
 
 def test_after_a_job_that_came_while_one_was_computed_a_batch_waits_for_more(predictor: Predictor, held):
@@ -132,9 +134,9 @@ def test_after_a_job_that_came_while_one_was_computed_a_batch_waits_for_more(pre
         until(lambda: len(sizes) == 1)
         worker.submit(second)
         go.set()
-        first.done.result(30)
+        first.done.result(PATIENCE)
         worker.submit(third)
-        third.done.result(30)
+        third.done.result(PATIENCE)
     assert sizes == [1, 2]
 
 
@@ -146,9 +148,9 @@ def test_a_short_job_does_not_wait_for_a_long_one(predictor: Predictor, held):
         until(lambda: len(sizes) == 1)
         worker.submit(short)
         go.set()
-        short.done.result(30)
+        short.done.result(PATIENCE)
         assert not long.done.done()
-        long.done.result(30)
+        long.done.result(PATIENCE)
 
 
 def test_beyond_its_room_a_request_is_refused_at_once_and_told_when_to_come(predictor: Predictor, held):
@@ -157,8 +159,9 @@ def test_beyond_its_room_a_request_is_refused_at_once_and_told_when_to_come(pred
 
         async def overload(client: httpx.AsyncClient) -> list[httpx.Response]:
             asked = [asyncio.ensure_future(client.post("/predict", json={"example": text})) for text in texts(12)]
-            refused, _ = await asyncio.wait(asked, timeout=0.5)
-            assert len(refused) == 9, "they do not wait"
+            while sum(one.done() for one in asked) < 9:  # they do not wait
+                await asyncio.sleep(0.002)
+            assert sum(one.done() for one in asked) == 9
             go.set()
             return await asyncio.gather(*asked)
 
@@ -194,7 +197,7 @@ def test_what_waited_too_long_is_refused_and_not_computed(predictor: Predictor, 
         go.set()
         asked = job(predictor, "a dog")
         server.worker.submit(asked)
-        asked.done.result(30)
+        asked.done.result(PATIENCE)
         assert sizes == [1, 1]
 
 
@@ -209,7 +212,7 @@ def test_work_of_a_job_that_is_dropped_is_not_done(predictor: Predictor, held):
         worker.drop(dropped)
         assert worker.waiting == 2
         go.set()
-        last.done.result(30)
+        last.done.result(PATIENCE)
         assert sum(sizes) == 2
         assert worker.waiting == 0
 
