@@ -37,7 +37,7 @@ from foretext.recipes.paper.scores import figures_of
 from foretext.recipes.settings.finetune import FinetuneSettings, FinetuningSettings
 from foretext.recipes.settings.study import StudySettings
 from foretext.recipes.studies.data import labels_needed
-from foretext.recipes.studies.runner import StudiedTask, quiet, read_studied_tasks, wanted
+from foretext.recipes.studies.runner import StudiedTask, quiet, read_studied_tasks, summary, wanted
 from foretext.recipes.studies.trials import deciding
 from foretext.tasks.labelled import limited
 from foretext.text_table import text_table
@@ -118,10 +118,12 @@ def finetuned(given: argparse.Namespace, task: StudiedTask, arm: str, rows: int,
     trial = wanted(settings_of(given, name), loaded(name), task, seed, rows=rows, **transfer)
     with quiet(True):
         done = trial.result()
-    scores = done.sets["scored"]
+    scores, estimate = done.sets["scored"], summary(task, [done])
     return {
         "metric": scores.main,
         "score": done.score,
+        "low": estimate.low,
+        "high": estimate.high,
         "chance": scores.chance[scores.main],
         "model": name,
         "updates": done.updates,
@@ -150,14 +152,17 @@ def tfidf(task: StudiedTask, rows: int, seed: int) -> dict[str, Any]:
 
 
 def table(found: Sequence[Found]) -> list[str]:
-    """The scores as a Markdown table: medians with ranges over seeds; of word counts with an interval over examples."""
+    """The scores as a Markdown table: medians with ranges over seeds, of one seed its interval over the examples.
+
+    Of word counts it is always the interval.
+    """
     arms = arms_of(found)
     header = ["task", "metric", "rows", "chance", "TF-IDF", "from scratch", *arms, "the paper"]
     lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
     for task in in_order(found, "task"):
         for rows in in_order([each for each in found if each["task"] == task], "rows"):
             here = [each for each in found if (each["task"], each["rows"]) == (task, rows)]
-            scores = [spread(of(here, arm)) for arm in (SCRATCH, *arms)]
+            scores = [spread([each for each in here if each["arm"] == arm]) for arm in (SCRATCH, *arms)]
             paper = next((f"{figure.paper}" for figure in figures_of(task)), "–")
             about = [task, here[0]["metric"], f"{rows:,}" if rows else "all", f"{100 * here[0]['chance']:.1f}"]
             lines.append(f"| {' | '.join([*about, word_counts(here), *scores, paper])} |")
@@ -221,18 +226,22 @@ def word_counts(found: Sequence[Found]) -> str:
     runs = sorted((each for each in found if each["arm"] == TFIDF), key=lambda each: each["score"])
     if not runs:
         return "–"
-    middle = runs[(len(runs) - 1) // 2]
-    if "low" not in middle:
-        return f"{100 * middle['score']:.1f}"
-    return str(Estimate(middle["score"], middle["low"], middle["high"], 0))
+    return with_interval(runs[(len(runs) - 1) // 2])
 
 
-def spread(scores: Sequence[float]) -> str:
-    """The median, and the range where there are several."""
-    if not scores:
-        return "–"
-    median = f"{statistics.median(scores):.1f}"
-    return median if len(scores) == 1 else f"{median} ({min(scores):.1f}–{max(scores):.1f})"
+def spread(runs: Sequence[Found]) -> str:
+    """The median with the range over several seeds; of one seed its score with the interval over the examples."""
+    if len(runs) < 2:
+        return with_interval(runs[0]) if runs else "–"
+    scores = [100 * each["score"] for each in runs]
+    return f"{statistics.median(scores):.1f} ({min(scores):.1f}–{max(scores):.1f})"
+
+
+def with_interval(one: Found) -> str:
+    """The score of a run, with its interval over the examples where that was kept."""
+    if "low" not in one:
+        return f"{100 * one['score']:.1f}"
+    return str(Estimate(one["score"], one["low"], one["high"], 0))
 
 
 if __name__ == "__main__":
