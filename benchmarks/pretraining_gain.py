@@ -5,7 +5,7 @@
     python benchmarks/pretraining_gain.py table --out gain                         the table, from what is there
     python benchmarks/pretraining_gain.py run --models mini --rows few --out few   few labels of each task
     python benchmarks/pretraining_gain.py run --models mini --rows 100 300 1000 3000 --tasks SST-2 --out curve
-    python benchmarks/pretraining_gain.py curve --out curve                        scores against numbers of labels
+    python benchmarks/pretraining_gain.py curve --out curve --figure curve.png     scores against numbers of labels
     python benchmarks/pretraining_gain.py run --models smollm2 --arms smollm2 tfidf --rows 256 --tasks SST-2 \\
         --validate-every 100000 --out curve                                        an imported one: few checkpoints
 
@@ -27,12 +27,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from foretext.checkpoints.model_at_update import load_named
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.evaluation.baselines import tfidf_baseline
-from foretext.evaluation.intervals import Estimate
+from foretext.evaluation.figures import BLUE, GREEN, GREY, ORANGE, PURPLE, dots, panels, png
+from foretext.evaluation.intervals import Estimate, over_seeds
 from foretext.evaluation.scoring import score_examples
-from foretext.files import write_json
+from foretext.files import atomic_file, write_json
 from foretext.recipes.paper.scores import figures_of
 from foretext.recipes.settings.finetune import FinetuneSettings, FinetuningSettings
 from foretext.recipes.settings.study import StudySettings
@@ -43,6 +46,7 @@ from foretext.tasks.labelled import limited
 from foretext.text_table import text_table
 
 SCRATCH, TFIDF = "scratch", "tfidf"
+WITHOUT = {TFIDF: ("word counts (TF-IDF)", GREY), SCRATCH: ("from scratch", ORANGE)}  # as the figure has them
 TASKS = ("SST-2", "CoLA", "SNLI", "QNLI", "RTE", "STS-B", "OpenBookQA", "TREC")
 FEW = {"SST-2": 10_000, "CoLA": 4_000, "SNLI": 6_000, "STS-B": 2_500, "OpenBookQA": 600}  # else these:
 FEW_OF_OTHERS = 2_500
@@ -66,12 +70,16 @@ def main() -> None:
     parser.add_argument("--score-rows", type=int, default=0, help="score on so many examples (default: 0, all)")
     parser.add_argument("--recipe", choices=["recommended", "paper"], default="recommended")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--figure", type=Path, help="draw the curve into this file, as PNG")
     for name, kind in OPTIONS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind)
     given = parser.parse_args()
     if given.action != "run":
         found = [json.loads(file.read_text()) for file in sorted(given.out.glob("*.json"))]
         print("\n".join(table(found) if given.action == "table" else curve(found)))
+        if given.figure:
+            with atomic_file(given.figure) as file:
+                file.write(png(drawn(found)))
         return
     tasks = read_studied_tasks(settings_of(given, given.models[0]))
     for seed in given.seeds:
@@ -188,6 +196,33 @@ def curve(found: Sequence[Found]) -> list[str]:
             for other in (SCRATCH, TFIDF):
                 lines += [f"{task}: {line}" for line in worth(arm, medians[arm], other, medians[other])]
     return lines[1:]
+
+
+def drawn(found: Sequence[Found]) -> Figure:
+    """Scores against numbers of labels, a panel a task, the dotted line chance; bars are those of `table`."""
+    tasks, arms = in_order(found, "task"), arms_of(found)
+    lines = {arm: (arm, colour) for arm, colour in zip(arms, (BLUE, GREEN, PURPLE), strict=False)} | WITHOUT
+    with panels(len(tasks)) as (figure, axes):
+        for place, task in zip(axes, tasks, strict=True):
+            here = [each for each in found if each["task"] == task]
+            for arm, (label, colour) in lines.items():
+                if points := {each["rows"]: estimate(here, arm, each["rows"]) for each in here if each["arm"] == arm}:
+                    labels = sorted(points)
+                    dots(place, [points[k] for k in labels], labels, color=colour, label=label, linestyle="-")
+            place.axhline(100 * here[0]["chance"], color=GREY, linewidth=1, linestyle=":")
+            place.set(xscale="log", xlabel="labels", ylabel=f"{here[0]['metric']} x 100", title=task)
+            place.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes[0].legend()
+    return figure
+
+
+def estimate(found: Sequence[Found], arm: str, rows: int) -> Estimate:
+    """The median and range over seeds; of one seed its interval over the examples, where that was kept."""
+    runs = [each for each in found if (each["arm"], each["rows"]) == (arm, rows)]
+    if len(runs) > 1:
+        return over_seeds([each["score"] for each in runs])
+    (one,) = runs
+    return Estimate(one["score"], one.get("low", one["score"]), one.get("high", one["score"]), 1)
 
 
 def worth(arm: str, scores: Mapping[int, float], other: str, others: Mapping[int, float]) -> Iterable[str]:

@@ -88,3 +88,16 @@ def test_the_curve_says_how_many_labels_without_pre_training_those_with_it_are_w
     said = gain.curve(found)
     assert "SST-2: 100 labels with mini (70.0) are worth 316 with scratch" in said  # half-way along the logarithm
     assert "SST-2: 1,000 labels with mini (90.0) are worth more than all 1,000 with scratch" in said
+
+
+def test_the_curve_is_drawn_with_its_bars_a_panel_a_task(gain):
+    found = [run_of("mini", score, seed=seed) for seed, score in enumerate((0.8, 0.9, 0.7))]
+    found += [run_of("mini", 0.95, rows=1_000, low=0.92, high=0.97), run_of("tfidf", 0.75, low=0.7, high=0.81)]
+    found += [run_of("mini", 0.6, task="CoLA")]
+    first, second = gain.drawn(found).axes
+    assert (first.get_title(), second.get_title()) == ("SST-2", "CoLA")
+    assert first.get_legend_handles_labels()[1] == ["mini", "word counts (TF-IDF)"]
+    mini, words = first.containers
+    assert mini.lines[0].get_xydata().ravel().tolist() == pytest.approx([100, 80, 1_000, 95])
+    ends = [[bar[:, 1].tolist() for bar in one.lines[2][0].get_segments()] for one in (mini, words)]
+    assert [end for bars in ends for bar in bars for end in bar] == pytest.approx([70, 90, 92, 97, 70, 81])
