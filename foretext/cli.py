@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 from foretext.commands import COMMANDS, GROUPS, Command, Purpose, Result, Verdict
 from foretext.disk import system_error
@@ -37,11 +37,21 @@ GARBAGE_THRESHOLDS = (100_000, 50, 100)  # new objects before the young ones are
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
     code = _main(arguments)
-    if code and arguments is None and _shared_its_work():
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)  # what was half done with processes that are gone must not be waited for
+    if arguments is None and _shared_its_work():
+        _end_without_taking_apart(code)
     return code
+
+
+def _end_without_taking_apart(code: int) -> NoReturn:
+    """Ends the process after all that was left for its end, except that Python and torch are not taken apart.
+
+    A thread of gloo that lets go of a tensor while Python is taken apart aborts the process, after all its work is done
+    (pytorch/pytorch#179291); and what was half done with processes that are gone must not be waited for.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _shared_its_work() -> bool:

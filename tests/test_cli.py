@@ -365,6 +365,33 @@ def test_wrong_usage_leaves_the_process_with_code_2() -> None:
     assert done.stderr.count("\n") == 1
 
 
+SHARED_ITS_WORK = """
+import atexit, sys, threading, torch
+from foretext import cli, group
+
+def compute():
+    numbers = torch.ones(64, 64)
+    while True:
+        numbers @ numbers
+
+group._ended.append(group.ALONE)
+atexit.register(print, "left for the end")
+for _ in range(4):
+    threading.Thread(target=compute, daemon=True).start()
+sys.argv = ["foretext", "--version"]
+sys.exit(cli.main())
+"""
+
+
+def test_threads_of_torch_do_not_abort_a_process_that_has_shared_its_work() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SHARED_ITS_WORK], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == ["left for the end"]
+    assert not done.stderr
+
+
 def test_a_closed_pipe_ends_the_program_quietly() -> None:
     reader, writer = os.pipe()
     os.close(reader)
