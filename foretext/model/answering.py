@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from foretext.errors import SettingsError, UnknownName
 from foretext.model.gpt import GPT
 from foretext.model.kernels.attention import attend
-from foretext.model.kernels.linear import LINEAR, BlockLinear, in_blocks, int8_product, shared_sizes
+from foretext.model.kernels.linear import LINEAR, After, BlockLinear, in_blocks, int8_product, shared_sizes
 from foretext.model.kernels.operators import gains_by_onednn
 from foretext.model.sequences import Sequences
 from foretext.model.transformer import ACTIVATIONS, Attention, Block, FeedForward, picked
+
+WITH_THE_PRODUCT: dict[str, After] = {"gelu": "gelu", "silu": "silu", "swiglu": "silu"}  # activations
 
 
 def for_answering(gpt: GPT, precision: str) -> GPT:
@@ -99,24 +101,25 @@ class AnsweringAttention(nn.Module):
 
 
 class AnsweringFeedForward(nn.Module):
-    """The feed-forward layer, GELU taken together with the product before it where that is possible.
+    """The feed-forward layer; GELU, silu and what a gate lets through are taken together with the product before them.
 
     Where its layers take rows in blocks, a block goes through all of them before the next one does.
     """
 
     def __init__(self, source: FeedForward, linear: Callable[..., nn.Module]) -> None:
         super().__init__()
-        with_gelu = source.activation == "gelu"
-        self.activation = nn.Identity() if with_gelu else ACTIVATIONS[source.activation]
-        self.expand, self.contract = linear(source.expand, gelu=with_gelu), linear(source.contract)
-        self.gate = None if source.gate is None else linear(source.gate)
+        after = WITH_THE_PRODUCT.get(source.activation, "nothing")
+        self.activation = ACTIVATIONS[source.activation] if after == "nothing" else nn.Identity()
+        self.gate = None if source.gate is None else linear(source.gate, after=after)
+        self.expand = linear(source.expand, after=after if source.gate is None else "times")
+        self.contract = linear(source.contract)
 
     def forward(self, states: Tensor) -> Tensor:
         """The states after the layer, `(tokens, width)`."""
         sizes = shared_sizes(layer for layer in (self.expand, self.contract, self.gate) if layer is not None)
-        return in_blocks(self._of_rows, states, torch.bfloat16, sizes) if sizes else self._of_rows(states)
+        return in_blocks(self._of_rows, (states,), torch.bfloat16, sizes) if sizes else self._of_rows(states)
 
     def _of_rows(self, states: Tensor) -> Tensor:
-        first = self.expand if self.gate is None else self.gate
-        hidden = self.activation(first(states))
-        return self.contract(hidden if self.gate is None else hidden * self.expand(states))  # type: ignore[no-any-return]
+        if self.gate is None:
+            return self.contract(self.activation(self.expand(states)))  # type: ignore[no-any-return]
+        return self.contract(self.expand(states, self.activation(self.gate(states))))  # type: ignore[no-any-return]

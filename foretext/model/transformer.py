@@ -115,6 +115,9 @@ class Placing(nn.Module):
         if self.rotary_base is None and self.query_norm is None and not self.shifted:
             return values
         heads = values.view(len(values), -1, self.head_size)
+        if self.query_norm is None and not self.shifted:  # queries and keys in one pass
+            first = sum(self.heads[:2])
+            return torch.cat([self._turned(heads[:, :first], positions), heads[:, first:]], dim=1).flatten(1)
         query, key, value = torch.split(heads, self.heads, dim=1)
         if self.query_norm is not None and self.key_norm is not None:
             query, key = self.query_norm(query), self.key_norm(key)

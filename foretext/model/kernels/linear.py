@@ -6,6 +6,9 @@
     int8    a byte, a scale an output channel      8 or 7 bits, a       whole numbers, exactly
                                                    scale a token
 
+What follows a product is taken together with it where that is possible: GELU, silu, or another array times it, as in
+SwiGLU. Floats are then rounded to bf16 once, behind both.
+
 Processors without instructions for int8 (VNNI, AMX) add two products of bytes in 16 bits. There activations have
 7 bits, of which no two products overflow.
 """
@@ -14,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as functional
@@ -23,34 +26,54 @@ from torch import Tensor, nn
 from foretext.model.kernels import operators
 from foretext.model.kernels.gelu import gelu_, plain_gelu
 
+After = Literal["nothing", "gelu", "silu", "times"]
+
 LARGEST = 127  # of a weight, a signed byte
 BLOCK_ROWS = 128  # fewer would read the weights more often, more would be filled up more
 SMALLER = (32, 64, 96)  # rows of a last block that has no more, where the processor sums a row in it as in a whole one
 SMALLEST = torch.finfo(torch.float32).tiny  # a scale, where all values are 0
 
 
-def plain_linear(states: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
-    """x Wᵀ + b, and GELU of it with `gelu`, in the type of all three."""
+def plain_linear(
+    states: Tensor, weight: Tensor, bias: Tensor | None, after: After = "nothing", factor: Tensor | None = None
+) -> Tensor:
+    """x Wᵀ + b and what comes after it, in the type of all; `factor` `(rows, outputs)` is what "times" takes."""
     product = functional.linear(states, weight, bias)
-    return functional.gelu(product, approximate="tanh") if gelu else product
+    if after == "gelu":
+        return functional.gelu(product, approximate="tanh")
+    if after == "silu":
+        return functional.silu(product)
+    return product if factor is None else product * factor
 
 
-def plain_int8_linear(states: Tensor, weight: Tensor, bias: Tensor, *, largest: int, gelu: bool = False) -> Tensor:
-    """x Wᵀ + b of rounded numbers: a row of W is a scale times whole numbers to 127, one of x, to `largest`."""
+def plain_int8_linear(
+    states: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    after: After = "nothing",
+    factor: Tensor | None = None,
+    *,
+    largest: int,
+) -> Tensor:
+    """The same of rounded numbers: a row of W is a scale times whole numbers to 127, one of x, to `largest`."""
     states_scale = (states.abs().amax(1, keepdim=True) / largest).clamp(min=SMALLEST)  # (tokens, 1)
     weight_scale = (weight.abs().amax(1) / LARGEST).clamp(min=SMALLEST)  # (outputs,)
     whole_states = (states * states_scale.reciprocal()).round().double()  # in which sums of whole numbers are exact
     whole_weight = (weight / weight_scale[:, None]).round().double()
     product = whole_states @ whole_weight.T * states_scale * weight_scale + bias
-    return plain_gelu(product) if gelu else product
+    if after == "gelu":
+        return plain_gelu(product)
+    if after == "silu":
+        return product * product.sigmoid()
+    return product if factor is None else product * factor
 
 
 class FloatLinear(nn.Module):
-    """A linear layer with fp32 or bf16 weights; takes any floats, gives fp32, or `dtype` where GELU follows."""
+    """A linear layer with fp32 or bf16 weights; takes any floats, gives fp32, or `dtype` behind what comes after."""
 
-    def __init__(self, source: nn.Linear, *, dtype: torch.dtype, gelu: bool = False) -> None:
+    def __init__(self, source: nn.Linear, *, dtype: torch.dtype, after: After = "nothing") -> None:
         super().__init__()
-        self.dtype, self.gelu = dtype, gelu
+        self.dtype, self.after = dtype, after
         self.bias = None if source.bias is None else source.bias.detach().to(dtype)
         self._lay_out(source.weight.detach().to(dtype))
 
@@ -70,23 +93,23 @@ class FloatLinear(nn.Module):
         super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._lay_out(state["weight"])
 
-    def forward(self, states: Tensor) -> Tensor:
-        """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
+    def forward(self, states: Tensor, *factor: Tensor) -> Tensor:
+        """The layer's outputs `(rows, outputs)`, with "times" those of `factor` times; no row depends on the others."""
         if self.in_blocks:
-            product = in_blocks(self._product, states, self.dtype, self.sizes())
+            product = in_blocks(self._product, (states, *factor), self.dtype, self.sizes())
         elif len(states) == 1:  # a row alone would be summed in another order
-            return self.forward(states.repeat(2, 1))[:1]
+            return self.forward(*(each.repeat(2, 1) for each in (states, *factor)))[:1]
         else:
-            product = self._product(states.to(self.dtype))
-        return product if self.gelu else product.float()
+            product = self._product(*(each.to(self.dtype) for each in (states, *factor)))
+        return product.float() if self.after == "nothing" else product
 
-    def _product(self, rows: Tensor) -> Tensor:
-        return self.product(rows, self.weight, self.bias, gelu=self.gelu)
+    def _product(self, rows: Tensor, *factor: Tensor) -> Tensor:
+        return self.product(rows, self.weight, self.bias, self.after, *factor)
 
     def sizes(self) -> tuple[int, ...]:
         """How many rows a block of it may have, where it takes them in blocks."""
         threads = torch.get_num_threads()
-        return block_sizes(*self.shape, biased=self.bias is not None, gelu=self.gelu, threads=threads)
+        return block_sizes(*self.shape, biased=self.bias is not None, after=self.after, threads=threads)
 
 
 class BlockLinear(nn.Module):
@@ -98,25 +121,36 @@ class BlockLinear(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)`; a row has the same bits among any others."""
-        return in_blocks(self.source, states, states.dtype)
+        return in_blocks(self.source, (states,), states.dtype)
 
 
 def in_blocks(
-    product: Callable[[Tensor], Tensor], rows: Tensor, dtype: torch.dtype, sizes: Sequence[int] = (BLOCK_ROWS,)
+    product: Callable[..., Tensor],
+    arrays: Sequence[Tensor],
+    dtype: torch.dtype,
+    sizes: Sequence[int] = (BLOCK_ROWS,),
 ) -> Tensor:
-    """`product` of `rows` in `dtype`, `BLOCK_ROWS` at a time; what is left over goes first in a block of `sizes`."""
-    if len(rows) in sizes:
-        return product(rows.to(dtype).contiguous())
-    left = len(rows) % BLOCK_ROWS
-    whole = len(rows) - left
-    parts = [product(block) for block in torch.split(rows[:whole].to(dtype).contiguous(), BLOCK_ROWS)] if whole else []
+    """`product` of all `arrays` in `dtype`, `BLOCK_ROWS` rows at a time; what is left over fills a block of `sizes`."""
+    count = len(arrays[0])
+    if count in sizes:
+        return product(*(array.to(dtype).contiguous() for array in arrays))
+    left = count % BLOCK_ROWS
+    whole = count - left
+    parts = []
+    if whole:
+        blocks = (torch.split(array[:whole].to(dtype).contiguous(), BLOCK_ROWS) for array in arrays)
+        parts = [product(*each) for each in zip(*blocks, strict=True)]
     if left or not whole:
         size = next(size for size in sizes if size >= left)
-        # Zeros, not whatever is there: of 100 inputs, say, oneDNN reads past a row's end, times 0, and 0 · NaN is NaN.
-        block = rows.new_zeros(size, rows.shape[1], dtype=dtype)
-        block[:left] = rows[whole:]
-        parts.append(product(block)[:left])
+        parts.append(product(*(_filled_up(array[whole:], size, dtype) for array in arrays))[:left])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _filled_up(rows: Tensor, size: int, dtype: torch.dtype) -> Tensor:
+    """`rows` and zeros, not whatever is there: of 100 inputs oneDNN reads past a row's end, and 0 · NaN is NaN."""
+    block = rows.new_zeros(size, rows.shape[1], dtype=dtype)
+    block[: len(rows)] = rows
+    return block
 
 
 def shared_sizes(layers: Iterable[nn.Module]) -> list[int]:
@@ -126,7 +160,7 @@ def shared_sizes(layers: Iterable[nn.Module]) -> list[int]:
 
 
 @cache
-def block_sizes(outputs: int, inputs: int, *, biased: bool, gelu: bool, threads: int) -> tuple[int, ...]:
+def block_sizes(outputs: int, inputs: int, *, biased: bool, after: After, threads: int) -> tuple[int, ...]:
     """How many rows a block may have for such a layer in bf16, so that a row is summed as in one of `BLOCK_ROWS`.
 
     A kernel is chosen by shape and threads, so it is tried with numbers that add up to 0: what comes out is what was
@@ -142,11 +176,13 @@ def block_sizes(outputs: int, inputs: int, *, biased: bool, gelu: bool, threads:
 
     rows, bias = halves(BLOCK_ROWS, 1), torch.zeros(outputs, dtype=torch.bfloat16) if biased else None
     product, weight = laid_out(halves(outputs, -1))
-    whole = product(rows, weight, bias, gelu=gelu)
-    return (
-        *(size for size in SMALLER if torch.equal(product(rows[:size], weight, bias, gelu=gelu), whole[:size])),
-        BLOCK_ROWS,
-    )
+
+    def of_first(size: int) -> Tensor:
+        factor = (torch.ones(size, outputs, dtype=torch.bfloat16),) if after == "times" else ()
+        return product(rows[:size], weight, bias, after, *factor)
+
+    whole = of_first(BLOCK_ROWS)
+    return (*(size for size in SMALLER if torch.equal(of_first(size), whole[:size])), BLOCK_ROWS)
 
 
 def laid_out(weight: Tensor) -> tuple[Callable[..., Tensor], Tensor]:
@@ -160,10 +196,10 @@ class Int8Linear(nn.Module):
     """A linear layer with int8 weights; fp32 in and out."""
 
     def __init__(
-        self, source: nn.Linear, *, gelu: bool = False, product: type[EightBits | SevenBits] | None = None
+        self, source: nn.Linear, *, after: After = "nothing", product: type[EightBits | SevenBits] | None = None
     ) -> None:
         super().__init__()
-        self.gelu = gelu
+        self.after = after
         weight = source.weight.detach().float()
         scale = (weight.abs().amax(1) / LARGEST).clamp_(min=SMALLEST)  # (outputs,)
         self.bias = torch.zeros(len(weight)) if source.bias is None else source.bias.detach().float()
@@ -171,13 +207,17 @@ class Int8Linear(nn.Module):
         assert chosen is not None  # `for_answering` has asked
         self.product = chosen((weight / scale[:, None]).round_(), scale)
 
-    def forward(self, states: Tensor) -> Tensor:
+    def forward(self, states: Tensor, *factor: Tensor) -> Tensor:
         """The layer's outputs `(rows, outputs)` from rows rounded to int8, each by a scale of its own."""
         scale = torch.maximum(states.amax(-1, keepdim=True), -states.amin(-1, keepdim=True))  # (tokens, 1)
         scale = scale.div_(self.product.largest).clamp_(min=SMALLEST)
         whole = (states * scale.reciprocal()).round_()
         product = torch.addcmul(self.bias, self.product(whole), scale)
-        return gelu_(product) if self.gelu else product
+        if self.after == "gelu":
+            return gelu_(product)
+        if self.after == "silu":
+            return functional.silu(product, inplace=True)
+        return product.mul_(*factor) if factor else product
 
 
 class EightBits:

@@ -59,10 +59,21 @@ def plain_layout(weight: Tensor) -> Tensor:
     return weight.to_dense() if weight.layout == torch._mkldnn else weight  # type: ignore[attr-defined]
 
 
-def onednn_linear(states: Tensor, weight: Tensor, bias: Tensor | None = None, *, gelu: bool = False) -> Tensor:
-    """`(tokens, inputs)` to `(tokens, outputs)`, in either layout of the weight; with `gelu`, its tanh form behind."""
-    after, form = ("gelu", "tanh") if gelu else ("none", None)
-    return torch.ops.mkldnn._linear_pointwise(states, weight, bias, after, [], form)  # type: ignore[no-any-return]
+# What may come after a product, as oneDNN names it, and its form.
+AFTER = {"nothing": ("none", None), "gelu": ("gelu", "tanh"), "silu": ("swish", None)}
+
+
+def onednn_linear(
+    states: Tensor, weight: Tensor, bias: Tensor | None = None, after: str = "nothing", factor: Tensor | None = None
+) -> Tensor:
+    """`(tokens, inputs)` to `(tokens, outputs)`, in either layout of the weight, and what comes `after`.
+
+    That is one of `AFTER`, or "times": each output times that of `factor` `(tokens, outputs)`.
+    """
+    if factor is not None:
+        return torch.ops.mkldnn._linear_pointwise.binary(states, factor, weight, bias, "mul")  # type: ignore[no-any-return]
+    name, form = AFTER[after]
+    return torch.ops.mkldnn._linear_pointwise(states, weight, bias, name, [], form)  # type: ignore[no-any-return]
 
 
 def has_onednn_bytes() -> bool:

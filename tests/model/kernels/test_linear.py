@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch.nn import Linear
@@ -11,6 +13,7 @@ from foretext.model.kernels.gelu import plain_gelu
 from foretext.model.kernels.linear import (
     BLOCK_ROWS,
     LINEAR,
+    After,
     EightBits,
     FloatLinear,
     Int8Linear,
@@ -22,6 +25,7 @@ from foretext.model.kernels.linear import (
     plain_linear,
 )
 
+AFTER = get_args(After)
 needs_vnni = pytest.mark.skipif(int8_product() is not EightBits, reason="this processor has no VNNI")
 needs_fbgemm = pytest.mark.skipif("fbgemm" not in torch.backends.quantized.supported_engines, reason="no FBGEMM")
 PRODUCTS = [pytest.param(EightBits, marks=needs_vnni), pytest.param(SevenBits, marks=needs_fbgemm)]
@@ -45,6 +49,12 @@ def rows():
     return some_rows(96)
 
 
+def factor_of(after, rows, outputs):
+    """What an output is multiplied by, where that comes after the product."""
+    torch.manual_seed(4)
+    return (torch.randn(rows, outputs),) if after == "times" else ()
+
+
 def some_rows(inputs):
     torch.manual_seed(2)
     return torch.randn(37, inputs) * torch.linspace(0.01, 30, 37)[:, None]
@@ -53,7 +63,15 @@ def some_rows(inputs):
 def test_a_plain_layer_with_gelu_is_the_equations_written_out(linear, rows):
     w, b, x = (value.detach().double() for value in (linear.weight, linear.bias, rows))
     torch.testing.assert_close(plain_linear(x, w, b), (x[:, None] * w).sum(-1) + b)
-    torch.testing.assert_close(plain_linear(x, w, b, gelu=True), plain_gelu((x[:, None] * w).sum(-1) + b))
+    torch.testing.assert_close(plain_linear(x, w, b, "gelu"), plain_gelu((x[:, None] * w).sum(-1) + b))
+
+
+def test_a_gated_layer_is_the_equations_of_swiglu_written_out(linear, rows):
+    w, b, x = (value.detach().double() for value in (linear.weight, linear.bias, rows))
+    product = (x[:, None] * w).sum(-1) + b
+    gate = plain_linear(x, w, b, "silu")
+    torch.testing.assert_close(gate, product / (1 + (-product).exp()))
+    torch.testing.assert_close(plain_linear(x, w, b, "times", gate), product * gate)
 
 
 def test_a_plain_int8_layer_multiplies_whole_numbers():
@@ -63,7 +81,7 @@ def test_a_plain_int8_layer_multiplies_whole_numbers():
     torch.testing.assert_close(found, torch.tensor([[127 * 127 - 50 + 0.5, 127 * 127]], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("after_gelu", [False, True])
+@pytest.mark.parametrize("after", AFTER)
 @pytest.mark.parametrize(
     ("dtype", "rtol", "atol"),
     [
@@ -72,21 +90,22 @@ def test_a_plain_int8_layer_multiplies_whole_numbers():
         (torch.bfloat16, 2**-7, 1e-2),
     ],
 )
-def test_a_layer_of_floats_is_the_plain_one_of_rounded_numbers(linear, rows, after_gelu, dtype, rtol, atol):
+def test_a_layer_of_floats_is_the_plain_one_of_rounded_numbers(linear, rows, after, dtype, rtol, atol):
+    factor = factor_of(after, 37, 160)
     w, b, x = (value.detach().to(dtype).double() for value in (linear.weight, linear.bias, rows))
-    exact = plain_linear(x, w, b, gelu=after_gelu)
+    exact = plain_linear(x, w, b, after, *(each.to(dtype).double() for each in factor))
     with torch.no_grad():
-        given = FloatLinear(linear, dtype=dtype, gelu=after_gelu)(rows).double()
+        given = FloatLinear(linear, dtype=dtype, after=after)(rows, *factor).double()
     torch.testing.assert_close(given, exact, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-@pytest.mark.parametrize("after_gelu", [False, True])
-def test_an_int8_layer_is_the_plain_one(linear, rows, after_gelu, product):
-    w, b = linear.weight.detach(), linear.bias.detach()
-    exact = plain_int8_linear(rows, w, b, largest=product.largest, gelu=after_gelu)
+@pytest.mark.parametrize("after", AFTER)
+def test_an_int8_layer_is_the_plain_one(linear, rows, after, product):
+    w, b, factor = linear.weight.detach(), linear.bias.detach(), factor_of(after, 37, 160)
+    exact = plain_int8_linear(rows, w, b, after, *factor, largest=product.largest)
     with torch.no_grad():
-        given = Int8Linear(linear, gelu=after_gelu, product=product)(rows).double()
+        given = Int8Linear(linear, after=after, product=product)(rows, *factor).double()
     torch.testing.assert_close(given, exact, rtol=1e-5, atol=1e-5)  # scales and sums are float32
 
 
@@ -122,21 +141,22 @@ def test_a_row_of_zeros_gives_the_bias(linear, product):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("after_gelu", [False, True])
-def test_a_row_is_the_same_to_the_bit_however_many_there_are(kind, after_gelu):
+@pytest.mark.parametrize("after", AFTER)
+def test_a_row_is_the_same_to_the_bit_however_many_there_are(kind, after):
     """With 3,072 inputs, as in the paper's model, where a kernel has reason to sum in another order."""
-    layer, rows = LINEAR[kind](Linear(3_072, 128), gelu=after_gelu), some_rows(3_072)
+    layer, given = LINEAR[kind](Linear(3_072, 128), after=after), (some_rows(3_072), *factor_of(after, 37, 128))
     with torch.no_grad():
-        whole = layer(rows)
+        whole = layer(*given)
         for count in (1, 2, 7, 16, 33):
             for first in range(0, 37 - count, count):
-                assert torch.equal(layer(rows[first : first + count]), whole[first : first + count]), count
+                some = (each[first : first + count] for each in given)
+                assert torch.equal(layer(*some), whole[first : first + count]), count
 
 
 @needs_amx
-@pytest.mark.parametrize("after_gelu", [False, True])
+@pytest.mark.parametrize("after", AFTER)
 @pytest.mark.parametrize(("inputs", "outputs"), [(256, 256), (1_024, 256), (576, 192), (768, 128), (3_072, 128)])
-def test_a_row_of_bf16_is_the_same_to_the_bit_at_any_place_in_any_number(inputs, outputs, after_gelu):
+def test_a_row_of_bf16_is_the_same_to_the_bit_at_any_place_in_any_number(inputs, outputs, after):
     """Rows and weights that add up to 0: what comes out is what was rounded on the way, in the order of the sums."""
     draw = torch.Generator().manual_seed(3)
     order, layer = torch.randperm(inputs, generator=draw), Linear(inputs, outputs)
@@ -144,12 +164,14 @@ def test_a_row_of_bf16_is_the_same_to_the_bit_at_any_place_in_any_number(inputs,
     with torch.no_grad():
         layer.bias.zero_()
         layer.weight.copy_(torch.cat([weight, -weight], 1)[:, order])
-        rows, quick = torch.cat([half, half], 1)[:, order], FloatLinear(layer, dtype=torch.bfloat16, gelu=after_gelu)
-        whole = quick(rows)
+        quick = FloatLinear(layer, dtype=torch.bfloat16, after=after)
+        given = (torch.cat([half, half], 1)[:, order], *factor_of(after, 300, outputs))
+        whole = quick(*given)
         assert (whole != 0).float().mean() > 0.5
         for count in (1, 16, 31, 33, 64, 65, 97, 128, 129, 161, 256, 299):
             for first in {0, 1, 300 - count}:
-                assert torch.equal(quick(rows[first : first + count]), whole[first : first + count]), (first, count)
+                some = (each[first : first + count] for each in given)
+                assert torch.equal(quick(*some), whole[first : first + count]), (first, count)
 
 
 @pytest.mark.parametrize(
@@ -157,17 +179,17 @@ def test_a_row_of_bf16_is_the_same_to_the_bit_at_any_place_in_any_number(inputs,
 )
 def test_rows_that_fill_no_block_are_filled_up_to_the_next_size(rows, blocks):
     taken, given = [], torch.randn(rows, 3)
-    made = in_blocks(lambda block: (taken.append(block), 2 * block)[1], given, given.dtype, (64, BLOCK_ROWS))
+    made = in_blocks(lambda block: (taken.append(block), 2 * block)[1], (given,), given.dtype, (64, BLOCK_ROWS))
     assert [len(block) for block in taken] == blocks
     assert not torch.cat(taken)[rows:].any()  # zeros: whatever was there might be NaN, which some kernels read
     assert torch.equal(made, 2 * given)
 
 
 def test_a_block_that_a_processor_sums_in_another_order_is_not_used(monkeypatch):
-    def product(rows, weight, bias, *, gelu):
+    def product(rows, weight, bias, after):
         reverse = len(rows) in (32, 96)
         return plain_linear(rows.flip(1), weight.flip(1), bias) if reverse else plain_linear(rows, weight, bias)
 
     monkeypatch.setattr(file, "laid_out", lambda weight: (product, weight.double()))
     monkeypatch.setattr(torch, "bfloat16", torch.float64)
-    assert block_sizes.__wrapped__(5, 333, biased=True, gelu=False, threads=1) == (64, 128)
+    assert block_sizes.__wrapped__(5, 333, biased=True, after="nothing", threads=1) == (64, 128)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from foretext.model.answering import for_answering
 from foretext.model.gpt import GPT
 from foretext.model.kernels import operators
 from foretext.model.kernels.likelihood import weighted_cross_entropy
-from foretext.model.kernels.linear import FloatLinear, SevenBits, int8_product, plain_linear
+from foretext.model.kernels.linear import After, FloatLinear, SevenBits, int8_product, plain_linear
 from foretext.model.settings import ModelSettings
 
 SETTINGS = ModelSettings(vocabulary=50, context=40, layers=1, width=64, heads=4)
@@ -53,18 +54,19 @@ def test_private_operators_are_named_in_one_file():
 
 @needs_onednn
 @pytest.mark.parametrize("gone", ["_linear_pointwise", "_reorder_linear_weight"])
-@pytest.mark.parametrize("gelu", [False, True])
-# Sums of 96 in fp32, inputs of size 1; in bf16 results are rounded to 8 bits, and before GELU once more.
+@pytest.mark.parametrize("after", get_args(After))
+# Sums of 96 in fp32, inputs of size 1; in bf16 results are rounded to 8 bits, and before what comes after once more.
 @pytest.mark.parametrize(("dtype", "atol"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6)])
-def test_without_onednns_product_a_layer_is_the_plain_one_with_the_same_answer(take_away, gone, gelu, dtype, atol):
+def test_without_onednns_product_a_layer_is_the_plain_one_with_the_same_answer(take_away, gone, after, dtype, atol):
     torch.manual_seed(1)
     linear, rows = Linear(96, 16), torch.randn(5, 96)
+    given = (rows, torch.rand(5, 16)) if after == "times" else (rows,)
     with torch.no_grad():
-        before = FloatLinear(linear, dtype=dtype, gelu=gelu)(rows)
+        before = FloatLinear(linear, dtype=dtype, after=after)(*given)
         take_away("mkldnn", gone)
-        layer = FloatLinear(linear, dtype=dtype, gelu=gelu)
+        layer = FloatLinear(linear, dtype=dtype, after=after)
         assert layer.product is plain_linear
-        torch.testing.assert_close(layer(rows), before, rtol=0, atol=atol)
+        torch.testing.assert_close(layer(*given), before, rtol=0, atol=atol)
 
 
 @needs_onednn
