@@ -9,10 +9,10 @@ FORETEXT_DATA names the folder with `tasks/SST-2` and `gpt1-bpe`. The texts are 
 the model has random weights. The server computes in one thread on one core, the clients share another, and nothing is
 remembered, so that each answer is computed. A closed loop of 1, 8 and 64 clients takes turns with, on the server's
 core: `Predictor.predict` of all texts at once, and of one after the other; and a FastAPI around transformers'
-OpenAIGPT of the same weights in fp32, written as one writes it, with its own tokenizer. Then, at four times what 64
-clients got, an open loop; at last 64 clients for ten minutes. Probabilities are compared with those of `predict`, which
-the head is made to spread so that texts can be told apart; the peer's are not, since its tokenizer cuts texts
-otherwise. `--out` has what is known after each part, and `targets` say which of them are met.
+OpenAIGPT of the same weights, in fp32 and in bf16 autocast, written as one writes it, with its own tokenizer. Then, at
+four times what 64 clients got, an open loop; at last 64 clients for ten minutes. Probabilities are compared with those
+of `predict`, which the head is made to spread so that texts can be told apart; the peer's are not, since its tokenizer
+cuts texts otherwise. `--out` has what is known after each part, and `targets` say which of them are met.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
 CLIENTS = (1, 8, 64)
 SPREAD = 2.0  # standard deviation of the log-odds over the texts
 LARGE = 4_000  # characters for each example that may wait: texts are short, so that examples are what is counted
-NAMES = ("foretext", "transformers")
+PEERS = {"transformers": False, "transformers in autocast": True}  # whether under autocast
+NAMES = ("foretext", *PEERS)
 ROUNDS = 3
 FIRST = 2.0  # seconds of a turn that is not timed
 
@@ -69,7 +70,11 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     if given.child:
         pin(there, given)
-        {"foretext": serve_foretext, "transformers": serve_transformers}[given.child[0]](Path(given.child[1]), given)
+        name, folder = given.child
+        if name == "foretext":
+            serve_foretext(Path(folder), given)
+        else:
+            serve_transformers(Path(folder), autocast=PEERS[name])
         return
     pin(here, given)
     with tempfile.TemporaryDirectory() as made:
@@ -115,9 +120,10 @@ def show_all(given: argparse.Namespace, folder: Path, core: int) -> None:
     }
     loads = {f"{name}, {clients}": Load() for name in NAMES for clients in CLIENTS}
     with running("foretext", folder, given) as (port, ours):
-        with running("transformers", folder, given) as (theirs, _):
+        with contextlib.ExitStack() as peers:
+            ports = [port, *(peers.enter_context(running(name, folder, given))[0] for name in PEERS)]
             contenders = dict(own)
-            for name, where in zip(NAMES, (port, theirs), strict=True):
+            for name, where in zip(NAMES, ports, strict=True):
                 known = reference if name == "foretext" else None
                 for clients in CLIENTS:
                     load = loads[f"{name}, {clients}"]
@@ -153,8 +159,11 @@ class Found:
 
     def report(self, *, complete: bool = True) -> dict[str, Any]:
         """As one object for JSON."""
-        ours, theirs = NAMES
-        by = {f"{count} at once by transformers": (f"{ours}, {count}", f"{theirs}, {count}") for count in CLIENTS}
+        by = {
+            f"{count} at once by {name}": (f"foretext, {count}", f"{name}, {count}")
+            for name in PEERS
+            for count in CLIENTS
+        }
         found = report(
             "serving",
             self.measured,
@@ -166,7 +175,7 @@ class Found:
                 **by,
             },
             packages=("transformers", "fastapi", "uvicorn"),
-            dtype=f"foretext {self.about['precision']}, transformers fp32",
+            dtype=f"foretext {self.about['precision']}, transformers fp32 and bf16 autocast",
             **self.about,
         )
         said = {name: load.said() for name, load in self.loads.items()}
@@ -276,7 +285,7 @@ def serve_foretext(folder: Path, given: argparse.Namespace) -> None:
         listen(server, socket, grace=1)
 
 
-def serve_transformers(folder: Path, given: argparse.Namespace) -> None:
+def serve_transformers(folder: Path, *, autocast: bool) -> None:
     import uvicorn
     from fastapi import FastAPI
     from latency import peer_tokenizer
@@ -290,9 +299,9 @@ def serve_transformers(folder: Path, given: argparse.Namespace) -> None:
     tokenizer, app = peer_tokenizer(data_folder() / "gpt1-bpe"), FastAPI()
 
     def predict(asked: Asked) -> dict[str, list[float]]:
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
             logits = model(**tokenizer([asked.example], return_tensors="pt")).logits
-        return {"probabilities": logits.softmax(-1)[0].tolist()}
+        return {"probabilities": logits.float().softmax(-1)[0].tolist()}
 
     predict.__annotations__ = {"asked": Asked, "return": dict[str, list[float]]}  # not as text: the class is local
     app.post("/predict")(predict)
