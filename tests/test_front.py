@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -83,6 +83,20 @@ class TestFinetune:
             "columns": columns,
             "arrow": pyarrow.table(columns),
         }
+
+    def test_class_numbers_of_a_dataset_are_their_names_down_to_the_probabilities(self, language_model, model):
+        """Named against the alphabet: a probability that went by numbers would be the other class's."""
+
+        class Labels:
+            names = ("y", "x")
+
+        class Dataset(list):
+            column_names = ("text", "team")
+            features: ClassVar = {"team": Labels()}
+
+        numbered = Dataset({"text": row["text"], "team": Labels.names.index(row["team"])} for row in ROWS)
+        made = finetune(language_model, numbered, label="team", **QUICK)
+        assert probabilities(made) == probabilities(model)
 
     def test_the_same_examples_in_any_form_teach_the_same_to_the_bit(self, language_model, model, tmp_path):
         expected = probabilities(model)

@@ -292,6 +292,27 @@ def test_whoever_does_not_read_its_answer_is_let_go(run: Path):
         assert served.post({"example": "a"}) == 200
 
 
+def held(pid: int) -> tuple[int, int]:
+    """The threads of a process, and its memory in KB, on Linux."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"Threads:\s+(\d+)", status)[0]), int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="threads and memory are read as Linux has them")
+def test_a_thousand_requests_beyond_its_room_leave_no_threads_and_no_memory_behind(run: Path):
+    with serving(str(run), "--max-waiting", "20") as served, ThreadPoolExecutor(32) as pool:
+
+        def ask(_: int) -> int:
+            return served.post({"examples": ["a cat saw a dog"] * 5})
+
+        list(pool.map(ask, range(200)))
+        threads, kilobytes = held(served.process.pid)
+        assert set(pool.map(ask, range(1_000))) <= {200, 429}
+        after = held(served.process.pid)
+    assert after[0] <= threads + 10, "threads are not one for each request"
+    assert after[1] <= kilobytes + 50_000, "nor does each leave 50 KB behind"
+
+
 def test_a_burst_beyond_its_room_is_answered_or_refused_and_leaves_it_sound(run: Path):
     with serving(str(run), "--max-waiting", "20") as served, ThreadPoolExecutor(32) as pool:
         statuses = list(pool.map(lambda _: served.post({"examples": ["a cat saw a dog"] * 5}), range(300)))
