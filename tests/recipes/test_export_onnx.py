@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import onnx
 import torch
 
 from foretext.checkpoints.saved_model import SavedModel, load_model, save_model
@@ -49,6 +50,12 @@ def test_the_lines_of_the_page_work_from_export_to_answers(capsys, classifier, l
     done = subprocess.run(ask.replace("python", sys.executable, 1), shell=True, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["prediction"] in {"cat", "dog", "hen", "fox"}
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert len(program.splitlines()) <= 20
+    alone = "import sys; sys.modules['foretext'] = sys.modules['torch'] = None\n" + program
+    own = subprocess.run([sys.executable, "-c", alone], cwd="scenes-onnx", capture_output=True, text=True)
+    assert own.returncode == 0, own.stderr
+    assert json.loads(own.stdout) == json.loads(done.stdout)["probabilities"]
 
 
 def test_int8_is_measured_on_labelled_examples_beside_the_model_itself(capsys, classifier, labelled, tmp_path):
@@ -75,6 +82,15 @@ def model_with_an_outlier(where: Path) -> None:
         gpt.head.linear.weight.mul_(20)
     task = TaskSchema(kind="classification", text=("text",), label="label", classes=("a", "b"))
     save_model(where.parent / "outlier", SavedModel(gpt, base.tokenizer, task=task))
+
+
+def test_int8_weights_have_seven_bits_so_that_no_processor_overflows(classifier, tmp_path):
+    assert main(["export", "onnx", str(classifier), "--out", str(tmp_path / "out"), "--precision", "int8"]) == 0
+    graph = onnx.load(tmp_path / "out" / "model.onnx").graph
+    weights = [onnx.numpy_helper.to_array(one) for one in graph.initializer if one.data_type == onnx.TensorProto.INT8]
+    weights = [weight for weight in weights if weight.ndim == 2]  # the others are what stands for 0
+    assert weights
+    assert {int(abs(weight.astype(int)).max()) for weight in weights} <= {63, 64}
 
 
 def test_int8_that_answers_otherwise_is_refused_and_leaves_nothing(capsys, language_model, tmp_path):
