@@ -2,8 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/coverage.py leads       (some 20 minutes)
     OMP_NUM_THREADS=1 python benchmarks/coverage.py intervals   (some 10 minutes)
+    OMP_NUM_THREADS=1 python benchmarks/coverage.py methods     (some 10 minutes)
 
-Both draw data from a population that is known. The tables are those of docs/statistics.md.
+All draw data from a population that is known; `methods` sets other intervals beside ours. The tables are those of
+docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import sys
 import numpy as np
 from scipy.stats import norm
 
-from foretext.evaluation.intervals import paired_over_runs
+from foretext.evaluation.intervals import bootstrap, paired_over_runs
 from foretext.evaluation.score_intervals import metric_estimate
 from foretext.evaluation.statistics import statistic
 from foretext.tasks.metrics import METRICS, Numbers, why_undefined
@@ -67,7 +69,9 @@ def leads() -> None:
             )
 
 
-def covered(metric: str, population: str, *, examples: int, samples: int, resamples: int) -> float:
+def covered(
+    metric: str, population: str, *, examples: int, samples: int, resamples: int, method: str = "ours"
+) -> float:
     """The share of samples whose interval holds the value of the population, of those where the metric is defined."""
     generator = np.random.default_rng(examples)
     known = METRICS[metric](*_draw(population, 200_000, np.random.default_rng(0)))
@@ -75,9 +79,46 @@ def covered(metric: str, population: str, *, examples: int, samples: int, resamp
     for seed in range(samples):
         truth, said = _draw(population, examples, generator)
         if not why_undefined(metric, truth, said):
-            found = metric_estimate(metric, truth, said, resamples=resamples, seed=seed)
-            held.append(found.low <= known <= found.high)
+            low, high = METHODS[method](metric, truth, said, resamples, seed)
+            held.append(low <= known <= high)
     return float(np.mean(held))
+
+
+def _ours(metric: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> tuple[float, float]:
+    found = metric_estimate(metric, truth, said, resamples=resamples, seed=seed)
+    return found.low, found.high
+
+
+def _percentile(metric: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> tuple[float, float]:
+    found = bootstrap(statistic(metric, truth, said, METRICS[metric]), len(truth), resamples=resamples, seed=seed)
+    return found.low, found.high
+
+
+def _bca(metric: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> tuple[float, float]:
+    """Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 14.3."""
+    of_rows, count = statistic(metric, truth, said, METRICS[metric]), len(truth)
+    value = of_rows(np.arange(count)[None])[0]
+    resampled = of_rows(np.random.default_rng(seed).integers(count, size=(resamples, count)))
+    resampled = resampled[~np.isnan(resampled)]
+    without = of_rows(np.array([np.delete(np.arange(count), row) for row in range(count)]))
+    away = np.nanmean(without) - np.nan_to_num(without, nan=np.nanmean(without))
+    if not away.any() or not len(resampled):
+        return value, value
+    acceleration = (away**3).sum() / (6 * (away**2).sum() ** 1.5)
+    below = ((resampled < value).mean() + (resampled <= value).mean()) / 2
+    bias = norm.ppf(np.clip(below, 1 / resamples, 1 - 1 / resamples))
+    ends = bias + norm.ppf([0.025, 0.975])
+    low, high = np.quantile(resampled, norm.cdf(bias + ends / (1 - acceleration * ends)))
+    return float(low), float(high)
+
+
+def _bca_with_pseudo_rows(metric: str, truth: Numbers, said: Numbers, resamples: int, seed: int) -> tuple[float, float]:
+    """With a row that is right and one that is wrong, each of a class by chance."""
+    right, wrong = np.random.default_rng(seed).integers(2, size=2)
+    return _bca(metric, np.append(truth, [right, wrong]), np.append(said, [right, 1 - wrong]), resamples, seed)
+
+
+METHODS = {"ours": _ours, "percentile": _percentile, "BCa": _bca, "BCa, pseudo-rows": _bca_with_pseudo_rows}
 
 
 def _draw(population: str, examples: int, generator: np.random.Generator) -> tuple[Numbers, Numbers]:
@@ -107,5 +148,21 @@ def intervals() -> None:
             print(f"| {metric} | {name} | " + " | ".join(f"{100 * share:.1f}" for share in shares) + " |", flush=True)
 
 
+def methods() -> None:
+    """Prints the table of coverages by method."""
+    print("| metric | population | examples | " + " | ".join(METHODS) + " |")
+    print("|---" * (len(METHODS) + 3) + "|")
+    for metric, populations in (("f1", CLASSES), ("matthews", CLASSES), ("pearson", CORRELATED)):
+        for name in populations:
+            for size in SIZES:
+                some = [method for method in METHODS if metric != "pearson" or "pseudo" not in method]
+                shares = [
+                    f"{100 * covered(metric, name, examples=size, samples=SAMPLES, resamples=300, method=each):.1f}"
+                    for each in some
+                ]
+                shares += ["–"] * (len(METHODS) - len(some))
+                print(f"| {metric} | {name} | {size} | " + " | ".join(shares) + " |", flush=True)
+
+
 if __name__ == "__main__":
-    {"leads": leads, "intervals": intervals}[sys.argv[1]]()
+    {"leads": leads, "intervals": intervals, "methods": methods}[sys.argv[1]]()
