@@ -34,7 +34,7 @@ from foretext.recipes.studies.study import Study, write_study
 from foretext.tasks.labelled import LabelledData
 from foretext.tasks.sources import named_sources
 
-FORMAT = 1  # of the scores that are kept; another number makes old ones unread
+FORMAT = 2  # of the scores that are kept; another number makes old ones unread
 
 MEASURED = 64  # examples, to tell how long a score takes
 BEST_ON_DPR = 0.764  # Peng et al. 2015; the paper gives none
