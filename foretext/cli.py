@@ -12,10 +12,11 @@ import gc
 import logging
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, get_args
 
 from foretext.commands import COMMANDS, GROUPS, Command, Purpose, Result, Verdict
 from foretext.disk import system_error
@@ -37,7 +38,7 @@ GARBAGE_THRESHOLDS = (100_000, 50, 100)  # new objects before the young ones are
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit code; results on stdout, progress and errors on stderr."""
     code = _main(arguments)
-    if arguments is None and _shared_its_work():
+    if arguments is None and (_shared_its_work() or threading.active_count() > 1):
         _end_without_taking_apart(code)
     return code
 
@@ -45,9 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _end_without_taking_apart(code: int) -> NoReturn:
     """Ends the process after all that was left for its end, except that Python and torch are not taken apart.
 
-    A thread of gloo that lets go of a tensor while Python is taken apart aborts the process, after all its work is done
-    (pytorch/pytorch#179291); and what was half done with processes that are gone must not be waited for.
+    A thread in torch, or one of gloo's that lets go of a tensor, aborts the process while Python is taken apart, after
+    all its work is done (pytorch/pytorch#179291). Threads that Python waits for are waited for here, too, unless what
+    they were at was shared with processes that are gone.
     """
+    if not (code and _shared_its_work()):
+        threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -60,6 +64,13 @@ def _shared_its_work() -> bool:
     return group is not None and bool(group.was_joined())
 
 
+def _end_at_once(number: int, frame: Any) -> None:
+    """Ends the work by an exception, unless it ends already by what another process says."""
+    group = sys.modules.get("foretext.group")
+    if group is None or not group.has_failed_elsewhere():
+        end_at_once(number, frame)
+
+
 def _main(arguments: Sequence[str] | None) -> int:
     if arguments is None:
         _collect_less_garbage()
@@ -70,7 +81,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if "stdout" in ready_streams():
         say("foretext: standard output is closed; what belongs there is lost")
     try:
-        with heard(ENDING, end_at_once, unless_ignored=ENDING), heard(WARNING, ignore):
+        with heard(ENDING, _end_at_once, unless_ignored=ENDING), heard(WARNING, ignore):
             code = _dispatch(arguments)
             sys.stdout.flush()
         return code

@@ -192,6 +192,7 @@ class Group:
         self._note(message)
         self._cut()
         self._comes_to("said", SAID_SECONDS)
+        _failed_elsewhere.append(self)
         self._tell(f"over/{self.rank}")
         return OthersFailed(message, exit_code=code)
 
@@ -330,6 +331,12 @@ def joined(launch: Launch | None = None, *, wait_seconds: float = WAIT_SECONDS) 
 
 
 _ended: list[Group] = []  # keeps the store, through which the last words go
+_failed_elsewhere: list[Group] = []
+
+
+def has_failed_elsewhere() -> bool:
+    """Whether the work ends here by an error that another process says: whoever starts them then ends them all."""
+    return bool(_failed_elsewhere)
 
 
 def was_joined() -> bool:

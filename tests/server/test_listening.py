@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -35,7 +35,7 @@ SLOW = (
     "import time; from foretext.serving.predictor import Predictor as P; really = P.answer; "
     "P.answer = lambda *a, **k: (time.sleep(2), really(*a, **k))[1]; "
 )
-MAIN = "import sys; from foretext.cli import main; sys.exit(main(sys.argv[1:]))"
+MAIN = "import sys; from foretext.cli import main; sys.exit(main())"
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +82,15 @@ class Served:
 
     def ended(self, *signals: int) -> tuple[int, str, list[dict[str, object]]]:
         """Exit code, standard output and log behind these signals."""
-        for number in signals:
+        for number in signals[:-1]:
             self.process.send_signal(number)
-            time.sleep(0.2)
+            time.sleep(0.5)
+        self.process.send_signal(signals[-1])
+        if len(signals) > 1:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(30)
+            if self.process.poll() is None:  # on a busy machine two that come at once are one
+                self.process.send_signal(signals[-1])
         out, _ = self.process.communicate(timeout=120)
         return self.process.returncode, out, self.log()
 
@@ -158,7 +164,7 @@ def test_a_signal_ends_it_when_what_was_asked_is_answered(run: Path, number: int
 
 
 def test_what_is_not_answered_in_the_time_of_grace_is_said(run: Path):
-    with serving(str(run), "--grace", "1", before=SLOW.replace("(2)", "(6)")) as served, ThreadPoolExecutor(1) as pool:
+    with serving(str(run), "--grace", "1", before=SLOW.replace("(2)", "(60)")) as served, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(served.post, {"example": "a cat"})
         served.until_waiting(1)
         served.process.send_signal(signal.SIGTERM)
@@ -223,7 +229,7 @@ def test_five_hundred_clients_that_leave_do_not_hold_up_the_next(run: Path):
                 one.close()
         began = time.monotonic()
         assert served.post({"example": "a cat"}) == 200
-        assert time.monotonic() - began < 25, "25,000 examples, more than a minute, are not computed first"
+        assert time.monotonic() - began < 60, "25,000 examples, more than a minute, are not computed first"
 
 
 def test_no_part_of_an_answer_waits_until_the_one_before_is_acknowledged():
@@ -275,7 +281,8 @@ def test_connections_that_dawdle_are_closed(run: Path):
         second.sendall(b"GET /hea")
         for _ in range(3):
             time.sleep(0.3)
-            drips.sendall(b"a")
+            with suppress(OSError):  # on a busy machine it may be closed by now
+                drips.sendall(b"a")
         assert all(closed_within(one, 30) for one in (silent, drips, second))
         assert served.post({"example": "a"}) == 200
 
@@ -285,7 +292,7 @@ def test_whoever_does_not_read_its_answer_is_let_go(run: Path):
     with serving(str(run), before=QUICK) as served, socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         deaf.connect(served.address)
-        deaf.settimeout(10)
+        deaf.settimeout(300)
         requests = asked * 5_000
         with pytest.raises(ConnectionError):  # once its answers fill the buffers on the way
             deaf.sendall(requests)
