@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from foretext.corpus import prepare
 from foretext.model.settings import ModelShape
@@ -33,6 +34,15 @@ def sentence(draw: random.Random) -> tuple[str, str]:
     """A sentence and its animal."""
     animal = draw.choice(ANIMALS)
     return f"{'the ' * draw.randrange(4)}{animal} is in the {draw.choice(PLACES)}.", animal
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """GNU's OpenMP has several threads once only: a fork of a process that used them waits for ever."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

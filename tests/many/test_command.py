@@ -20,7 +20,16 @@ SHAPE = "--layers 1 --width 16 --heads 2 --context 16 --batch 5 --updates 4 --wa
 
 
 HANDLED = ["--signals-to-handle", "SIGTERM,SIGINT,SIGHUP,SIGUSR1", "--shutdown-timeout", "120"]
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *HANDLED]
+TORCHRUN = [
+    "-m",
+    "torch.distributed.run",
+    "--standalone",
+    "--nproc-per-node",
+    "2",
+    "--local-addr",
+    "127.0.0.1",
+    *HANDLED,
+]
 
 
 def foretext(place: Path, *words: str, by: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from foretext import group
 from foretext.batch import Batch
 from foretext.checkpoints.run_checkpoints import RunCheckpoints
 from foretext.checkpoints.run_folder import RunFolder
@@ -81,7 +82,7 @@ def test_an_error_of_one_is_said_once_and_ends_all(rank: int, pretraining: Pretr
     assert ended[1 - rank].error == "OthersFailed"
     assert {each.message for each in ended} == {"row 7 of a file on this machine is damaged"}
     assert {each.code for each in ended} == {2}
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300
 
 
 def in_validation(wanted: int, do: Callable[[], Any], part: str = "perplexity") -> Callable[[int], None]:
@@ -153,6 +154,7 @@ def test_an_error_of_all_is_said_by_the_first(pretraining: Pretraining, tmp_path
     (tmp_path / "run" / "mine").touch()
 
     def work(rank: int) -> str:
+        group.FIRST_SECONDS = 60.0  # in which process 0 of a busy machine comes to say it
         return str(pretrain(pretraining(tmp_path / "run", corpus=tmp_path / "none")).folder)
 
     ended = Together(2, work).ended()
