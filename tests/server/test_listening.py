@@ -229,7 +229,7 @@ def test_five_hundred_clients_that_leave_do_not_hold_up_the_next(run: Path):
                 one.close()
         began = time.monotonic()
         assert served.post({"example": "a cat"}) == 200
-        assert time.monotonic() - began < 60, "25,000 examples, more than a minute, are not computed first"
+        assert time.monotonic() - began < 25, "25,000 examples, more than a minute, are not computed first"
 
 
 def test_no_part_of_an_answer_waits_until_the_one_before_is_acknowledged():
