@@ -17,17 +17,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
+from pieces_not_taken import capped_logits, shortcut, value_residuals
 
 from foretext.batch import Batch
 from foretext.checkpoints.model_at_update import load_named
 from foretext.corpus import Corpus
 from foretext.model.gpt import GPT
+from foretext.model.kernels.likelihood import token_log_probabilities
 from foretext.model.settings import PRESETS, ModelShape
 from foretext.recipes.finetune import finetune
 from foretext.recipes.pretrain import pretrain
@@ -49,7 +51,9 @@ ADAM, FAST, MUON = 1e-3, 2e-3, 4e-3  # rates: the paper's form collapses above t
 MATRICES = 0.02  # Muon's
 
 # Of each: its form, its rate, Muon's, and the share of windows in which a span stands twice.
-PIECES: dict[str, tuple[dict[str, Any], float, float | None, float]] = {
+Piece = tuple[dict[str, Any], float, float | None, float]
+MODERN: Piece = ({**FORM, **SHIFTED}, MUON, MATRICES, 0.1)
+PIECES: dict[str, Piece] = {
     "the paper's form": ({}, ADAM, None, 0.0),
     "norms before": (NORMS, FAST, None, 0.0),
     "and rotary": ({**NORMS, **ROTARY}, FAST, None, 0.0),
@@ -57,8 +61,17 @@ PIECES: dict[str, tuple[dict[str, Any], float, float | None, float]] = {
     "and ReLU², zero starts": (FORM, FAST, None, 0.0),
     "and Muon": (FORM, MUON, MATRICES, 0.0),
     "and shifted keys": ({**FORM, **SHIFTED}, MUON, MATRICES, 0.0),
-    "and spans twice": ({**FORM, **SHIFTED}, MUON, MATRICES, 0.1),
+    "and spans twice": MODERN,
     "spans twice, keys as they are": (FORM, MUON, MATRICES, 0.1),
+    "and value residuals": MODERN,
+    "and a shortcut": MODERN,
+    "and capped logits": MODERN,
+}
+# What stands in the classes while a row is made: the last three rows are all of the recipe, and one of these.
+NOT_TAKEN = {
+    "and value residuals": value_residuals,
+    "and a shortcut": shortcut,
+    "and capped logits": capped_logits,
 }
 
 
@@ -90,7 +103,8 @@ def run(given: argparse.Namespace) -> None:
     done = {row["piece"] for row in rows(given.out)}
     for number, name in enumerate(PIECES):
         if name in given.pieces and name not in done:
-            row = measured(given, name, given.out / f"{number}")
+            with NOT_TAKEN.get(name, nullcontext)():
+                row = measured(given, name, given.out / f"{number}")
             with (given.out / "rows.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
             print(json.dumps(row), flush=True)
@@ -163,11 +177,9 @@ def _twice(model: GPT, tokens: np.ndarray) -> list[float]:
     sequences = model.sequences(Batch(tokens=twice.ravel(), lengths=lengths, examples=np.arange(len(twice))))
     with model.evaluating(), torch.no_grad():
         hidden = model(sequences)
-        logits = (hidden.states @ hidden.matrix[: model.settings.vocabulary].T).float().view(*twice.shape, -1)
-    losses = functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1), torch.from_numpy(twice[:, 1:]).flatten(), reduction="none"
-    )
-    each = losses.view(len(twice), -1)
+        states = hidden.states.view(*twice.shape, -1)[:, :-1].flatten(0, 1)
+        matrix, targets = hidden.matrix[: model.settings.vocabulary], torch.from_numpy(twice[:, 1:]).flatten()
+        each = -token_log_probabilities(states, matrix, targets).view(len(twice), -1)
     return [float(each[:, : TOKENS - 1].mean()), float(each[:, TOKENS - 1 :].mean())]
 
 
