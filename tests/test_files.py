@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
 def test_a_replaced_file_keeps_its_mode_and_its_owner(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "old")
     (tmp_path / "a").chmod(0o604)
-    if os.geteuid() == 0:
+    with suppress(OSError):  # who is not root, or root of a few users alone, cannot
         os.chown(tmp_path / "a", 4321, 1234)
     before = (tmp_path / "a").stat()
     write_text(tmp_path / "a", "new")

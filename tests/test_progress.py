@@ -83,7 +83,7 @@ def test_bars_nest_and_results_stay_on_stdout() -> None:
         "with progress('again', 1) as bar:\n"
         "    bar.advance()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "a result\n"
     assert "read [red]" in done.stderr

@@ -223,7 +223,7 @@ def test_offline_a_command_says_so_in_one_line_and_leaves_with_1(tmp_path, comma
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")}
     program = [sys.executable, "-m", "foretext", *command]
     environment = {**os.environ, **offline, "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+    done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
     assert done.returncode == 1
     said = [line for line in done.stderr.splitlines() if line.startswith("foretext: ")]
     assert len(said) == 1

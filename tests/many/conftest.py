@@ -61,7 +61,7 @@ def pretraining(corpus: Path) -> Callable[..., PretrainSettings]:
     """What makes the settings of a small pre-training without dropout."""
 
     def settings(out: Path, *, shape: dict[str, Any] | None = None, **values: Any) -> PretrainSettings:
-        loop = {"device": "cpu", "precision": "fp32", "log_every": 1, "validate_every": 10, "wait_seconds": 60}
+        loop = {"device": "cpu", "precision": "fp32", "log_every": 1, "validate_every": 10, "wait_seconds": 300}
         names = {name: values.pop(name) for name in list(values) if name in LoopSettings.model_fields}
         chosen = {"corpus": corpus, "updates": 20, "batch": 6, "learning_rate": 1e-2, "warmup": 2, "out": out}
         return PretrainSettings(

@@ -80,7 +80,7 @@ def finetuning(model: Path, file: Path, out: Path, **values: Any) -> FinetuneSet
         out=out,
         labelled=LabelledDataSettings(data=file, kind=file.stem),
         **{"epochs": 10.0, "batch": 6, "learning_rate": 1e-2, "dropout": 0, "classifier_dropout": 0, **values},
-        loop=LoopSettings(device="cpu", precision="fp32", log_every=1, wait_seconds=60),
+        loop=LoopSettings(device="cpu", precision="fp32", log_every=1, wait_seconds=300),
     )
 
 

@@ -90,7 +90,7 @@ def start(hosts: Hosts, settings: PretrainSettings, begun: Path, *, wait_seconds
 
     def work(rank: int) -> str:
         at_update(8, 0, begun.touch)
-        at_update(9, 0, lambda: time.sleep(1))  # in which the link is cut
+        at_update(9, 0, lambda: time.sleep(5))  # in which the link is cut
         return str(pretrain(settings).folder)
 
     return Together(2, work, wait_seconds=wait_seconds, enter=enter, address=HOSTS["one"], local=False)
@@ -109,7 +109,7 @@ def test_a_host_that_is_cut_off_and_comes_back_costs_nothing(hosts: Hosts, pretr
     processes = start(hosts, pretraining(tmp_path / "many"), tmp_path / "begun", wait_seconds=100)
     wait_for(tmp_path / "begun")
     hosts.link("down")
-    threading.Timer(3.0, hosts.link, ["up"]).start()
+    threading.Timer(10.0, hosts.link, ["up"]).start()
     ended = processes.ended()
     assert not [each for each in ended if each.error], ended
     assert_same_run(tmp_path / "one", tmp_path / "many")
@@ -129,13 +129,13 @@ def test_a_host_that_stays_away_is_named_and_the_run_goes_on_when_it_returns(
     assert "did not come within 10 seconds" in ended[0].message
     hosts.link("up")
     again = pretraining(tmp_path / "many", checkpoint_every=4, resume=True)
-    processes = start(hosts, again, tmp_path / "again", wait_seconds=60)
+    processes = start(hosts, again, tmp_path / "again", wait_seconds=300)
     assert not [each for each in processes.ended() if each.error]
     assert_same_run(tmp_path / "one", tmp_path / "many")
 
 
 def test_a_process_that_is_killed_on_the_other_host_is_named(hosts: Hosts, pretraining: Pretraining, tmp_path: Path):
-    processes = start(hosts, pretraining(tmp_path / "run"), tmp_path / "begun", wait_seconds=60)
+    processes = start(hosts, pretraining(tmp_path / "run"), tmp_path / "begun", wait_seconds=300)
     wait_for(tmp_path / "begun")
     os.kill(processes.pids[1], signal.SIGKILL)
     ended = processes.ended()

@@ -39,7 +39,7 @@ class Together:
         world: int,
         work: Work,
         *,
-        wait_seconds: float = 60.0,
+        wait_seconds: float = 300.0,
         restarts: int = 0,
         enter: Callable[[int], None] = lambda rank: None,
         address: str = "127.0.0.1",

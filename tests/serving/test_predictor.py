@@ -193,14 +193,14 @@ if __name__ == "__main__":
     predictor = foretext.load(sys.argv[1])
     here = [ask(number) for number in range(1, 5)]
     with mp.get_context("fork").Pool(2) as pool:
-        assert pool.map_async(ask, range(1, 5)).get(timeout=60) == here
+        assert pool.map_async(ask, range(1, 5)).get(timeout=200) == here
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_answers_after_its_parent_has(saved, tmp_path):
     save_model(tmp_path / "model", saved)
-    subprocess.run([sys.executable, "-c", WORKERS, tmp_path / "model"], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", WORKERS, tmp_path / "model"], check=True, timeout=300)
 
 
 @pytest.mark.parametrize("given", ["a text", b"a text", {"text": "a text"}, None, 3], ids=repr)
