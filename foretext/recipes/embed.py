@@ -118,11 +118,11 @@ def text_schema(saved: SavedModel, columns: tuple[str, ...], settings: EmbedSett
     """Which columns hold what the model reads: those of its task, or for a language model those that hold a text.
 
     Raises:
-        SettingsError: a language model reads one text, and it is not known which.
+        SettingsError: a language model reads one text, and it is not known which; or these are another number of texts
+            than the task has.
     """
     if saved.task is not None:
-        named = {"text": settings.text or saved.task.text, "choices": settings.choices or saved.task.choices}
-        return saved.task.model_copy(update=named)
+        return saved.task.with_columns(text=settings.text, choices=settings.choices)
     kind = KINDS["classification"]
     text = find_columns(columns, kind, text=settings.text).text
     if len(text) != 1:

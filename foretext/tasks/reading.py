@@ -95,12 +95,14 @@ def read_labelled(
     Raises:
         DataError: as `read_examples`, and for a class that training has not seen.
         UnknownName: a column that is not there.
+        SettingsError: they are not as many texts as in training.
     """
+    named = schema.with_columns(text=text, choices=choices)
     drafts = _drafts(
         data,
         schema.task_kind,
-        text=text or schema.text,
-        choices=choices or schema.choices,
+        text=named.text,
+        choices=named.choices,
         label=label or schema.label,
         options=options,
     )

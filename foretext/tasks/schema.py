@@ -12,6 +12,7 @@ from foretext.settings import Settings
 from foretext.tasks.cutting import Cutting
 from foretext.tasks.examples import AnswerRule, Example, Label
 from foretext.tasks.files.columns import Columns
+from foretext.tasks.files.problems import counted
 from foretext.tasks.kinds import KINDS, Kind, TaskKind
 from foretext.tasks.labels.form import LabelForm, LabelOptions
 from foretext.tasks.metrics import METRICS
@@ -86,6 +87,23 @@ class TaskSchema(Settings):
     def identity(self) -> tuple[object, ...]:
         """What two schemas share whose models answer the same questions."""
         return self.kind, self.text, frozenset(self.classes)
+
+    @property
+    def what_is_read(self) -> str:
+        """The texts that the model reads, in words: "2 texts (premise, hypothesis)"."""
+        return f"{counted(len(self.text), 'text')} ({', '.join(self.text)})"
+
+    def with_columns(self, *, text: Sequence[str] = (), choices: Sequence[str] = ()) -> TaskSchema:
+        """The same schema for data whose columns are called so; those that are not given are called as in training.
+
+        Raises:
+            SettingsError: they are not as many texts as the model reads, or answers where it reads none.
+        """
+        if text and len(text) != len(self.text):
+            raise SettingsError(f"the model reads {self.what_is_read}; given: {', '.join(text)}")
+        if choices and not self.task_kind.has_answers:
+            raise SettingsError(f"--choices is for tasks with answers to choose among; {self.kind} has none")
+        return self.model_copy(update={"text": tuple(text) or self.text, "choices": tuple(choices) or self.choices})
 
     def learned(self, labels: LabelForm) -> TaskSchema:
         """The same schema with labels of which more is known."""

@@ -285,6 +285,17 @@ def test_columns_of_a_test_file_may_be_called_otherwise(write: Write) -> None:
     assert (test.examples[0].texts, test.examples[0].label) == (("c",), "y")
 
 
+@pytest.mark.parametrize("columns", [["body", "text"], ["text", "body"]])
+def test_columns_of_another_number_of_texts_than_in_training_are_refused(write: Write, columns: list[str]) -> None:
+    one = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
+    pair = read_examples(write("b.csv", "premise,hypothesis,label\na,b,x\nb,c,y\n"), kind="entailment").schema
+    test = write("c.csv", "text,body,label\na,b,x\n")
+    with pytest.raises(SettingsError, match=rf"the model reads 1 text \(text\); given: {', '.join(columns)}"):
+        read_labelled(test, one, text=columns)
+    with pytest.raises(SettingsError, match=rf"reads 2 texts \(premise, hypothesis\); given: {columns[0]}$"):
+        read_labelled(test, pair, text=columns[:1])
+
+
 def test_a_class_that_training_has_not_seen_is_a_bad_row_of_a_test_file(write: Write) -> None:
     schema = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
     with pytest.raises(DataError, match=r"b\.csv:3: column 'label': the label 'z' is none of the classes x, y"):
