@@ -133,20 +133,19 @@ def _understood(table: Table, settings: LabelledDataSettings) -> tuple[_Task, It
     """How the rows of the first file are to be read, all its rows, and whether not all of them were looked at."""
     first = list(islice(table.rows, FIRST))
     text, choices, label = settings.text, settings.choices, settings.label
+    said = settings.label_options()
     if settings.kind is not None:
         kind = find_kind(settings.kind)
     else:
-        kind = guess_kind(table.columns, first, text=text, choices=choices, label=label).kind
+        kind = guess_kind(table.columns, first, text=text, choices=choices, label=label, labels=said).kind
     columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
     if columns.label is None:
         raise SettingsError(
             f"which column of {table.source} holds the label? Say --label NAME; there are: {', '.join(table.columns)}"
         )
-    said = settings.label_options()
-    if not said.order:
-        said = replace(said, order=table.orders.get(columns.label, ()))
     cells = [(row.values.get(columns.label), Example((), _answers(row, columns))) for row in first]
-    form = kind.form([cell for cell in cells if not is_missing(cell[0])], said)
+    labelled = [cell for cell in cells if not is_missing(cell[0])]
+    form = kind.form(labelled, said, order=table.orders.get(columns.label, ()))
     return _Task(kind, columns, form), chain(first, table.rows), len(first) == FIRST
 
 

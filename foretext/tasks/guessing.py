@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foretext.errors import SettingsError
+from foretext.settings import flag
 from foretext.tasks.files.cells import class_name, is_missing
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.names import first_of, plain_names
 from foretext.tasks.kinds import KINDS, TaskKind
+from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.labels.ordered import found_order
 from foretext.tasks.signs import Seen
 
+SETTLES = {"order": "ordinal", "separator": "multi-label"}  # what is said of labels, and the kind that it speaks for
 STEPS = 3  # classes from which on an order among them says something
 
 
@@ -31,12 +34,18 @@ def guess_kind(
     text: Sequence[str] = (),
     choices: Sequence[str] = (),
     label: str | None = None,
+    labels: LabelOptions | None = None,
 ) -> Guess:
     """The kind of task that these rows show; `text`, `choices` and `label` are columns that a person named.
 
     Seen are the names of the columns, and the cells of the label. What is a matter of purpose is not guessed: classes
-    in an order are classes here, and the line says how to have them in order.
+    in an order are classes here, and the line says how to have them in order. What is said of the
+    labels with `labels` counts for more than what is seen.
     """
+    said = next((name for name in (labels or LabelOptions()).given() if name in SETTLES), None)
+    if said is not None:
+        kind = KINDS[SETTLES[said]]
+        return Guess(kind, f"kind: {kind.name} (guessed, since {flag(said)} is given; --kind says otherwise)")
     names = plain_names([name for name in columns if name not in (*text, *choices)])
     found = label or names.get(first_of(_label_names(), names) or "")
     cells = [row.values.get(found) for row in rows] if found else []

@@ -59,13 +59,13 @@ def read_examples(
     Raises:
         DataError: the file is missing or empty, rows are bad (all are named together), or there is one class only.
         UnknownName: a kind, column or class that is not there.
-        SettingsError: a column can be neither found nor guessed, or labels can be read in several ways.
+        SettingsError: a column can be neither found nor guessed, labels can be read in several ways, or what is said of
+            them is for those of other kinds.
     """
     labels, named = labels or LabelOptions(), find_kind(kind) if kind is not None else None
-    drafts = _drafts(data, named, text=text, choices=choices, label=label, options=options)
-    if not labels.order:
-        labels = replace(labels, order=drafts.table.orders.get(drafts.columns.label or "", ()))
-    form = drafts.kind.form(drafts.cells(), labels)
+    drafts = _drafts(data, named, text=text, choices=choices, label=label, labels=labels, options=options)
+    order = drafts.table.orders.get(drafts.columns.label or "", ())
+    form = drafts.kind.form(drafts.cells(), labels, order=order)
     examples = drafts.examples(form)
     schema = learn_schema(
         examples,
@@ -161,6 +161,7 @@ def _drafts(
     text: Sequence[str],
     choices: Sequence[str],
     label: str | None,
+    labels: LabelOptions | None = None,
     options: TableOptions | None,
 ) -> _Drafts:
     problems = Problems(source_of(data))
@@ -168,7 +169,7 @@ def _drafts(
         kind, guess = named, None
         if kind is None:
             rows = list(table.rows)
-            guess = guess_kind(table.columns, rows, text=text, choices=choices, label=label)
+            guess = guess_kind(table.columns, rows, text=text, choices=choices, label=label, labels=labels)
             kind, table = guess.kind, replace(table, rows=iter(rows))
         columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
         if columns.label is None:

@@ -255,6 +255,36 @@ def test_scores_that_are_all_one_teach_nothing(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "message"),
+    [
+        ("classification", {"order": ("x", "y")}, "--order is for ordinal; this is classification"),
+        ("classification", {"separator": "/"}, "--separator is for multi-label; this is classification"),
+        ("classification", {"answer_labels": "index0"}, "--answer-labels is for choice; this is classification"),
+        ("classification", {"labels": "score"}, "--labels is for similarity; this is classification"),
+        ("multi-label", {"positive": "x", "separator": "/"}, "--positive is for .*entailment.*; this is multi-label"),
+        ("regression", {"positive": "1"}, "--positive is for classification, .*; this is regression"),
+        ("tagging", {"labels": "class"}, "--labels is for similarity; this is tagging"),
+    ],
+)
+def test_what_is_said_of_labels_and_means_nothing_for_their_kind_is_refused(write, kind, said, message):
+    path = write("a.csv", "text,label\na,x\nb,y\n")
+    with pytest.raises(SettingsError, match=message):
+        read_examples(path, kind=kind, labels=LabelOptions(**said))
+
+
+def test_a_positive_class_of_scores_is_refused_and_one_of_two_classes_of_pairs_is_not(write: Write) -> None:
+    path, said = write("a.csv", "first,second,label\na,b,0\na,c,1\n"), LabelOptions(positive="0")
+    assert read_examples(path, kind="similarity", labels=said).schema.classes == ("1", "0")
+    with pytest.raises(SettingsError, match="--positive is for .*; this is similarity, whose labels are scores"):
+        read_examples(path, kind="similarity", labels=LabelOptions(positive="0", labels="score"))
+
+
+def test_labels_that_are_said_to_be_what_they_are_are_read(write: Write) -> None:
+    path = write("a.csv", "premise,hypothesis,label\na,b,x\nb,c,y\n")
+    assert read_examples(path, labels=LabelOptions(labels="class")).schema.classes == ("x", "y")
+
+
 def test_the_positive_class_goes_second(write: Write) -> None:
     path = write("a.csv", "text,label\na,spam\nb,ham\n")
     assert read_examples(path, kind="classification", labels=LabelOptions(positive="ham")).schema.classes == (

@@ -29,6 +29,7 @@ class SetLabels:
     """Any number of the classes. `separator` stands between them in a cell of text; lists of names need none."""
 
     name: ClassVar[str] = "set"
+    takes: ClassVar[tuple[str, ...]] = ("separator",)
     classes: tuple[str, ...] = ()
     separator: str | None = None
     thresholds: tuple[float, ...] = ()  # a probability for each class, from which on it is said; none: one half
