@@ -64,10 +64,15 @@ class TaskKind:
         self._refuse_options(form, options)
         return form.found(cells, replace(options, order=options.order or order))
 
-    def form_of_labels(self, labels: Sequence[Label]) -> LabelForm:
-        """What labels are that are no cells any more."""
+    def form_of_labels(self, labels: Sequence[Label], options: LabelOptions) -> LabelForm:
+        """What labels are that are no cells any more.
+
+        Raises:
+            SettingsError: an option is for other labels.
+        """
         *others, last = self.forms
         form = next((form for form in others if all(map(form.holds, labels))), last)
+        self._refuse_options(form, options)
         return form.found((), LabelOptions(labels="auto", answer_labels="index0"))
 
     def labels(self, schema: Remembered) -> LabelForm:

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from foretext.errors import SettingsError
-from foretext.settings import Settings
+from foretext.settings import Settings, flag
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.cutting import Cutting, usual_cutting
 from foretext.tasks.examples import AnswerRule, Example
@@ -28,6 +28,8 @@ from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
 
 DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with published tasks, in `tasks/NAME/` or `NAME/`
+
+OWN = ("kind", "text", "choices", "label", "labels", "answer_labels", "separator", "order")  # what a task says itself
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +62,8 @@ class LabelledDataSettings(Settings):
     valid: Path | None = None
     """File with the validation examples. Not given: a share of the training examples is split off."""
     task: str | None = None
-    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
+    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA. Of what is said of
+    labels it takes --metric and --positive."""
     kind: Kind | None = None
     """What is asked of a text: the kind of task. Not given: guessed from columns and labels, and said."""
     text: tuple[str, ...] = ()
@@ -187,6 +190,20 @@ def published_root(data: Path | None, task: Task) -> Path:
     return Path(os.environ[DATA_FOLDER])
 
 
+def published_schema(settings: LabelledDataSettings, task: Task, examples: Sequence[Example]) -> TaskSchema:
+    """The schema that examples of a published task teach, with the metric and the positive class that `settings` name.
+
+    Raises:
+        SettingsError: they do not fit its labels, or what the task says itself is said beside it.
+    """
+    fields = LabelledDataSettings.model_fields
+    if given := [flag(name) for name in OWN if getattr(settings, name) != fields[name].default]:
+        raise SettingsError(
+            f"{task.name} has examples and columns of its own; give none beside it: leave out {', '.join(given)}"
+        )
+    return task.schema(examples, positive=settings.positive, metric=settings.metric)
+
+
 def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     task = find_task(name)
     root = published_root(settings.data, task)
@@ -195,7 +212,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
-    schema = settings.as_read(task.schema(train.examples))
+    schema = settings.as_read(published_schema(settings, task, train.examples))
     return LabelledData(schema, train.examples, valid, settings.file.allow_unknown, published=task.name)
 
 

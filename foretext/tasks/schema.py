@@ -161,12 +161,13 @@ def learn_schema(
     Raises:
         DataError: there are no examples, or nothing to learn from their labels.
         UnknownName: the positive class is none of the classes, or the metric is not known.
-        SettingsError: the metric does not fit the labels.
+        SettingsError: the metric or an option does not fit the labels.
     """
     if not examples:
         raise DataError(f"{source} has no labelled examples")
     labels: list[Label] = [example.label for example in examples if example.label is not None]
-    learned = (form or kind.form_of_labels(labels)).learned(labels, options or LabelOptions(), source)
+    options = options or LabelOptions()
+    learned = (form or kind.form_of_labels(labels, options)).learned(labels, options, source)
     schema = TaskSchema(
         kind=kind.name,
         text=columns.text,
