@@ -38,6 +38,8 @@ def kind_of(columns: str, *labels: Any, **named: Any) -> str:
         ("multi-label", "text labels", ["a|b", "c"]),
         ("multi-label", "text label", [["a"], ["b", "c"]]),
         ("multi-label", "text label", ['["a"]', "[]"]),
+        ("multi-label", "text label", ["['a']", "['b', 'c']"]),
+        ("classification", "text label", ["[a]", "[b]"]),
         ("classification", "text label", ["Paris, France", "Rome, Italy"]),
     ],
 )

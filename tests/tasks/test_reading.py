@@ -381,6 +381,15 @@ def test_several_names_a_cell_are_parted_as_the_settings_say(write):
     assert read_as_given(settings).schema.classes == ("x", "y")
 
 
+def test_lists_of_names_as_python_prints_them_are_bad_rows_named_with_their_lines(write):
+    path = write("a.csv", "text,labels\na,\"['law', 'sea']\"\nb,\"['sea']\"\n")
+    lines = complaint(path, "multi-label").splitlines()
+    assert lines[1:] == [
+        """a.csv:2: column 'labels': "['law', 'sea']" is no list of names such as ["law", "sea"]""",
+        """a.csv:3: column 'labels': "['sea']" is no list of names such as ["law", "sea"]""",
+    ]
+
+
 def test_an_example_counts_its_answers_from_0_whatever_the_labels_are():
     examples = [Example(("q",), ("a", "b", "c"), 1), Example(("q",), ("a", "b", "d"), 2)]
     found = read_as_given(LabelledDataSettings(kind="choice"), data=examples)
