@@ -132,7 +132,7 @@ def _place(places: Sequence[_Places], row: int) -> str:
 def _understood(table: Table, settings: LabelledDataSettings) -> tuple[_Task, Iterator[Row], bool]:
     """How the rows of the first file are to be read, all its rows, and whether not all of them were looked at."""
     first = list(islice(table.rows, FIRST))
-    text, choices, label = settings.text, settings.choices, settings.label
+    text, choices, label = settings.text or table.nameless, settings.choices, settings.label
     said = settings.label_options()
     if settings.kind is not None:
         kind = find_kind(settings.kind)

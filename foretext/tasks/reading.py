@@ -106,6 +106,8 @@ def read_labelled(
         label=label or schema.label,
         options=options,
     )
+    if not text:
+        schema.with_columns(text=drafts.table.nameless)  # refuses more of them than are read
     return drafts.reading(drafts.examples(schema.labels), schema)
 
 
@@ -166,7 +168,7 @@ def _drafts(
 ) -> _Drafts:
     problems = Problems(source_of(data))
     with open_table(data, options, problems=problems, ahead=None) as table:
-        kind, guess = named, None
+        kind, guess, text = named, None, text or table.nameless
         if kind is None:
             rows = list(table.rows)
             guess = guess_kind(table.columns, rows, text=text, choices=choices, label=label, labels=labels)

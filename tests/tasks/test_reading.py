@@ -365,6 +365,29 @@ def test_rows_in_memory_are_read_as_a_file_is(write):
         read_labelled([("a", "x"), ("b", None)], reading.schema)
 
 
+@pytest.mark.parametrize("as_examples", [True, False])
+def test_all_texts_of_a_row_without_names_are_read_however_many(as_examples: bool) -> None:
+    def rows(*texts: str) -> list[Any]:
+        return [Example(texts, label=label) if as_examples else (*texts, label) for label in "xyxy"]
+
+    for count, kind in ((1, "classification"), (2, "entailment"), (3, "classification"), (4, "classification")):
+        reading = read_examples(rows(*"abcd"[:count]))
+        assert (reading.schema.kind, reading.examples[0].texts) == (kind, tuple("abcd"[:count]))
+    assert read_examples(rows("a", "b", "c"), kind="multi-label", labels=LabelOptions(separator="|")).examples[
+        0
+    ].texts == ("a", "b", "c")
+    with pytest.raises(SettingsError, match="entailment takes 2 text columns; given: text1, text2, text3"):
+        read_examples(rows("a", "b", "c"), kind="entailment")
+    with pytest.raises(SettingsError, match=r"the model reads 2 texts \(text1, text2\); given: text1, text2, text3"):
+        read_labelled(rows("a", "b", "c"), read_examples(rows("a", "b")).schema)
+
+
+def test_all_texts_before_the_answers_of_a_row_without_names_are_read() -> None:
+    for texts in (("a",), ("a", "b"), ("a", "b", "c")):
+        reading = read_examples([(*texts, ["x", "y"], "x"), (*texts, ["x", "y"], "y")])
+        assert (reading.schema.kind, reading.examples[0].texts) == ("choice", texts)
+
+
 def test_a_kind_that_is_not_named_is_guessed_and_said(write):
     reading = read_examples(write("a.csv", "text,label\na,x\nb,y\n"))
     assert reading.schema.kind == "classification"
