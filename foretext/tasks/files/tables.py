@@ -169,7 +169,8 @@ def format_of(
     if endings is READ_ENDINGS and ending in NOT_READ:
         raise SettingsError(f"{source_of(path)} {NOT_READ[ending]}")
     what = source_of(path) + (" has no file name" if str(path) == STANDARD else f" ends in {ending or 'nothing'!r}")
-    raise SettingsError(f"{what}: name it {', '.join(endings)}, or say --format {'|'.join(FORMATS)}")
+    say = "--format" if endings is READ_ENDINGS else "--out-format"
+    raise SettingsError(f"{what}: name it {', '.join(endings)}, or say {say} {'|'.join(FORMATS)}")
 
 
 def source_of(data: Any) -> str:
