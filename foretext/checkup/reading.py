@@ -133,12 +133,13 @@ def _understood(table: Table, settings: LabelledDataSettings) -> tuple[_Task, It
     """How the rows of the first file are to be read, all its rows, and whether not all of them were looked at."""
     first = list(islice(table.rows, FIRST))
     text, choices, label = settings.text or table.nameless, settings.choices, settings.label
-    said = settings.label_options()
+    said, seen = settings.label_options(), None
     if settings.kind is not None:
         kind = find_kind(settings.kind)
     else:
-        kind = guess_kind(table.columns, first, text=text, choices=choices, label=label, labels=said).kind
-    columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
+        guess = guess_kind(table.columns, first, text=text, choices=choices, label=label, labels=said)
+        kind, seen = guess.kind, guess.label
+    columns = find_columns(table.columns, kind, text=text, choices=choices, label=label, seen=seen)
     if columns.label is None:
         raise SettingsError(
             f"which column of {table.source} holds the label? Say --label NAME; there are: {', '.join(table.columns)}"

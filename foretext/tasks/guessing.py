@@ -13,7 +13,7 @@ from foretext.tasks.files.names import first_of, plain_names
 from foretext.tasks.kinds import KINDS, TaskKind
 from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.labels.ordered import found_order
-from foretext.tasks.signs import Seen
+from foretext.tasks.signs import OF_LABELS, Seen
 
 SETTLES = {"order": "ordinal", "separator": "multi-label"}  # what is said of labels, and the kind that it speaks for
 STEPS = 3  # classes from which on an order among them says something
@@ -21,10 +21,11 @@ STEPS = 3  # classes from which on an order among them says something
 
 @dataclass(frozen=True)
 class Guess:
-    """The kind, and what a person is told of it."""
+    """The kind, and what a person is told of it; `label` is the column whose cells show it, if they do."""
 
     kind: TaskKind
     line: str
+    label: str | None = None
 
 
 def guess_kind(
@@ -56,7 +57,7 @@ def guess_kind(
     sign = next(sign for sign in seen.signs() if sign in by_sign)
     ordered = sign == "text" and _are_steps([class_name(cell) or "" for cell in cells])
     advice = "; if the classes are steps of a scale, say --kind ordinal" if ordered else "; --kind says otherwise"
-    return Guess(by_sign[sign], f"kind: {by_sign[sign].name} (guessed{advice})")
+    return Guess(by_sign[sign], f"kind: {by_sign[sign].name} (guessed{advice})", found if sign in OF_LABELS else None)
 
 
 def _label_names() -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
 from foretext.tasks.kinds import Kind
 from foretext.tasks.labels.form import LabelOptions, LabelType
-from foretext.tasks.reading import Beside, Reading, read_examples, read_labelled
+from foretext.tasks.reading import Beside, read_examples, read_labelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
@@ -227,14 +227,15 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
         labels=_label_options(settings, data),
         metric=settings.metric,
         options=options,
+        say=log.info,
     )
-    _say(reading)
+    _say(reading.found())
     schema = settings.as_read(reading.schema)
     found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown, reading.beside)
     if valid is None:
         return found
     read = read_labelled(valid, schema, options=options)
-    _say(read)
+    _say(read.lines())
     return replace(found, valid=read.examples)
 
 
@@ -245,8 +246,8 @@ def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
     return replace(options, answer_labels="index0") if counted and options.answer_labels is None else options
 
 
-def _say(reading: Reading) -> None:
-    for line in reading.lines():
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
         log.info(line)
 
 

@@ -398,6 +398,47 @@ def test_a_kind_that_is_not_named_is_guessed_and_said(write):
     ]
 
 
+def test_what_was_guessed_is_said_before_a_label_that_does_not_fit_is_refused(write, caplog):
+    caplog.set_level("INFO", "foretext")
+    path = write("a.csv", "text,rating\na,1.5\nb,2.25\nc,\n")
+    with pytest.raises(DataError, match="column 'rating': the label is missing"):
+        read_as_given(LabelledDataSettings(data=path))
+    kind, text, label = caplog.messages
+    assert (kind.split(" (")[0], text, label) == (
+        "kind: regression",
+        "text: 'text' (guessed)",
+        "label: 'rating' (guessed)",
+    )
+    caplog.clear()
+    path.write_text("one,two,label\na,b,1\n")
+    with pytest.raises(SettingsError, match="which columns hold the texts"):
+        read_as_given(LabelledDataSettings(data=path))
+    assert caplog.messages == ["kind: classification (guessed; --kind says otherwise)"]
+
+
+def test_how_a_file_was_understood_is_said_once(write, caplog):
+    caplog.set_level("INFO", "foretext")
+    path = write("a.csv", "text,label\na,x\nb,y\n")
+    read_as_given(LabelledDataSettings(data=path))
+    assert sorted(caplog.messages) == sorted(read_examples(path).lines())
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "label"),
+    [
+        ("text,label,rating", "regression", "label"),  # scores may be called both; of kinds together label comes first
+        ("text,y,stars", "regression", "y"),
+        ("sentence1,sentence2,label,score", "similarity", "label"),
+    ],
+)
+def test_the_column_that_the_kind_was_guessed_from_is_the_label(write, columns, kind, label):
+    texts = ",".join("t" for name in columns.split(",") if name not in ("label", "rating", "y", "stars", "score"))
+    rows = "".join(f"{texts},{number}.5,word\n" for number in range(8))
+    reading = read_examples(write("a.csv", f"{columns}\n{rows}"))
+    assert (reading.schema.kind, reading.schema.label) == (kind, label)
+    assert "label" in reading.columns.guessed
+
+
 def test_several_names_a_cell_are_parted_as_the_settings_say(write):
     path = write("a.csv", "text,labels\na,x+y\nb,y\n")
     settings = LabelledDataSettings(data=path, kind="multi-label", separator="+")
