@@ -50,7 +50,8 @@ class Predicted:
 def predict(settings: PredictSettings) -> Predicted:
     """Writes the input's columns plus `prediction` and, for classes and answers, probabilities.
 
-    Classes get a column each, `probability_CLASS`; multiple choice gets one, `probabilities`, with a list.
+    Classes get a column each, `probability_CLASS`; multiple choice gets one, `probabilities`, with a list, and its
+    prediction is the index of the answer from 0, however the labels of training named it.
 
     Raises:
         ModelError: the model is missing, damaged, or has no task.

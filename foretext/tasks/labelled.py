@@ -93,7 +93,8 @@ class LabelledDataSettings(Settings):
     them keeps its beginning or end. Not given: beginning for a document, a question and answers, else equal."""
     read_twice: bool = False
     """Read the texts a second time behind a delimiter, so that what is read of them has seen all of them: the decoder
-    sees only what stands before a token. It doubles the length."""
+    sees only what stands before a token. It doubles the length. For choice no delimiter stands between the two
+    readings; the only one stands before the answer."""
     validation: float = Field(0.1, gt=0, lt=1)
     """Share of the training examples to validate on when there is no --valid."""
     train_rows: int = Field(0, ge=0)

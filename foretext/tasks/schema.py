@@ -50,7 +50,7 @@ class TaskSchema(Settings):
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal (the paper), fill, beginning or end."""
     read_twice: bool = False
-    """Whether the texts are read a second time behind a delimiter."""
+    """Whether the texts are read a second time: behind a delimiter, but for choice with nothing in between."""
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> TaskSchema:
