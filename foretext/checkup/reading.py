@@ -25,7 +25,7 @@ from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import Table, TableOptions, open_table, source_of
 from foretext.tasks.guessing import guess_kind
 from foretext.tasks.kinds import TaskKind, find_kind
-from foretext.tasks.labelled import LabelledData, LabelledDataSettings
+from foretext.tasks.labelled import ExamplesSettings, LabelledData
 from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.schema import TaskSchema, learn_schema
 
@@ -54,7 +54,7 @@ class _Task:
     form: LabelForm
 
 
-def read_files(training: Sequence[Any], valid: Any, test: Any, settings: LabelledDataSettings, *, sample: int) -> Read:
+def read_files(training: Sequence[Any], valid: Any, test: Any, settings: ExamplesSettings, *, sample: int) -> Read:
     """The facts of training files, read one behind the other, and of validation and test, where there are any.
 
     Raises:
@@ -129,7 +129,7 @@ def _place(places: Sequence[_Places], row: int) -> str:
     return found.problems.place(found.lines[row - found.first])
 
 
-def _understood(table: Table, settings: LabelledDataSettings) -> tuple[_Task, Iterator[Row], bool]:
+def _understood(table: Table, settings: ExamplesSettings) -> tuple[_Task, Iterator[Row], bool]:
     """How the rows of the first file are to be read, all its rows, and whether not all of them were looked at."""
     first = list(islice(table.rows, FIRST))
     text, choices, label = settings.text or table.nameless, settings.choices, settings.label
@@ -217,7 +217,7 @@ def _read_other(
 def _learned(
     part: Part,
     task: _Task,
-    settings: LabelledDataSettings,
+    settings: ExamplesSettings,
     findings: list[Finding],
     counts: Mapping[str, Mapping[str, int]],
 ) -> TaskSchema | None:

@@ -54,13 +54,13 @@ class FileSettings(Settings):
         return TableOptions(format=self.format, quoting=self.quoting, delimiter=self.delimiter, header=self.header)
 
 
-class LabelledDataSettings(Settings):
-    """Where the examples are and what their columns mean."""
+class ExamplesSettings(Settings):
+    """Where labelled examples are and what their columns mean."""
 
     data: Path | None = None
     """File with the training examples (CSV, TSV, JSON or Parquet); with --task, the task's folder."""
     valid: Path | None = None
-    """File with the validation examples. Not given: a share of the training examples is split off."""
+    """File with the validation examples; its labels are read as those of training."""
     task: str | None = None
     """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA. Of what is said of
     labels it takes --metric and --positive."""
@@ -95,10 +95,6 @@ class LabelledDataSettings(Settings):
     """Read the texts a second time behind a delimiter, so that what is read of them has seen all of them: the decoder
     sees only what stands before a token. It doubles the length. For choice no delimiter stands between the two
     readings; the only one stands before the answer."""
-    validation: float = Field(0.1, gt=0, lt=1)
-    """Share of the training examples to validate on when there is no --valid."""
-    train_rows: int = Field(0, ge=0)
-    """Train on so many examples, drawn by the seed; 0 means all."""
     file: FileSettings = FileSettings()
 
     def as_read(self, schema: TaskSchema) -> TaskSchema:
@@ -116,6 +112,17 @@ class LabelledDataSettings(Settings):
             separator=self.separator,
             order=order,
         )
+
+
+class LabelledDataSettings(ExamplesSettings):
+    """The same to train on: what is split off of the examples, and how many are taken."""
+
+    valid: Path | None = None
+    """File with the validation examples. Not given: a share of the training examples is split off."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of the training examples to validate on when there is no --valid."""
+    train_rows: int = Field(0, ge=0)
+    """Train on so many examples, drawn by the seed; 0 means all."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,7 @@ def read_labelled_data(
     return limited(_with_validation(given, settings, seed), settings.train_rows, seed)
 
 
-def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
+def read_as_given(settings: ExamplesSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
     """The same before anything is split off or drawn: `valid` is empty where it has no examples of its own."""
     if settings.task is not None:
         if data is not None or valid is not None or settings.valid is not None:
@@ -166,7 +173,7 @@ def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: An
     return _labelled(settings, data, settings.valid if valid is None else valid)
 
 
-def published_tests(settings: LabelledDataSettings) -> dict[str, Sequence[Example]]:
+def published_tests(settings: ExamplesSettings) -> dict[str, Sequence[Example]]:
     """The test splits of the published task that `settings` name, those that are there, labelled or not."""
     if settings.task is None:
         return {}
@@ -191,13 +198,13 @@ def published_root(data: Path | None, task: Task) -> Path:
     return Path(os.environ[DATA_FOLDER])
 
 
-def published_schema(settings: LabelledDataSettings, task: Task, examples: Sequence[Example]) -> TaskSchema:
+def published_schema(settings: ExamplesSettings, task: Task, examples: Sequence[Example]) -> TaskSchema:
     """The schema that examples of a published task teach, with the metric and the positive class that `settings` name.
 
     Raises:
         SettingsError: they do not fit its labels, or what the task says itself is said beside it.
     """
-    fields = LabelledDataSettings.model_fields
+    fields = type(settings).model_fields
     if given := [flag(name) for name in OWN if getattr(settings, name) != fields[name].default]:
         raise SettingsError(
             f"{task.name} has examples and columns of its own; give none beside it: leave out {', '.join(given)}"
@@ -205,7 +212,7 @@ def published_schema(settings: LabelledDataSettings, task: Task, examples: Seque
     return task.schema(examples, positive=settings.positive, metric=settings.metric)
 
 
-def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
+def _published(settings: ExamplesSettings, name: str) -> LabelledData:
     task = find_task(name)
     root = published_root(settings.data, task)
     train = task.read(root, "train")
@@ -217,7 +224,7 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     return LabelledData(schema, train.examples, valid, settings.file.allow_unknown, published=task.name)
 
 
-def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:
+def _labelled(settings: ExamplesSettings, data: Any, valid: Any) -> LabelledData:
     options = settings.file.options()
     reading = read_examples(
         data,
@@ -240,7 +247,7 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
     return replace(found, valid=read.examples)
 
 
-def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
+def _label_options(settings: ExamplesSettings, data: Any) -> LabelOptions:
     """What is said of the labels; an `Example` counts its answers from 0."""
     options = settings.label_options()
     counted = isinstance(data, Sequence) and any(isinstance(one, Example) and one.choices for one in data[:1])
