@@ -215,6 +215,21 @@ class TestPredict:
         assert written.rows == 4
         assert (tmp_path / "answers.csv").read_text().startswith("text,prediction,probability_x")
 
+    def test_columns_of_more_texts_than_the_model_reads_are_refused(self, model, tmp_path):
+        path = tmp_path / "new.csv"
+        path.write_text("text,team\na cat,x\n")
+        for data, how in (
+            (path, {"out": tmp_path / "answers.csv"}),
+            (path, {}),
+            (ROWS, {}),
+            (ROWS, {"as_frame": True}),
+        ):
+            with pytest.raises(SettingsError, match=r"the model reads 1 text \(text\); given: team, text"):
+                model.predict(data, text=("team", "text"), **how)
+        assert not (tmp_path / "answers.csv").exists()
+        with pytest.raises(SettingsError, match="the model reads 1 text"):
+            model.evaluate(ROWS, text=("team", "text"), label="team")
+
     def test_one_text_is_not_read_letter_by_letter(self, model):
         for ask in (model.predict, model.predictor.predict, model.embed):
             with pytest.raises(DataError, match="give a list of"):

@@ -25,7 +25,7 @@ from foretext.tasks.files.problems import Problems
 from foretext.tasks.files.tables import Table, TableOptions, open_table, source_of
 from foretext.tasks.guessing import guess_kind
 from foretext.tasks.kinds import TaskKind, find_kind
-from foretext.tasks.labelled import LabelledData, LabelledDataSettings
+from foretext.tasks.labelled import ExamplesSettings, LabelledData
 from foretext.tasks.labels.form import LabelForm
 from foretext.tasks.schema import TaskSchema, learn_schema
 
@@ -54,7 +54,7 @@ class _Task:
     form: LabelForm
 
 
-def read_files(training: Sequence[Any], valid: Any, test: Any, settings: LabelledDataSettings, *, sample: int) -> Read:
+def read_files(training: Sequence[Any], valid: Any, test: Any, settings: ExamplesSettings, *, sample: int) -> Read:
     """The facts of training files, read one behind the other, and of validation and test, where there are any.
 
     Raises:
@@ -129,24 +129,24 @@ def _place(places: Sequence[_Places], row: int) -> str:
     return found.problems.place(found.lines[row - found.first])
 
 
-def _understood(table: Table, settings: LabelledDataSettings) -> tuple[_Task, Iterator[Row], bool]:
+def _understood(table: Table, settings: ExamplesSettings) -> tuple[_Task, Iterator[Row], bool]:
     """How the rows of the first file are to be read, all its rows, and whether not all of them were looked at."""
     first = list(islice(table.rows, FIRST))
-    text, choices, label = settings.text, settings.choices, settings.label
+    text, choices, label = settings.text or table.nameless, settings.choices, settings.label
+    said, seen = settings.label_options(), None
     if settings.kind is not None:
         kind = find_kind(settings.kind)
     else:
-        kind = guess_kind(table.columns, first, text=text, choices=choices, label=label).kind
-    columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
+        guess = guess_kind(table.columns, first, text=text, choices=choices, label=label, labels=said)
+        kind, seen = guess.kind, guess.label
+    columns = find_columns(table.columns, kind, text=text, choices=choices, label=label, seen=seen)
     if columns.label is None:
         raise SettingsError(
             f"which column of {table.source} holds the label? Say --label NAME; there are: {', '.join(table.columns)}"
         )
-    said = settings.label_options()
-    if not said.order:
-        said = replace(said, order=table.orders.get(columns.label, ()))
     cells = [(row.values.get(columns.label), Example((), _answers(row, columns))) for row in first]
-    form = kind.form([cell for cell in cells if not is_missing(cell[0])], said)
+    labelled = [cell for cell in cells if not is_missing(cell[0])]
+    form = kind.form(labelled, said, order=table.orders.get(columns.label, ()))
     return _Task(kind, columns, form), chain(first, table.rows), len(first) == FIRST
 
 
@@ -217,7 +217,7 @@ def _read_other(
 def _learned(
     part: Part,
     task: _Task,
-    settings: LabelledDataSettings,
+    settings: ExamplesSettings,
     findings: list[Finding],
     counts: Mapping[str, Mapping[str, int]],
 ) -> TaskSchema | None:

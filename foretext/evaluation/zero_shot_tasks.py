@@ -14,7 +14,14 @@ from foretext.evaluation.prompts import SUFFIX, WORDS, ZeroShotTask
 from foretext.settings import Settings
 from foretext.tasks.catalogue import TASKS, find_task
 from foretext.tasks.kinds import Heuristic
-from foretext.tasks.labelled import DATA_FOLDER, LabelledDataSettings, drawn, published_root, read_as_given
+from foretext.tasks.labelled import (
+    DATA_FOLDER,
+    LabelledDataSettings,
+    drawn,
+    published_root,
+    published_schema,
+    read_as_given,
+)
 from foretext.tasks.sources import named_sources
 
 if TYPE_CHECKING:
@@ -129,7 +136,7 @@ def _published(name: str, source: LabelledDataSettings) -> tuple[TaskSchema, Seq
         raise DataError(task.missing(root, "valid" if "valid" in task.files else "test"))
     scored = task.read(root, labelled[0]).examples
     training = task.read(root, "train").examples if "train" in labelled[1:] else []
-    return task.schema(training or scored), scored, training
+    return published_schema(source, task, training or scored), scored, training
 
 
 def _own(source: LabelledDataSettings) -> tuple[TaskSchema, Sequence[Example], Sequence[Example]]:

@@ -70,16 +70,18 @@ class Model:
             DataError: an example cannot be used; its row is named. More than half of all tokens are unknown to the
                 model, and `allow_unknown` is off.
             UnknownName: there is no such setting, or a table lacks a column of training.
+            SettingsError: the model reads another number of texts than those that `text` names.
         """
         examples = None if examples is None else a_file_or_examples(examples)
         found = self._settings(PredictSettings, examples, out=out or "-", **settings)
         if out is not None:
             return predict_from(self.saved, examples, found)
         predictor = self._predictor(found.device, found.precision)
-        columns = {"text": found.text or predictor.schema.text, "choices": found.choices or predictor.schema.choices}
-        schema = predictor.schema.model_copy(update=columns)
+        schema = predictor.schema
         if official := set_to_answer(self.saved, examples, schema, found):
             examples = official.examples
+        else:
+            schema = schema.with_columns(text=found.text, choices=found.choices)
         if as_frame:
             return with_answers(predictor, schema, examples, found)
         given, unread = examples_to_answer(examples, schema, found.file.options()), predictor.unread()

@@ -26,7 +26,7 @@ from foretext.tasks.files.columns import find_columns
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.memory import values_of
 from foretext.tasks.files.problems import Problems
-from foretext.tasks.files.tables import format_of, is_path, iterate_rows, open_table, source_of
+from foretext.tasks.files.tables import ENDINGS, is_path, iterate_rows, open_table, source_of
 from foretext.tasks.files.writing import write_rows
 from foretext.tasks.given import examples_given
 from foretext.tasks.kinds import KINDS
@@ -118,11 +118,11 @@ def text_schema(saved: SavedModel, columns: tuple[str, ...], settings: EmbedSett
     """Which columns hold what the model reads: those of its task, or for a language model those that hold a text.
 
     Raises:
-        SettingsError: a language model reads one text, and it is not known which.
+        SettingsError: a language model reads one text, and it is not known which; or these are another number of texts
+            than the task has.
     """
     if saved.task is not None:
-        named = {"text": settings.text or saved.task.text, "choices": settings.choices or saved.task.choices}
-        return saved.task.model_copy(update=named)
+        return saved.task.with_columns(text=settings.text, choices=settings.choices)
     kind = KINDS["classification"]
     text = find_columns(columns, kind, text=settings.text).text
     if len(text) != 1:
@@ -161,7 +161,7 @@ def _with_vectors(
 def _writer(out: str) -> Any:
     if Path(out).suffix.lower() == ".npy":
         return _write_array
-    if out == "-" or format_of(out) != "parquet":
+    if ENDINGS.get(Path(out).suffix.lower()) != "parquet":
         raise SettingsError(f"{out}: vectors go into a file that ends in .npy or .parquet")
     return _write_table
 

@@ -50,13 +50,15 @@ class Predicted:
 def predict(settings: PredictSettings) -> Predicted:
     """Writes the input's columns plus `prediction` and, for classes and answers, probabilities.
 
-    Classes get a column each, `probability_CLASS`; multiple choice gets one, `probabilities`, with a list.
+    Classes get a column each, `probability_CLASS`; multiple choice gets one, `probabilities`, with a list, and its
+    prediction is the index of the answer from 0, however the labels of training named it.
 
     Raises:
         ModelError: the model is missing, damaged, or has no task.
         DataError: a row cannot be used, a column of the input would be overwritten, or more than half of all tokens
             are unknown to the model and `allow_unknown` is off; no file is written then.
-        SettingsError: it is not said what to answer, or the model does not answer that published task.
+        SettingsError: it is not said what to answer, the model does not answer that published task, or it reads another
+            number of texts.
     """
     return predict_from(load_named(settings.model), settings.data, settings)
 
@@ -67,11 +69,12 @@ def predict_from(saved: SavedModel, data: Any, settings: PredictSettings) -> Pre
         raise SettingsError("standard input goes to one process; several need a file to read")
     predictor = _predictor(saved, settings)
     schema = predictor.schema
-    columns = {"text": settings.text or schema.text, "choices": settings.choices or schema.choices}
     if official := set_to_answer(saved, data, schema, settings):
-        data, columns = official.rows(), official.columns
+        data, schema = official.rows(), schema.with_columns(**official.columns)
+    else:
+        schema = schema.with_columns(text=settings.text, choices=settings.choices)
     unread = predictor.unread()
-    with open_answers(predictor, schema.model_copy(update=columns), data, settings, unread) as (table, rows):
+    with open_answers(predictor, schema, data, settings, unread) as (table, rows):
         out_format = settings.out_format or (table.format if settings.out == STANDARD else None)
         answered = ({**row.values, **answer} for row, answer in rows)
         # Process 0 writes what all have answered.

@@ -9,7 +9,7 @@ from foretext.errors import DataError
 from foretext.tasks.examples import Example
 from foretext.tasks.files.cells import CellError, answers_of, texts_of, type_in_words
 from foretext.tasks.files.memory import GIVEN, plain, values_of
-from foretext.tasks.files.problems import Problems
+from foretext.tasks.files.problems import Problems, counted
 from foretext.tasks.files.tables import TableOptions, is_path, open_table, source_of
 from foretext.tasks.reading import unlabelled
 from foretext.tasks.schema import TaskSchema
@@ -65,7 +65,7 @@ def example_given(value: Any, schema: TaskSchema) -> Example:
         ValueError: it lacks what the task needs; a `CellError` names the column.
     """
     if isinstance(value, Example):
-        return value
+        return _checked(value, schema)
     row = value if isinstance(value, Mapping) else _by_column(value, schema)
     missing = [name for name in (*schema.text, *schema.choices[:2]) if name not in row]
     if missing:
@@ -73,6 +73,14 @@ def example_given(value: Any, schema: TaskSchema) -> Example:
         raise ValueError(f"the columns {', '.join(map(repr, missing))} are missing; there are: {there}")
     cells = {name: plain(cell) for name, cell in row.items()}
     return Example(texts_of(cells, schema.text, words=schema.task_kind.takes_words), answers_of(cells, schema.choices))
+
+
+def _checked(example: Example, schema: TaskSchema) -> Example:
+    if len(example.texts) != len(schema.text):
+        raise ValueError(f"the model reads {schema.what_is_read}; given: {len(example.texts)}")
+    if schema.task_kind.has_answers and len(example.choices) < 2:
+        raise ValueError(f"{counted(len(example.choices), 'answer')}, but there must be two or more to choose among")
+    return example
 
 
 def _by_column(value: Any, schema: TaskSchema) -> dict[str, Any]:
@@ -89,8 +97,7 @@ def _by_column(value: Any, schema: TaskSchema) -> dict[str, Any]:
             raise ValueError(f"a choice needs its list of answers behind the texts; given: {shown(repr(value), 60)}")
         answers = _answers(fields.pop(), schema.choices)
     if len(fields) != len(schema.text):
-        names = ", ".join(schema.text)
-        raise ValueError(f"{schema.kind} takes {len(schema.text)} texts ({names}); given: {shown(repr(value), 60)}")
+        raise ValueError(f"the model reads {schema.what_is_read}; given: {shown(repr(value), 60)}")
     return {**dict(zip(schema.text, fields, strict=True)), **answers}
 
 

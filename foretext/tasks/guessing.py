@@ -6,22 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foretext.errors import SettingsError
+from foretext.settings import flag
 from foretext.tasks.files.cells import class_name, is_missing
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.files.names import first_of, plain_names
 from foretext.tasks.kinds import KINDS, TaskKind
+from foretext.tasks.labels.form import LabelOptions
 from foretext.tasks.labels.ordered import found_order
-from foretext.tasks.signs import Seen
+from foretext.tasks.signs import OF_LABELS, Seen
 
+SETTLES = {"order": "ordinal", "separator": "multi-label"}  # what is said of labels, and the kind that it speaks for
 STEPS = 3  # classes from which on an order among them says something
 
 
 @dataclass(frozen=True)
 class Guess:
-    """The kind, and what a person is told of it."""
+    """The kind, and what a person is told of it; `label` is the column whose cells show it, if they do."""
 
     kind: TaskKind
     line: str
+    label: str | None = None
 
 
 def guess_kind(
@@ -31,12 +35,18 @@ def guess_kind(
     text: Sequence[str] = (),
     choices: Sequence[str] = (),
     label: str | None = None,
+    labels: LabelOptions | None = None,
 ) -> Guess:
     """The kind of task that these rows show; `text`, `choices` and `label` are columns that a person named.
 
     Seen are the names of the columns, and the cells of the label. What is a matter of purpose is not guessed: classes
-    in an order are classes here, and the line says how to have them in order.
+    in an order are classes here, and the line says how to have them in order. What is said of the
+    labels with `labels` counts for more than what is seen.
     """
+    said = next((name for name in (labels or LabelOptions()).given() if name in SETTLES), None)
+    if said is not None:
+        kind = KINDS[SETTLES[said]]
+        return Guess(kind, f"kind: {kind.name} (guessed, since {flag(said)} is given; --kind says otherwise)")
     names = plain_names([name for name in columns if name not in (*text, *choices)])
     found = label or names.get(first_of(_label_names(), names) or "")
     cells = [row.values.get(found) for row in rows] if found else []
@@ -47,7 +57,7 @@ def guess_kind(
     sign = next(sign for sign in seen.signs() if sign in by_sign)
     ordered = sign == "text" and _are_steps([class_name(cell) or "" for cell in cells])
     advice = "; if the classes are steps of a scale, say --kind ordinal" if ordered else "; --kind says otherwise"
-    return Guess(by_sign[sign], f"kind: {by_sign[sign].name} (guessed{advice})")
+    return Guess(by_sign[sign], f"kind: {by_sign[sign].name} (guessed{advice})", found if sign in OF_LABELS else None)
 
 
 def _label_names() -> tuple[str, ...]:

@@ -6,11 +6,12 @@ What needs tensors stands in `foretext.model.heads`, a small class for each targ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from foretext.batch import Combine
-from foretext.errors import UnknownName
+from foretext.errors import SettingsError, UnknownName
+from foretext.settings import flag
 from foretext.tasks.examples import Label
 from foretext.tasks.files import names
 from foretext.tasks.labels.answers import AnswerLabels
@@ -52,25 +53,50 @@ class TaskKind:
     pipeline: str = "text-classification"  # what the Hugging Face Hub calls models for it
     note: str = ""  # what to know of it, said before training
 
-    def form(self, cells: Sequence[Cell], options: LabelOptions) -> LabelForm:
-        """What the labels of a training file are, from their cells.
+    def form(self, cells: Sequence[Cell], options: LabelOptions, *, order: tuple[str, ...] = ()) -> LabelForm:
+        """What the labels of a training file are, from their cells; `order` is that of the classes, if it has one.
 
         Raises:
-            SettingsError: they can be read in several ways, and nobody said which.
+            SettingsError: they can be read in several ways, and nobody said which; or an option is for other labels.
         """
         *others, last = self.forms
-        return next((form for form in others if form.fits(cells, options)), last).found(cells, options)
+        form = next((form for form in others if form.fits(cells, options)), last)
+        self._refuse_options(form, options)
+        return form.found(cells, replace(options, order=options.order or order))
 
-    def form_of_labels(self, labels: Sequence[Label]) -> LabelForm:
-        """What labels are that are no cells any more."""
+    def form_of_labels(self, labels: Sequence[Label], options: LabelOptions) -> LabelForm:
+        """What labels are that are no cells any more.
+
+        Raises:
+            SettingsError: an option is for other labels.
+        """
         *others, last = self.forms
         form = next((form for form in others if all(map(form.holds, labels))), last)
+        self._refuse_options(form, options)
         return form.found((), LabelOptions(labels="auto", answer_labels="index0"))
 
     def labels(self, schema: Remembered) -> LabelForm:
         """What the labels of a task are, from what its schema remembers."""
         *others, last = self.forms
         return next((form for form in others if form.remembered_by(schema)), last).of(schema)
+
+    def takes_option(self, name: str) -> bool:
+        """Whether that field of `LabelOptions` may mean something here; `labels` does where there are several forms."""
+        return len(self.forms) > 1 if name == "labels" else any(name in form.takes for form in self.forms)
+
+    def _refuse_options(self, form: type[LabelForm], options: LabelOptions) -> None:
+        """Nothing, unless an option is given that such labels do not take.
+
+        Raises:
+            SettingsError: it would be ignored.
+        """
+        agreed = self.takes_option("labels") or options.labels == form.name
+        takes = (*form.takes, *(("labels",) if agreed else ()))
+        for name in options.given():
+            if name not in takes:
+                kinds = [kind.name for kind in KINDS.values() if kind.takes_option(name)]
+                these = f"{self.name}, whose labels are {form.name}s" if self.name in kinds else self.name
+                raise SettingsError(f"{flag(name)} is for {', '.join(kinds)}; this is {these}")
 
     def special_tokens(self, texts: int) -> int:
         """How many special tokens stand in a sequence made of so many texts."""

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from foretext.errors import SettingsError
-from foretext.settings import Settings
+from foretext.settings import Settings, flag
 from foretext.tasks.catalogue import find_task
 from foretext.tasks.cutting import Cutting, usual_cutting
 from foretext.tasks.examples import AnswerRule, Example
@@ -22,12 +22,14 @@ from foretext.tasks.files.delimited import Quoting
 from foretext.tasks.files.tables import Format, TableOptions
 from foretext.tasks.kinds import Kind
 from foretext.tasks.labels.form import LabelOptions, LabelType
-from foretext.tasks.reading import Beside, Reading, read_examples, read_labelled
+from foretext.tasks.reading import Beside, read_examples, read_labelled
 from foretext.tasks.schema import TaskSchema
 from foretext.tasks.splitting import stratified_split
 from foretext.tasks.task import Task
 
 DATA_FOLDER = "FORETEXT_DATA"  # environment variable: the folder with published tasks, in `tasks/NAME/` or `NAME/`
+
+OWN = ("kind", "text", "choices", "label", "labels", "answer_labels", "separator", "order")  # what a task says itself
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +54,16 @@ class FileSettings(Settings):
         return TableOptions(format=self.format, quoting=self.quoting, delimiter=self.delimiter, header=self.header)
 
 
-class LabelledDataSettings(Settings):
-    """Where the examples are and what their columns mean."""
+class ExamplesSettings(Settings):
+    """Where labelled examples are and what their columns mean."""
 
     data: Path | None = None
     """File with the training examples (CSV, TSV, JSON or Parquet); with --task, the task's folder."""
     valid: Path | None = None
-    """File with the validation examples. Not given: a share of the training examples is split off."""
+    """File with the validation examples; its labels are read as those of training."""
     task: str | None = None
-    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA."""
+    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA. Of what is said of
+    labels it takes --metric and --positive."""
     kind: Kind | None = None
     """What is asked of a text: the kind of task. Not given: guessed from columns and labels, and said."""
     text: tuple[str, ...] = ()
@@ -90,11 +93,8 @@ class LabelledDataSettings(Settings):
     them keeps its beginning or end. Not given: beginning for a document, a question and answers, else equal."""
     read_twice: bool = False
     """Read the texts a second time behind a delimiter, so that what is read of them has seen all of them: the decoder
-    sees only what stands before a token. It doubles the length."""
-    validation: float = Field(0.1, gt=0, lt=1)
-    """Share of the training examples to validate on when there is no --valid."""
-    train_rows: int = Field(0, ge=0)
-    """Train on so many examples, drawn by the seed; 0 means all."""
+    sees only what stands before a token. It doubles the length. For choice no delimiter stands between the two
+    readings; the only one stands before the answer."""
     file: FileSettings = FileSettings()
 
     def as_read(self, schema: TaskSchema) -> TaskSchema:
@@ -112,6 +112,17 @@ class LabelledDataSettings(Settings):
             separator=self.separator,
             order=order,
         )
+
+
+class LabelledDataSettings(ExamplesSettings):
+    """The same to train on: what is split off of the examples, and how many are taken."""
+
+    valid: Path | None = None
+    """File with the validation examples. Not given: a share of the training examples is split off."""
+    validation: float = Field(0.1, gt=0, lt=1)
+    """Share of the training examples to validate on when there is no --valid."""
+    train_rows: int = Field(0, ge=0)
+    """Train on so many examples, drawn by the seed; 0 means all."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +161,7 @@ def read_labelled_data(
     return limited(_with_validation(given, settings, seed), settings.train_rows, seed)
 
 
-def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
+def read_as_given(settings: ExamplesSettings, *, data: Any = None, valid: Any = None) -> LabelledData:
     """The same before anything is split off or drawn: `valid` is empty where it has no examples of its own."""
     if settings.task is not None:
         if data is not None or valid is not None or settings.valid is not None:
@@ -162,7 +173,7 @@ def read_as_given(settings: LabelledDataSettings, *, data: Any = None, valid: An
     return _labelled(settings, data, settings.valid if valid is None else valid)
 
 
-def published_tests(settings: LabelledDataSettings) -> dict[str, Sequence[Example]]:
+def published_tests(settings: ExamplesSettings) -> dict[str, Sequence[Example]]:
     """The test splits of the published task that `settings` name, those that are there, labelled or not."""
     if settings.task is None:
         return {}
@@ -187,7 +198,21 @@ def published_root(data: Path | None, task: Task) -> Path:
     return Path(os.environ[DATA_FOLDER])
 
 
-def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
+def published_schema(settings: ExamplesSettings, task: Task, examples: Sequence[Example]) -> TaskSchema:
+    """The schema that examples of a published task teach, with the metric and the positive class that `settings` name.
+
+    Raises:
+        SettingsError: they do not fit its labels, or what the task says itself is said beside it.
+    """
+    fields = type(settings).model_fields
+    if given := [flag(name) for name in OWN if getattr(settings, name) != fields[name].default]:
+        raise SettingsError(
+            f"{task.name} has examples and columns of its own; give none beside it: leave out {', '.join(given)}"
+        )
+    return task.schema(examples, positive=settings.positive, metric=settings.metric)
+
+
+def _published(settings: ExamplesSettings, name: str) -> LabelledData:
     task = find_task(name)
     root = published_root(settings.data, task)
     train = task.read(root, "train")
@@ -195,11 +220,11 @@ def _published(settings: LabelledDataSettings, name: str) -> LabelledData:
     log.info("%s, %s (%s, licence: %s)", task.name, task.kind, task.source, task.licence)
     if train.unlabelled:
         log.info("%s training rows have no label and are left out", f"{train.unlabelled:,}")
-    schema = settings.as_read(task.schema(train.examples))
+    schema = settings.as_read(published_schema(settings, task, train.examples))
     return LabelledData(schema, train.examples, valid, settings.file.allow_unknown, published=task.name)
 
 
-def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> LabelledData:
+def _labelled(settings: ExamplesSettings, data: Any, valid: Any) -> LabelledData:
     options = settings.file.options()
     reading = read_examples(
         data,
@@ -210,26 +235,27 @@ def _labelled(settings: LabelledDataSettings, data: Any, valid: Any) -> Labelled
         labels=_label_options(settings, data),
         metric=settings.metric,
         options=options,
+        say=log.info,
     )
-    _say(reading)
+    _say(reading.found())
     schema = settings.as_read(reading.schema)
     found = LabelledData(schema, reading.examples, (), settings.file.allow_unknown, reading.beside)
     if valid is None:
         return found
     read = read_labelled(valid, schema, options=options)
-    _say(read)
+    _say(read.lines())
     return replace(found, valid=read.examples)
 
 
-def _label_options(settings: LabelledDataSettings, data: Any) -> LabelOptions:
+def _label_options(settings: ExamplesSettings, data: Any) -> LabelOptions:
     """What is said of the labels; an `Example` counts its answers from 0."""
     options = settings.label_options()
     counted = isinstance(data, Sequence) and any(isinstance(one, Example) and one.choices for one in data[:1])
     return replace(options, answer_labels="index0") if counted and options.answer_labels is None else options
 
 
-def _say(reading: Reading) -> None:
-    for line in reading.lines():
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
         log.info(line)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,12 @@ from foretext.tasks.labels.form import Cell, LabelForm, LabelOptions
 from foretext.tasks.schema import TaskSchema, learn_schema
 
 Beside = tuple[Example, Mapping[str, Any]]  # an example, and all cells of its row
+Say = Callable[[str], None]
 BESIDE = 2_000  # examples whose cells are kept, spread over the file
+
+
+def _unsaid(line: str) -> None:
+    """Nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,13 @@ class Reading:
 
     def lines(self) -> list[str]:
         """How it was understood, for the person to check."""
+        read, *labels = self.found()
+        return [read, *([self.guess.line] if self.guess else []), *self.columns.lines(), *labels]
+
+    def found(self) -> list[str]:
+        """The same without kind and columns, which `read_examples` says before it reads labels."""
         read = f"{self.table.source}: {counted(len(self.examples), 'example')} ({self.table.how})"
-        guess = [self.guess.line] if self.guess else []
-        return [read, *guess, *self.columns.lines(), *self.schema.labels.lines()]
+        return [read, *self.schema.labels.lines()]
 
 
 def read_examples(
@@ -50,22 +59,24 @@ def read_examples(
     labels: LabelOptions | None = None,
     metric: str | None = None,
     options: TableOptions | None = None,
+    say: Say = _unsaid,
 ) -> Reading:
     """The examples of a training file (its path) or of rows in memory, and the schema that they teach.
 
     Columns that are not given are guessed by name, the kind by what is there. `labels` says of the labels what the
     data leave open; of two classes the later in natural order is the positive one unless it says otherwise.
+    `say` is told of kind and columns before labels are read: where a guess is wrong, it is the cause of what follows.
 
     Raises:
         DataError: the file is missing or empty, rows are bad (all are named together), or there is one class only.
         UnknownName: a kind, column or class that is not there.
-        SettingsError: a column can be neither found nor guessed, or labels can be read in several ways.
+        SettingsError: a column can be neither found nor guessed, labels can be read in several ways, or what is said of
+            them is for those of other kinds.
     """
     labels, named = labels or LabelOptions(), find_kind(kind) if kind is not None else None
-    drafts = _drafts(data, named, text=text, choices=choices, label=label, options=options)
-    if not labels.order:
-        labels = replace(labels, order=drafts.table.orders.get(drafts.columns.label or "", ()))
-    form = drafts.kind.form(drafts.cells(), labels)
+    drafts = _drafts(data, named, text=text, choices=choices, label=label, labels=labels, options=options, say=say)
+    order = drafts.table.orders.get(drafts.columns.label or "", ())
+    form = drafts.kind.form(drafts.cells(), labels, order=order)
     examples = drafts.examples(form)
     schema = learn_schema(
         examples,
@@ -95,15 +106,19 @@ def read_labelled(
     Raises:
         DataError: as `read_examples`, and for a class that training has not seen.
         UnknownName: a column that is not there.
+        SettingsError: they are not as many texts as in training.
     """
+    named = schema.with_columns(text=text, choices=choices)
     drafts = _drafts(
         data,
         schema.task_kind,
-        text=text or schema.text,
-        choices=choices or schema.choices,
+        text=named.text,
+        choices=named.choices,
         label=label or schema.label,
         options=options,
     )
+    if not text:
+        schema.with_columns(text=drafts.table.nameless)  # refuses more of them than are read
     return drafts.reading(drafts.examples(schema.labels), schema)
 
 
@@ -159,21 +174,27 @@ def _drafts(
     text: Sequence[str],
     choices: Sequence[str],
     label: str | None,
+    labels: LabelOptions | None = None,
     options: TableOptions | None,
+    say: Say = _unsaid,
 ) -> _Drafts:
     problems = Problems(source_of(data))
     with open_table(data, options, problems=problems, ahead=None) as table:
-        kind, guess = named, None
+        kind, guess, text = named, None, text or table.nameless
         if kind is None:
             rows = list(table.rows)
-            guess = guess_kind(table.columns, rows, text=text, choices=choices, label=label)
+            guess = guess_kind(table.columns, rows, text=text, choices=choices, label=label, labels=labels)
             kind, table = guess.kind, replace(table, rows=iter(rows))
-        columns = find_columns(table.columns, kind, text=text, choices=choices, label=label)
+            say(guess.line)
+        seen = guess.label if guess else None
+        columns = find_columns(table.columns, kind, text=text, choices=choices, label=label, seen=seen)
         if columns.label is None:
             raise SettingsError(
                 f"which column of {table.source} holds the label? Say --label NAME; "
                 f"there are: {', '.join(table.columns)}"
             )
+        for line in columns.lines():
+            say(line)
         examples = _examples(table, columns, kind, problems)
         drafts, others = list[tuple[int, Example, Any]](), _Others(columns)
         for row, example in examples:

@@ -12,6 +12,7 @@ from foretext.settings import Settings
 from foretext.tasks.cutting import Cutting
 from foretext.tasks.examples import AnswerRule, Example, Label
 from foretext.tasks.files.columns import Columns
+from foretext.tasks.files.problems import counted
 from foretext.tasks.kinds import KINDS, Kind, TaskKind
 from foretext.tasks.labels.form import LabelForm, LabelOptions
 from foretext.tasks.metrics import METRICS
@@ -49,7 +50,7 @@ class TaskSchema(Settings):
     cutting: Cutting = "equal"
     """How an example that is too long is cut: equal (the paper), fill, beginning or end."""
     read_twice: bool = False
-    """Whether the texts are read a second time behind a delimiter."""
+    """Whether the texts are read a second time: behind a delimiter, but for choice with nothing in between."""
 
     @model_validator(mode="after")
     def _fields_fit_the_kind(self) -> TaskSchema:
@@ -86,6 +87,23 @@ class TaskSchema(Settings):
     def identity(self) -> tuple[object, ...]:
         """What two schemas share whose models answer the same questions."""
         return self.kind, self.text, frozenset(self.classes)
+
+    @property
+    def what_is_read(self) -> str:
+        """The texts that the model reads, in words: "2 texts (premise, hypothesis)"."""
+        return f"{counted(len(self.text), 'text')} ({', '.join(self.text)})"
+
+    def with_columns(self, *, text: Sequence[str] = (), choices: Sequence[str] = ()) -> TaskSchema:
+        """The same schema for data whose columns are called so; those that are not given are called as in training.
+
+        Raises:
+            SettingsError: they are not as many texts as the model reads, or answers where it reads none.
+        """
+        if text and len(text) != len(self.text):
+            raise SettingsError(f"the model reads {self.what_is_read}; given: {', '.join(text)}")
+        if choices and not self.task_kind.has_answers:
+            raise SettingsError(f"--choices is for tasks with answers to choose among; {self.kind} has none")
+        return self.model_copy(update={"text": tuple(text) or self.text, "choices": tuple(choices) or self.choices})
 
     def learned(self, labels: LabelForm) -> TaskSchema:
         """The same schema with labels of which more is known."""
@@ -143,12 +161,13 @@ def learn_schema(
     Raises:
         DataError: there are no examples, or nothing to learn from their labels.
         UnknownName: the positive class is none of the classes, or the metric is not known.
-        SettingsError: the metric does not fit the labels.
+        SettingsError: the metric or an option does not fit the labels.
     """
     if not examples:
         raise DataError(f"{source} has no labelled examples")
     labels: list[Label] = [example.label for example in examples if example.label is not None]
-    learned = (form or kind.form_of_labels(labels)).learned(labels, options or LabelOptions(), source)
+    options = options or LabelOptions()
+    learned = (form or kind.form_of_labels(labels, options)).learned(labels, options, source)
     schema = TaskSchema(
         kind=kind.name,
         text=columns.text,

@@ -22,6 +22,7 @@ from foretext.tasks.labels.sets import SEPARATORS, is_list
 
 Sign = Literal["spans", "answers", "sets", "graded pair", "pair", "numbers", "text"]
 
+OF_LABELS: frozenset[Sign] = frozenset({"sets", "graded pair", "numbers"})  # signs that are seen in cells of the label
 PLURALS = {"labels", "topics", "tags", "categories", "genres", "keywords"}  # columns that may hold several names a cell
 FEW = 20  # different whole numbers that are classes still; more of them are a scale
 FEW_OF_A_PAIR = 3  # of a pair: 0, 1 and 2 are most often entailment, neutral and contradiction

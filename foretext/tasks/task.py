@@ -200,13 +200,22 @@ class Task:
     def _answers(self) -> tuple[str, ...]:
         return ("answers",) if self.task_kind.has_answers else ()
 
-    def schema(self, examples: Sequence[Example]) -> TaskSchema:
-        """The schema that its training examples teach; columns are called as the publisher calls them."""
+    def schema(
+        self, examples: Sequence[Example], *, positive: str | None = None, metric: str | None = None
+    ) -> TaskSchema:
+        """The schema that its training examples teach; columns are called as the publisher calls them.
+
+        `positive` and `metric` take the place of the task's own.
+
+        Raises:
+            UnknownName: there is no such class or metric.
+            SettingsError: they do not fit its labels.
+        """
         return learn_schema(
             examples,
             kind=self.task_kind,
             columns=Columns(self.text, self._answers, "label"),
-            options=LabelOptions(positive=self.positive),
-            metric=self.metric,
+            options=LabelOptions(positive=positive or self.positive),
+            metric=metric or self.metric,
             source=self.name,
         )

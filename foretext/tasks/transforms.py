@@ -69,6 +69,8 @@ def in_both_orders(fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) 
 def one_sequence_an_answer(fields: Sequence[Ids], answers: Sequence[Ids], marks: Marks) -> list[list[int]]:
     """The fields, read through (document, then question, nothing in between), before each answer.
 
+    Nothing stands between two readings either, where the fields are read twice.
+
     fields  = [7, 8]  [6]        result = [[s], 7, 8, 6, [$], 4, [e]]
     answers = [4]  [5, 5]                 [[s], 7, 8, 6, [$], 5, 5, [e]]
     """

@@ -22,6 +22,8 @@ from foretext.cli import main
 from foretext.errors import SettingsError
 from foretext.recipes.check import check
 from foretext.recipes.settings.check import CheckSettings
+from foretext.recipes.settings.finetune import FinetuneSettings
+from foretext.settings import leaves
 from foretext.tasks.examples import Example
 from foretext.tasks.files.columns import Columns
 from foretext.tasks.kinds import KINDS
@@ -565,3 +567,10 @@ def test_fine_tuning_says_that_there_are_no_doubts() -> None:
     examples = [Example((text,), label=label) for text, label in reviews(40)]
     schema = learn_schema(examples, kind=KINDS["classification"], columns=Columns(("text",), label="label"))
     assert doubts(LabelledData(schema, examples, ())) == ["the quick checks of the data have no doubts"]
+
+
+def test_a_flag_that_splits_or_draws_examples_is_no_flag_of_check_which_reads_all() -> None:
+    known = leaves(CheckSettings)
+    assert not {"validation", "train_rows"} & known.keys()
+    assert "split off" not in known["valid"].help
+    assert leaves(FinetuneSettings)["valid"].help.endswith("a share of the training examples is split off.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from foretext.errors import DataError, UnknownName
+from foretext.errors import DataError, SettingsError, UnknownName
 from foretext.tasks.catalogue import TASKS, find_task
+from foretext.tasks.labelled import LabelledDataSettings, read_as_given
 from foretext.tasks.metrics import METRICS
 from foretext.tasks.published.openbookqa import split_answers
 from foretext.tasks.published.splits import Split
@@ -213,3 +215,40 @@ def test_a_task_that_is_not_known_is_refused_with_the_nearest() -> None:
 
 def test_every_task_of_the_catalogue_is_found_by_its_name_in_any_case() -> None:
     assert all(find_task(name.lower()) is task for name, task in TASKS.items())
+
+
+def rte(root: Path) -> LabelledDataSettings:
+    rows = "0\ta\tb\tentailment\n1\tc\td\tnot_entailment\n"
+    return LabelledDataSettings(
+        task="RTE", data=folder(root, "RTE", "train.tsv", f"index\tsentence1\tsentence2\tlabel\n{rows}")
+    )
+
+
+def test_a_metric_and_a_positive_class_that_are_said_beside_a_task_count(tmp_path: Path) -> None:
+    settings = rte(tmp_path)
+    own = read_as_given(settings).schema
+    said = read_as_given(settings.model_copy(update={"metric": "f1", "positive": "not_entailment"})).schema
+    assert (own.metric, own.classes[1]) == ("accuracy", "entailment")
+    assert (said.metric, said.classes[1]) == ("f1", "not_entailment")
+    with pytest.raises(SettingsError, match="the metric pearson does not fit"):
+        read_as_given(settings.model_copy(update={"metric": "pearson"}))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"kind": "classification"},
+        {"text": ("sentence1",)},
+        {"choices": ("a", "b")},
+        {"label": "label"},
+        {"labels": "class"},
+        {"answer_labels": "index0"},
+        {"separator": ";"},
+        {"order": ("a", "b")},
+    ],
+    ids=lambda said: next(iter(said)),
+)
+def test_what_a_task_says_itself_is_refused_beside_it(tmp_path: Path, said: dict[str, Any]) -> None:
+    flag = "--" + next(iter(said)).replace("_", "-")
+    with pytest.raises(SettingsError, match=f"RTE has examples and columns of its own; .*: leave out {flag}$"):
+        read_as_given(rte(tmp_path).model_copy(update=said))

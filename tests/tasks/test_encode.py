@@ -40,6 +40,12 @@ def test_texts_read_twice_stand_behind_a_delimiter_again(tokenizer: Any) -> None
     assert encoded.sequences == [[1000, 0, 1, 1001, 2, 1001, 0, 1, 1001, 2, 1002]]
 
 
+def test_no_delimiter_stands_between_two_readings_before_an_answer(tokenizer: Any) -> None:
+    twice = TaskSchema(kind="choice", text=("document", "question"), choices=("answers",), read_twice=True)
+    (encoded,) = encode([Example(("a", "b"), ("c", "d"), 0)], twice, tokenizer, 16)
+    assert encoded.sequences == [[1000, 0, 1, 0, 1, 1001, answer, 1002] for answer in (2, 3)]
+
+
 def test_an_example_without_a_label_stays_without(tokenizer: Any) -> None:
     assert encode([Example(("a", "b"))], PAIR, tokenizer, 16)[0].label is None
 

@@ -64,7 +64,7 @@ def test_what_is_no_example_is_shown_in_one_line():
         ([{"sentence": 3}], "row 1: column 'sentence': 3 is a number, not a text"),
         ([{"sentence": ["a", "b"]}], "is a list, not a text"),
         ([{"text": "a"}], "row 1: the columns 'sentence' are missing; there are: 'text'"),
-        ([("a", "b")], "classification takes 1 texts"),
+        ([("a", "b")], r"the model reads 1 text \(sentence\)"),
     ],
     ids=repr,
 )
@@ -81,8 +81,22 @@ def test_a_missing_text_of_a_table_is_no_word():
 
 def test_pairs_are_sequences_of_two_texts_and_one_pair_is_no_list_of_them():
     assert [example.texts for example in examples_given([("a", "b"), ["c", "d"]], PAIR)] == [("a", "b"), ("c", "d")]
-    with pytest.raises(DataError, match=r"entailment takes 2 texts \(premise, hypothesis\)"):
+    with pytest.raises(DataError, match=r"the model reads 2 texts \(premise, hypothesis\)"):
         list(examples_given(("premise text", "hypothesis text"), PAIR))
+
+
+@pytest.mark.parametrize(
+    ("schema", "example", "message"),
+    [
+        (TEXT, Example(("a", "b")), r"row 2: the model reads 1 text \(sentence\); given: 2"),
+        (PAIR, Example(("a",)), r"row 2: the model reads 2 texts \(premise, hypothesis\); given: 1"),
+        (CHOICE, Example(("a",)), "row 2: 0 answers, but there must be two or more"),
+    ],
+)
+def test_an_example_of_another_shape_than_those_of_training_is_refused(schema, example, message):
+    good = Example(("a",) * len(schema.text), ("x", "y") if schema is CHOICE else ())
+    with pytest.raises(DataError, match=message):
+        list(examples_given([good, example], schema))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from foretext.tasks.files.delimited import Row
 from foretext.tasks.guessing import guess_kind
+from foretext.tasks.labels.form import LabelOptions
 
 
 def kind_of(columns: str, *labels: Any, **named: Any) -> str:
@@ -37,6 +38,8 @@ def kind_of(columns: str, *labels: Any, **named: Any) -> str:
         ("multi-label", "text labels", ["a|b", "c"]),
         ("multi-label", "text label", [["a"], ["b", "c"]]),
         ("multi-label", "text label", ['["a"]', "[]"]),
+        ("multi-label", "text label", ["['a']", "['b', 'c']"]),
+        ("classification", "text label", ["[a]", "[b]"]),
         ("classification", "text label", ["Paris, France", "Rome, Italy"]),
     ],
 )
@@ -56,3 +59,17 @@ def test_classes_that_are_steps_are_classes_and_the_line_says_how_to_have_them_i
         assert "--kind ordinal" in guess_kind(["text", "label"], rows).line
     rows = [Row({"text": "a", "label": label}, 1) for label in ("red", "green", "blue")]
     assert guess_kind(["text", "label"], rows).line == "kind: classification (guessed; --kind says otherwise)"
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "flag"),
+    [
+        (LabelOptions(order=("low", "high")), "ordinal", "--order"),
+        (LabelOptions(separator="/"), "multi-label", "--separator"),
+    ],
+)
+def test_an_order_or_a_separator_that_is_said_settles_the_kind(said: LabelOptions, kind: str, flag: str) -> None:
+    rows = [Row({"text": "a", "label": label}, 1) for label in ("low", "high", "low/high")]
+    guess = guess_kind(["text", "label"], rows, labels=said)
+    assert guess.kind.name == kind
+    assert guess.line == f"kind: {kind} (guessed, since {flag} is given; --kind says otherwise)"

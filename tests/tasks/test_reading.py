@@ -255,6 +255,36 @@ def test_scores_that_are_all_one_teach_nothing(write: Write) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "message"),
+    [
+        ("classification", {"order": ("x", "y")}, "--order is for ordinal; this is classification"),
+        ("classification", {"separator": "/"}, "--separator is for multi-label; this is classification"),
+        ("classification", {"answer_labels": "index0"}, "--answer-labels is for choice; this is classification"),
+        ("classification", {"labels": "score"}, "--labels is for similarity; this is classification"),
+        ("multi-label", {"positive": "x", "separator": "/"}, "--positive is for .*entailment.*; this is multi-label"),
+        ("regression", {"positive": "1"}, "--positive is for classification, .*; this is regression"),
+        ("tagging", {"labels": "class"}, "--labels is for similarity; this is tagging"),
+    ],
+)
+def test_what_is_said_of_labels_and_means_nothing_for_their_kind_is_refused(write, kind, said, message):
+    path = write("a.csv", "text,label\na,x\nb,y\n")
+    with pytest.raises(SettingsError, match=message):
+        read_examples(path, kind=kind, labels=LabelOptions(**said))
+
+
+def test_a_positive_class_of_scores_is_refused_and_one_of_two_classes_of_pairs_is_not(write: Write) -> None:
+    path, said = write("a.csv", "first,second,label\na,b,0\na,c,1\n"), LabelOptions(positive="0")
+    assert read_examples(path, kind="similarity", labels=said).schema.classes == ("1", "0")
+    with pytest.raises(SettingsError, match="--positive is for .*; this is similarity, whose labels are scores"):
+        read_examples(path, kind="similarity", labels=LabelOptions(positive="0", labels="score"))
+
+
+def test_labels_that_are_said_to_be_what_they_are_are_read(write: Write) -> None:
+    path = write("a.csv", "premise,hypothesis,label\na,b,x\nb,c,y\n")
+    assert read_examples(path, labels=LabelOptions(labels="class")).schema.classes == ("x", "y")
+
+
 def test_the_positive_class_goes_second(write: Write) -> None:
     path = write("a.csv", "text,label\na,spam\nb,ham\n")
     assert read_examples(path, kind="classification", labels=LabelOptions(positive="ham")).schema.classes == (
@@ -283,6 +313,17 @@ def test_columns_of_a_test_file_may_be_called_otherwise(write: Write) -> None:
     schema = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
     test = read_labelled(write("b.csv", "body,truth\nc,y\n"), schema, text=["body"], label="truth")
     assert (test.examples[0].texts, test.examples[0].label) == (("c",), "y")
+
+
+@pytest.mark.parametrize("columns", [["body", "text"], ["text", "body"]])
+def test_columns_of_another_number_of_texts_than_in_training_are_refused(write: Write, columns: list[str]) -> None:
+    one = read_examples(write("a.csv", "text,label\na,x\nb,y\n"), kind="classification").schema
+    pair = read_examples(write("b.csv", "premise,hypothesis,label\na,b,x\nb,c,y\n"), kind="entailment").schema
+    test = write("c.csv", "text,body,label\na,b,x\n")
+    with pytest.raises(SettingsError, match=rf"the model reads 1 text \(text\); given: {', '.join(columns)}"):
+        read_labelled(test, one, text=columns)
+    with pytest.raises(SettingsError, match=rf"reads 2 texts \(premise, hypothesis\); given: {columns[0]}$"):
+        read_labelled(test, pair, text=columns[:1])
 
 
 def test_a_class_that_training_has_not_seen_is_a_bad_row_of_a_test_file(write: Write) -> None:
@@ -324,6 +365,29 @@ def test_rows_in_memory_are_read_as_a_file_is(write):
         read_labelled([("a", "x"), ("b", None)], reading.schema)
 
 
+@pytest.mark.parametrize("as_examples", [True, False])
+def test_all_texts_of_a_row_without_names_are_read_however_many(as_examples: bool) -> None:
+    def rows(*texts: str) -> list[Any]:
+        return [Example(texts, label=label) if as_examples else (*texts, label) for label in "xyxy"]
+
+    for count, kind in ((1, "classification"), (2, "entailment"), (3, "classification"), (4, "classification")):
+        reading = read_examples(rows(*"abcd"[:count]))
+        assert (reading.schema.kind, reading.examples[0].texts) == (kind, tuple("abcd"[:count]))
+    assert read_examples(rows("a", "b", "c"), kind="multi-label", labels=LabelOptions(separator="|")).examples[
+        0
+    ].texts == ("a", "b", "c")
+    with pytest.raises(SettingsError, match="entailment takes 2 text columns; given: text1, text2, text3"):
+        read_examples(rows("a", "b", "c"), kind="entailment")
+    with pytest.raises(SettingsError, match=r"the model reads 2 texts \(text1, text2\); given: text1, text2, text3"):
+        read_labelled(rows("a", "b", "c"), read_examples(rows("a", "b")).schema)
+
+
+def test_all_texts_before_the_answers_of_a_row_without_names_are_read() -> None:
+    for texts in (("a",), ("a", "b"), ("a", "b", "c")):
+        reading = read_examples([(*texts, ["x", "y"], "x"), (*texts, ["x", "y"], "y")])
+        assert (reading.schema.kind, reading.examples[0].texts) == ("choice", texts)
+
+
 def test_a_kind_that_is_not_named_is_guessed_and_said(write):
     reading = read_examples(write("a.csv", "text,label\na,x\nb,y\n"))
     assert reading.schema.kind == "classification"
@@ -334,10 +398,60 @@ def test_a_kind_that_is_not_named_is_guessed_and_said(write):
     ]
 
 
+def test_what_was_guessed_is_said_before_a_label_that_does_not_fit_is_refused(write, caplog):
+    caplog.set_level("INFO", "foretext")
+    path = write("a.csv", "text,rating\na,1.5\nb,2.25\nc,\n")
+    with pytest.raises(DataError, match="column 'rating': the label is missing"):
+        read_as_given(LabelledDataSettings(data=path))
+    kind, text, label = caplog.messages
+    assert (kind.split(" (")[0], text, label) == (
+        "kind: regression",
+        "text: 'text' (guessed)",
+        "label: 'rating' (guessed)",
+    )
+    caplog.clear()
+    path.write_text("one,two,label\na,b,1\n")
+    with pytest.raises(SettingsError, match="which columns hold the texts"):
+        read_as_given(LabelledDataSettings(data=path))
+    assert caplog.messages == ["kind: classification (guessed; --kind says otherwise)"]
+
+
+def test_how_a_file_was_understood_is_said_once(write, caplog):
+    caplog.set_level("INFO", "foretext")
+    path = write("a.csv", "text,label\na,x\nb,y\n")
+    read_as_given(LabelledDataSettings(data=path))
+    assert sorted(caplog.messages) == sorted(read_examples(path).lines())
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind", "label"),
+    [
+        ("text,label,rating", "regression", "label"),  # scores may be called both; of kinds together label comes first
+        ("text,y,stars", "regression", "y"),
+        ("sentence1,sentence2,label,score", "similarity", "label"),
+    ],
+)
+def test_the_column_that_the_kind_was_guessed_from_is_the_label(write, columns, kind, label):
+    texts = ",".join("t" for name in columns.split(",") if name not in ("label", "rating", "y", "stars", "score"))
+    rows = "".join(f"{texts},{number}.5,word\n" for number in range(8))
+    reading = read_examples(write("a.csv", f"{columns}\n{rows}"))
+    assert (reading.schema.kind, reading.schema.label) == (kind, label)
+    assert "label" in reading.columns.guessed
+
+
 def test_several_names_a_cell_are_parted_as_the_settings_say(write):
     path = write("a.csv", "text,labels\na,x+y\nb,y\n")
     settings = LabelledDataSettings(data=path, kind="multi-label", separator="+")
     assert read_as_given(settings).schema.classes == ("x", "y")
+
+
+def test_lists_of_names_as_python_prints_them_are_bad_rows_named_with_their_lines(write):
+    path = write("a.csv", "text,labels\na,\"['law', 'sea']\"\nb,\"['sea']\"\n")
+    lines = complaint(path, "multi-label").splitlines()
+    assert lines[1:] == [
+        """a.csv:2: column 'labels': "['law', 'sea']" is no list of names such as ["law", "sea"]""",
+        """a.csv:3: column 'labels': "['sea']" is no list of names such as ["law", "sea"]""",
+    ]
 
 
 def test_an_example_counts_its_answers_from_0_whatever_the_labels_are():

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from foretext.paths import NameOrPath
 from foretext.settings import Settings
-from foretext.tasks.labelled import LabelledDataSettings
+from foretext.tasks.labelled import ExamplesSettings
 
 SAMPLE = 20_000  # rows of each part, or a tenth as many documents
 
@@ -46,4 +46,4 @@ class CheckSettings(Settings):
     """No text of the data anywhere, nor any name of a column or label: line numbers and counts only."""
     report: Path | None = None
     """Write a page with all findings and their examples to this file."""
-    labelled: LabelledDataSettings = LabelledDataSettings()
+    labelled: ExamplesSettings = ExamplesSettings()

@@ -34,7 +34,8 @@ class PredictSettings(Settings):
     split: str | None = None
     """Which of its sets: valid, test or another that `foretext tasks NAME` shows. Not given: test, else valid."""
     out: NameOrPath = "-"
-    """File to write, its format by its ending; - is standard output."""
+    """File to write, its format by its ending; - is standard output. Of a choice, `prediction` is the number of the
+    answer from 0, however the labels of training named it."""
     out_format: Format | None = None
     """csv, tsv, jsonl or parquet. Not given: by the ending of --out; on standard output that of the input."""
     text: tuple[str, ...] = ()

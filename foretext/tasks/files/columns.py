@@ -36,10 +36,12 @@ def find_columns(
     text: Sequence[str] = (),
     choices: Sequence[str] = (),
     label: str | None = None,
+    seen: str | None = None,
 ) -> Columns:
     """The columns of a task among those of a file; what is not given is guessed by name.
 
-    A label that is neither given nor found is None: the caller knows whether it needs one.
+    `seen` is the column by whose cells the kind was guessed; it is the label then. A label that is neither given nor
+    found is None: the caller knows whether it needs one.
 
     Raises:
         UnknownName: a given column is not there.
@@ -57,7 +59,7 @@ def find_columns(
     if kind.has_answers and not choices:
         choices = _guess_choices(_without(columns, [*text, label]))
     if label is None:
-        label = _guess_label(_without(columns, [*text, *choices]), kind)
+        label = seen or _guess_label(_without(columns, [*text, *choices]), kind)
     if not text:
         text = _guess_text(_without(columns, [*choices, label]), kind, columns)
     found = {"text": text, "choices": choices, "label": label}

@@ -21,24 +21,28 @@ from foretext.tasks.files.problems import Problems
 from foretext.texts.showing import in_one_line, shown
 
 GIVEN = "the examples"  # what messages call them
+ANSWERS, LABEL = "answers", "label"  # what these are called where nothing has a name
 
 
-def read_given(data: Any, problems: Problems, ahead: int | None) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """The columns of labelled examples in memory, and their rows, counted from 1; bad ones go to `problems`.
+def read_given(
+    data: Any, problems: Problems, ahead: int | None
+) -> tuple[tuple[str, ...], tuple[str, ...], Iterator[Row]]:
+    """The columns of labelled examples in memory, which of them are texts without a name, and rows, counted from 1.
 
-    The columns are those of the first `ahead` rows, None for all of them.
+    The columns are those of the first `ahead` rows, None for all of them; bad rows go to `problems`.
 
     Raises:
         DataError: there are none, or they are nothing that has rows.
     """
     problems.unit = "row"
-    rows = _rows(values_of(data), problems)
+    nameless = dict[str, None]()
+    rows = _rows(values_of(data), problems, nameless)
     first = list(islice(rows, ahead))
     if not first:
         problems.check()
         raise DataError(f"{GIVEN} are none: there is no row")
     columns = dict.fromkeys(name for row in first for name in row.values)
-    return tuple(columns), chain(first, rows)
+    return tuple(columns), tuple(nameless), chain(first, rows)
 
 
 def values_of(data: Any) -> Iterator[Any]:
@@ -65,12 +69,17 @@ def values_of(data: Any) -> Iterator[Any]:
     return _of_table(data)
 
 
-def _rows(values: Iterable[Any], problems: Problems) -> Iterator[Row]:
+def _rows(values: Iterable[Any], problems: Problems, nameless: dict[str, None]) -> Iterator[Row]:
+    """The rows; what texts are called here that have no names is noted in `nameless`."""
     for number, value in enumerate(values, start=1):
         try:
-            yield Row(_by_column(value), number)
+            cells = _by_column(value)
         except ValueError as problem:
             problems.add(number, str(problem))
+            continue
+        if not isinstance(value, Mapping):
+            nameless.update(dict.fromkeys(name for name in cells if name not in (ANSWERS, LABEL)))
+        yield Row(cells, number)
 
 
 def _by_column(value: Any) -> dict[str, Any]:
@@ -83,8 +92,8 @@ def _by_column(value: Any) -> dict[str, Any]:
     if isinstance(value, str) or not isinstance(value, Sequence) or len(value) < 2:
         raise ValueError(f"{shown(repr(value), 60)} is no example with a label: a mapping, or a text and a label")
     *fields, label = map(plain, value)
-    listed = {"answers": fields.pop()} if len(fields) > 1 and not isinstance(fields[-1], str) else {}
-    return {**dict(zip(_names(len(fields), bool(listed)), fields, strict=True)), **listed, "label": label}
+    listed = {ANSWERS: fields.pop()} if len(fields) > 1 and not isinstance(fields[-1], str) else {}
+    return {**dict(zip(_names(len(fields), bool(listed)), fields, strict=True)), **listed, LABEL: label}
 
 
 def _names(texts: int, has_answers: bool) -> list[str]:

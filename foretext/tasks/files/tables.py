@@ -82,6 +82,7 @@ class Table:
     quoting: Quoting = "none"  # what was found where it was to be found out
     separator: str = ""  # what separates cells, where that is not what the format says
     in_memory: bool = False
+    nameless: tuple[str, ...] = ()  # columns of texts that have no names in memory, in their order: all are texts
     orders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of names in columns whose type has an order
 
     @property
@@ -112,8 +113,8 @@ def open_table(
     options = options or TableOptions()
     problems = problems or Problems(source_of(data), stop=True)
     if not is_path(data) and not isinstance(data, FileBytes):
-        columns, rows = read_given(data, problems, ahead)
-        yield Table(problems.source, columns, rows, "jsonl", in_memory=True, orders=orders_of(data))
+        columns, nameless, rows = read_given(data, problems, ahead)
+        yield Table(problems.source, columns, rows, "jsonl", in_memory=True, nameless=nameless, orders=orders_of(data))
         return
     kind = format_of(data.name if isinstance(data, FileBytes) else data, options.format, READ_ENDINGS)
     with ExitStack() as stack:
@@ -168,7 +169,8 @@ def format_of(
     if endings is READ_ENDINGS and ending in NOT_READ:
         raise SettingsError(f"{source_of(path)} {NOT_READ[ending]}")
     what = source_of(path) + (" has no file name" if str(path) == STANDARD else f" ends in {ending or 'nothing'!r}")
-    raise SettingsError(f"{what}: name it {', '.join(endings)}, or say --format {'|'.join(FORMATS)}")
+    say = "--format" if endings is READ_ENDINGS else "--out-format"
+    raise SettingsError(f"{what}: name it {', '.join(endings)}, or say {say} {'|'.join(FORMATS)}")
 
 
 def source_of(data: Any) -> str:

@@ -28,6 +28,7 @@ class AnswerLabels:
     """The index of the right answer from 0; `rule` is how a cell names it."""
 
     name: ClassVar[str] = "answer"
+    takes: ClassVar[tuple[str, ...]] = ("answer_labels",)
     rule: AnswerRule = "index0"
 
     @property

@@ -23,6 +23,7 @@ class ClassLabels:
     """One of the classes; of two, the second is the positive one. No classes: any, while they are being learned."""
 
     name: ClassVar[str] = "class"
+    takes: ClassVar[tuple[str, ...]] = ("positive",)
     classes: tuple[str, ...] = ()
 
     @property

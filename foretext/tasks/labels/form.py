@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -30,6 +30,10 @@ class LabelOptions:
     positive: str | None = None  # of two classes: which one is the positive
     separator: str | None = None  # of sets: what stands between the names in a cell of text
     order: tuple[str, ...] = ()  # of ordered classes: from the lowest to the highest
+
+    def given(self) -> tuple[str, ...]:
+        """The names of those that say something."""
+        return tuple(field.name for field in fields(self) if getattr(self, field.name) != field.default)
 
 
 class Output(NamedTuple):
@@ -82,6 +86,9 @@ class LabelForm(Protocol):
 
     name: ClassVar[str]
     """What it is called in tables that have a line for each form."""
+
+    takes: ClassVar[tuple[str, ...]]
+    """The fields of `LabelOptions` that mean something for such labels."""
 
     @property
     def noun(self) -> str:

@@ -40,6 +40,7 @@ class OrderedLabels:
     """One of the classes, which stand from the lowest to the highest; training may lack some of them."""
 
     name: ClassVar[str] = "ordered"
+    takes: ClassVar[tuple[str, ...]] = ("order",)
     classes: tuple[str, ...] = ()
 
     @property

@@ -28,6 +28,7 @@ class ScoreLabels:
     """A number; `low` and `high` are the ends of what training has seen."""
 
     name: ClassVar[str] = "score"
+    takes: ClassVar[tuple[str, ...]] = ()
     low: float | None = None
     high: float | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +19,11 @@ from foretext.tasks.labels.classes import natural_order, places_of, share_of_equ
 from foretext.tasks.labels.form import DIGITS, Cell, ClassCounts, LabelOptions, Output, Outputs, Remembered
 from foretext.tasks.metrics import Metric, Numbers
 from foretext.tasks.predictions import Predictions, of_sets, sigmoid
+from foretext.texts.showing import shown
 
 SEPARATORS = ("|", ";", ",")  # in the order in which they are looked for
 UNSURE = 0.5  # the threshold where validation has taught none
+LIKE_PYTHON = re.compile(r"\s*\[\s*['\"].*['\"]\s*\]\s*", re.DOTALL)  # ['law', 'sea'], as pandas writes a list
 FEWEST = 5  # validation examples of a class, and others, below which it gets the threshold of all classes together
 
 
@@ -29,6 +32,7 @@ class SetLabels:
     """Any number of the classes. `separator` stands between them in a cell of text; lists of names need none."""
 
     name: ClassVar[str] = "set"
+    takes: ClassVar[tuple[str, ...]] = ("separator",)
     classes: tuple[str, ...] = ()
     separator: str | None = None
     thresholds: tuple[float, ...] = ()  # a probability for each class, from which on it is said; none: one half
@@ -48,7 +52,7 @@ class SetLabels:
         Raises:
             SettingsError: cells are text, and no separator stands in any.
         """
-        texts = [cell for cell, _ in cells if isinstance(cell, str) and _listed(cell) is None]
+        texts = [cell for cell, _ in cells if isinstance(cell, str) and not _in_brackets(cell)]
         if options.separator or not texts:
             return cls(separator=options.separator)
         for separator in SEPARATORS:
@@ -100,6 +104,8 @@ class SetLabels:
             raise ValueError(f"the label is {type_in_words(cell)}, not a list of names")
         if (listed := _listed(cell)) is not None:
             return listed
+        if _in_brackets(cell):
+            raise ValueError(f'{shown(cell, 40)!r} is no list of names such as ["law", "sea"]')
         if not cell.strip():
             return []
         if self.separator is None:
@@ -224,13 +230,20 @@ def _best_threshold(probabilities: npt.NDArray[np.float64], true: npt.NDArray[np
 
 
 def is_list(cell: Any) -> bool:
-    """Whether a cell is a list of names, or a text that holds one as JSON."""
-    return isinstance(cell, list | tuple | set | frozenset) or (isinstance(cell, str) and _listed(cell) is not None)
+    """Whether a cell is a list of names, or a text that holds one as JSON or as Python prints it."""
+    if isinstance(cell, str):
+        return _listed(cell) is not None or LIKE_PYTHON.fullmatch(cell) is not None
+    return isinstance(cell, list | tuple | set | frozenset)
 
 
 def _names(label: Label) -> tuple[str, ...]:
     assert isinstance(label, tuple)
     return tuple(name for name in label if isinstance(name, str))
+
+
+def _in_brackets(cell: str) -> bool:
+    """Whether a cell looks like a list, whatever is in it."""
+    return cell.strip().startswith("[") and cell.strip().endswith("]")
 
 
 def _listed(cell: str) -> list[Any] | None:

@@ -33,6 +33,7 @@ class SpanLabels:
     """Any number of spans that do not overlap, each with one of the classes."""
 
     name: ClassVar[str] = "span"
+    takes: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
 
     @property

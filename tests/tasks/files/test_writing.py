@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from foretext.errors import DataError
+from foretext.errors import DataError, SettingsError
 from foretext.tasks.files.tables import TableOptions, open_table
 from foretext.tasks.files.writing import write_rows
 
@@ -112,6 +112,11 @@ def test_nothing_to_write_has_no_columns(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no row to write"):
         write_rows(tmp_path / "a.csv", [])
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_file_to_write_of_unknown_ending_is_refused_with_the_flag_that_says_its_format(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"ends in '\.txt': name it \.csv, .* or say --out-format csv\|tsv"):
+        write_rows(tmp_path / "answers.txt", [{"a": 1}])
 
 
 def test_a_dash_writes_to_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:

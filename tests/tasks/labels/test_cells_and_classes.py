@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from foretext.errors import SettingsError
-from foretext.tasks.examples import AnswerRule
+from foretext.tasks.examples import AnswerRule, Example
 from foretext.tasks.files.cells import as_score, class_name, is_missing
-from foretext.tasks.labels.answers import answer_index, find_answer_rule
+from foretext.tasks.labels.answers import AnswerLabels, answer_index, find_answer_rule
 from foretext.tasks.labels.classes import ClassLabels, natural_order
 from foretext.tasks.labels.scores import are_scores
 
@@ -110,3 +110,10 @@ def test_classes_stand_in_the_order_a_person_expects() -> None:
 def test_a_class_that_training_has_not_seen_is_refused() -> None:
     with pytest.raises(ValueError, match="the label 'maybe' is none of the classes no, yes"):
         ClassLabels(("no", "yes")).label("maybe", ())
+
+
+@pytest.mark.parametrize(("rule", "cell"), [("index0", 1), ("index1", 2), ("letter", "B"), ("text", "green")])
+def test_an_answer_is_said_as_its_number_from_0_however_training_named_it(rule: AnswerRule, cell: Any) -> None:
+    labels = AnswerLabels(rule)
+    label = labels.label(cell, Example(("q",), COLOURS))
+    assert labels.columns(label, [0.25] * 4)["prediction"] == 1

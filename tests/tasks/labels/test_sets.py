@@ -46,6 +46,14 @@ def test_a_text_is_never_cut_into_letters() -> None:
     assert read("law", "sea", separator="/")[1] == [("law",), ("sea",)]
 
 
+@pytest.mark.parametrize("cell", ["['law', 'sea']", "[law, sea]", " ['law'] ", '["law", "sea",]'])
+@pytest.mark.parametrize("separator", [None, ","])
+def test_a_list_that_is_not_written_as_json_is_refused_and_not_cut_into_names(cell: str, separator: str | None) -> None:
+    with pytest.raises(ValueError, match=r'\] *[\'"] is no list of names such as \["law", "sea"\]'):
+        read(cell, "['sea']", separator=separator)
+    assert read("a [b]", "[c] d,e", separator=",")[1] == [("a [b]",), ("[c] d", "e")]
+
+
 def test_an_empty_list_or_text_is_the_empty_set_and_null_is_missing() -> None:
     assert read([], ["sea"])[1] == [(), ("sea",)]
     assert read("", "law;sea")[1] == [(), ("law", "sea")]
