@@ -62,8 +62,8 @@ class ExamplesSettings(Settings):
     valid: Path | None = None
     """File with the validation examples; its labels are read as those of training."""
     task: str | None = None
-    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA. Of what is said of
-    labels it takes --metric and --positive."""
+    """A published task instead of --kind and columns, read from --data or below FORETEXT_DATA. A metric and a positive
+    class may be said beside it."""
     kind: Kind | None = None
     """What is asked of a text: the kind of task. Not given: guessed from columns and labels, and said."""
     text: tuple[str, ...] = ()
