@@ -124,7 +124,9 @@ class LoopSettings(Settings):
     validate_every: int = Field(0, ge=0)
     """Updates between two validations; 0 means once an epoch in fine-tuning, 20 times a run in pre-training."""
     checkpoint_every: int = Field(0, ge=0)
-    """Updates between two checkpoints; 0 means at every validation."""
+    """Updates between two checkpoints; 0 means at every validation. Without validation examples it is as often as
+    --validate-every says: 20 times a run in pre-training; in fine-tuning once an epoch, but 100 updates apart at
+    least."""
     keep_checkpoints: int = Field(2, ge=1)
     """How many of the newest checkpoints to keep, the best one aside."""
     patience: int = Field(0, ge=0)
