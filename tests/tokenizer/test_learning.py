@@ -100,6 +100,12 @@ def test_a_size_without_room_for_the_characters_is_refused() -> None:
         learn_pieces({"ab": 3}, 5)
 
 
+@pytest.mark.parametrize("mode", ["paper", "bytes"])
+def test_a_size_beyond_any_vocabulary_is_refused(mode: str) -> None:
+    with pytest.raises(SettingsError, match="1,000,000,000,000 is too large: give 1,048,576 pieces at most"):
+        Tokenizer.learn_from_texts(["a cat"], 10**12, mode=mode)
+
+
 def test_texts_without_words_are_refused() -> None:
     for mode, texts in {"paper": ["", " \n"], "hf": ["", " \n"], "bytes": [""]}.items():
         with pytest.raises(DataError, match="no words to learn a tokenizer from"):

@@ -12,7 +12,7 @@ from foretext.errors import SettingsError
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelShape
 from foretext.paths import NameOrPath
-from foretext.settings import Settings, flag, refuse_without, was_given, without_needed
+from foretext.settings import Seed, Settings, flag, refuse_without, was_given, without_needed
 from foretext.training.settings import MUON, LoopSettings, OptimizerSettings
 
 # One word for a set of options, each of which may be given alone: what was learned since the paper, at small sizes.
@@ -128,7 +128,7 @@ class PretrainSettings(Settings):
     published ones (CoLA, SST-2, DPR, …), TOML files with the settings of a labelled file, or a folder of tasks."""
     probe_rows: int = Field(500, ge=0)
     """Most examples of a task that one probe reads; 0 means all."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Decides weights, windows and dropout."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""
