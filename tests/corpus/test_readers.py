@@ -75,7 +75,7 @@ def test_a_compressed_file_that_is_cut_off_is_an_error(tmp_path: Path, ending: s
         texts(path)
 
 
-@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string()])
+@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()])
 def test_a_parquet_column_gives_a_document_a_row(tmp_path: Path, kind: pyarrow.DataType) -> None:
     table = pyarrow.table({"id": [1, 2, 3], "body": pyarrow.array(TEXTS, kind)})
     parquet.write_table(table, tmp_path / "a.parquet")
