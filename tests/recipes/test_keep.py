@@ -11,6 +11,7 @@ import torch
 from foretext.checkpoints.run_folder import RunFolder
 from foretext.checkpoints.saved_model import load_model
 from foretext.corpus import prepare
+from foretext.errors import SettingsError
 from foretext.evaluation.perplexity import Perplexity
 from foretext.model.settings import ModelShape
 from foretext.recipes.finetune import CHECKPOINTS_APART, finetuning_run
@@ -70,21 +71,34 @@ def test_what_is_kept_may_change_when_a_run_is_concluded_again(run):
     assert run(keep="best", resume=True).kept_update == 4
 
 
-def test_a_pre_training_without_a_validation_set_has_checkpoints_on_the_way(language_model, tmp_path):
+@pytest.fixture
+def unvalidated(language_model, tmp_path):
+    """What pre-trains for 40 updates on a corpus without a validation set."""
     tokenizer = Tokenizer.load(language_model)
     texts = sorted(language_model.parent.glob("*.txt"))
     prepare(texts, tmp_path / "corpus", tokenizer=tokenizer, workers=1, validation=0)
-    settings = PretrainSettings(
-        corpus=tmp_path / "corpus",
-        out=tmp_path / "run",
-        updates=40,
-        batch=2,
-        warmup=1,
-        model=SHAPE,
-        loop=LoopSettings(precision="fp32", device="cpu", keep_checkpoints=50),
-    )
-    pretrain(settings)
+
+    def made(**values):
+        given = {"updates": 40, "batch": 2, "warmup": 1, "device": "cpu", "precision": "fp32", **values}
+        corpus = {"corpus": tmp_path / "corpus", "out": tmp_path / "run"}
+        return pretrain(PretrainSettings.named({**corpus, **SHAPE.model_dump(exclude_unset=True), **given}))
+
+    return made
+
+
+def test_a_pre_training_without_a_validation_set_has_checkpoints_on_the_way(unvalidated, tmp_path):
+    unvalidated(keep_checkpoints=50)
     assert RunFolder(tmp_path / "run").checkpoints.updates() == [*range(2, 41, 2)]
+
+
+@pytest.mark.parametrize(
+    ("flag", "values"),
+    [("--patience", {"patience": 3}), ("--keep best", {"keep": "best"}), ("--probe", {"probe": "CoLA"})],
+)
+def test_what_validation_decides_is_refused_without_a_validation_set(unvalidated, tmp_path, flag, values):
+    with pytest.raises(SettingsError, match=f"{flag} needs validations, and this corpus has no validation set"):
+        unvalidated(**values)
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(("batch", "apart"), [(4, CHECKPOINTS_APART), (1, 128)])  # of 128 examples
