@@ -110,7 +110,8 @@ class PretrainSettings(Settings):
     """Share of the updates over which a flat learning rate falls to 0."""
     repeat_share: float = Field(0.0, ge=0, le=1)
     """Share of the windows in which a span of tokens is made to stand twice, so that a model learns sooner to look
-    back for what followed: small ones may not learn it from text alone. Validation reads the text as it is."""
+    back for what followed: small ones may not learn it from text alone. It takes a context of 16 tokens at least.
+    Validation reads the text as it is."""
     masked_share: float = Field(0.0, ge=0, le=1)
     """Share of the windows that are read both ways, each token seeing its whole window: some of their tokens are hidden
     behind a mask, and predicted from the place before (Charpentier and Samuel 2024). For fine-tuning with --attend
