@@ -20,7 +20,7 @@ from functools import reduce
 from pathlib import Path, PurePath
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -29,6 +29,7 @@ from foretext.paths import as_text, at_home, holds_paths, is_url
 from foretext.toml import read_toml, write_toml
 
 PREFIX = "FORETEXT_"
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # of 64 bits with a sign, as TOML's numbers and torch's seeds are
 # These mean something else.
 RESERVED = frozenset(
     {
@@ -51,7 +52,7 @@ class Settings(BaseModel):
     else `--help-all` does.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     SHOWN: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # A setting that is not 0 or empty, and those that it takes the place of, so that nobody may give them by hand.
@@ -181,7 +182,9 @@ class Leaf:
             raise SettingsError(f"{self.name} is {str(value).lower()} ({source}); it takes no truth value")
         try:
             kind: Any = Annotated[self.field.annotation, self.field]
-            return TypeAdapter(kind).validate_python(_given(value, self.field, self.name, source))
+            return TypeAdapter(kind, config=Settings.model_config).validate_python(
+                _given(value, self.field, self.name, source)
+            )
         except ValidationError as error:
             raise _plain(error, name=self.name, source=source) from None
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, field_validator
 from foretext.errors import SettingsError, UnknownName
 from foretext.paths import NameOrPath
 from foretext.recipes.settings.finetune import FinetuneSettings
-from foretext.settings import Settings, leaves, resolve, to_json, to_toml, was_given
+from foretext.settings import Seed, Settings, leaves, resolve, to_json, to_toml, was_given
 
 
 class Boiler(Settings):
@@ -204,6 +204,31 @@ def test_a_mistake_in_python_is_told_as_plainly() -> None:
     assert "pressure is 99.0; it should be less than or equal to 10" in message
     with pytest.raises(UnknownName, match="did you mean 'valves'"):
         Boiler(valvs=1)  # type: ignore[call-arg]
+
+
+class Draw(Settings):
+    """Numbers without a limit of their own."""
+
+    seed: Seed = 0
+    share: float = 0.5
+    most: float | None = None
+
+
+@pytest.mark.parametrize("text", ["inf", "-inf", "nan"])
+@pytest.mark.parametrize("name", ["share", "most"])
+def test_a_number_is_finite_wherever_it_comes_from(toml: Callable[[str], Path], name: str, text: str) -> None:
+    wanted = "it should be a finite number"
+    assert wanted in message_of(lambda: resolve(Draw, flags={name: text}))
+    assert wanted in message_of(lambda: resolve(Draw, environment={f"FORETEXT_{name.upper()}": text}))
+    assert wanted in message_of(lambda: resolve(Draw, toml=toml(f"{name} = {text}")))
+    assert wanted in message_of(lambda: Draw(**{name: float(text)}))
+
+
+def test_a_seed_has_63_bits() -> None:
+    assert resolve(Draw, flags={"seed": str(2**63 - 1)}).value.seed == 2**63 - 1
+    for seed in (2**63, 2**70):
+        assert "seed is" in message_of(lambda seed=seed: resolve(Draw, flags={"seed": str(seed)}))  # type: ignore[misc]
+    assert "seed is -1; it should be greater than or equal to 0" in message_of(lambda: Draw(seed=-1))
 
 
 def test_settings_do_not_change() -> None:

@@ -10,8 +10,9 @@ from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 from torch.distributed.launcher import api
 
-from foretext.errors import ForetextError
+from foretext.errors import ForetextError, SettingsError
 from foretext.starting import start
+from foretext.training.settings import LoopSettings
 
 
 def failed(*codes: int) -> ChildFailedError:
@@ -63,3 +64,10 @@ def test_one_that_is_killed_too_often_is_named(ends: list[Any]):
     ends += [failed(-signal.SIGKILL)] * 2
     with pytest.raises(ForetextError, match="process 0 was killed by SIGKILL; the same command with --resume"):
         start(["pretrain", "corpus"], 2, restarts=1)
+
+
+@pytest.mark.parametrize("devices", [0, 1])
+def test_processes_that_are_not_started_here_cannot_be_asked_to_start_again(devices: int):
+    assert LoopSettings(devices=2, max_restarts=3).max_restarts == 3
+    with pytest.raises(SettingsError, match="--max-restarts 3 is for processes that --devices starts"):
+        LoopSettings(devices=devices, max_restarts=3)

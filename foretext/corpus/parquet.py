@@ -48,7 +48,8 @@ def _column(stream: io.BufferedReader, path: str, field: str) -> Iterator[Any]:
         raise UnknownName("column", field, schema.names, f"({path})")
     kind = schema.field(field).type
     kind = kind.value_type if pyarrow.types.is_dictionary(kind) else kind
-    if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind)):
+    types = pyarrow.types
+    if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)):
         raise DataError(f"{path}: column {field!r} is not text but {kind}; choose another with --field")
     for batch in file.iter_batches(batch_size=_ROWS, columns=[field]):
         yield batch.column(0).cast(kind).cast(pyarrow.large_binary())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, NoReturn, cast
 
 from foretext.byte_streams import COMPRESSED, decompressed
 from foretext.corpus.manifest import SourceRecord
@@ -48,10 +48,12 @@ class Source:
 def find_sources(paths: Iterable[str | Path], report: Report) -> list[Source]:
     """The files at `paths`: files as given, folders as all the files below them in the order of their names.
 
-    Hidden files and folders are not looked at; other files of a folder that are of no known format are reported.
+    Hidden files and folders are not looked at. Of the others in a folder, files of no known format and folders that
+    are links are left out and reported.
 
     Raises:
-        DataError: a path does not exist or cannot be read, is of no known format, holds no file, or comes twice.
+        DataError: a path, or a folder below it, does not exist or cannot be read, is of no known format, holds no
+            file, or comes twice.
     """
     sources: dict[str, Source] = {}
     for path in paths:
@@ -94,8 +96,11 @@ def _files(path: str, report: Report) -> Iterator[str]:
     if not Path(path).is_dir():
         yield path
         return
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for below in (Path(folder) / name for name in folders):
+            if below.is_symlink():
+                report("linked folder", str(below), "not followed; to have it read, name it itself")
         for name in sorted(names):
             file = str(Path(folder) / name)
             if name.startswith("."):
@@ -104,6 +109,10 @@ def _files(path: str, report: Report) -> Iterator[str]:
                 yield file
             else:
                 report("file of an unknown format", file, f"not read; what can be read: {ENDINGS}")
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _source(path: str) -> Source:

@@ -13,7 +13,7 @@ import numpy as np
 
 from foretext.batch import Batch, Ids
 from foretext.corpus.corpus import Split
-from foretext.errors import DataError
+from foretext.errors import DataError, SettingsError
 
 SHORTEST_REPEATED = 8  # tokens of a span that a window has twice
 _RAW_BITS = 64
@@ -27,6 +27,7 @@ class Windows:
 
     Raises:
         DataError: the split is shorter than one window.
+        SettingsError: spans are to be repeated, and a window is too short for two.
     """
 
     def __init__(self, split: Split, *, context: int, batch: int, seed: int, repeat_share: float = 0.0) -> None:
@@ -34,6 +35,11 @@ class Windows:
             raise DataError(
                 f"the corpus {split.folder} has {split.token_count:,} tokens to train on, fewer than one window of "
                 f"{context:,}; give it more text, or train with a smaller --context"
+            )
+        if repeat_share and context < 2 * SHORTEST_REPEATED:
+            raise SettingsError(
+                f"--repeat-share {repeat_share:g} repeats spans of {SHORTEST_REPEATED} tokens or more, and a --context "
+                f"of {context} has no room for two; give {2 * SHORTEST_REPEATED} or more, or --repeat-share 0"
             )
         self._split, self._context, self._size, self._seed = split, context, batch, seed
         self._repeat_share = repeat_share
@@ -83,7 +89,7 @@ class Windows:
         generator = np.random.Philox(np.random.SeedSequence([self._seed, update, order, row, 1]))
         chance, length, gap, kind = (int(raw) for raw in generator.random_raw(4))
         half = len(window) // 2
-        if chance >= self._repeat_share * 2**_RAW_BITS or half < SHORTEST_REPEATED:
+        if chance >= self._repeat_share * 2**_RAW_BITS:
             return window
         count = SHORTEST_REPEATED + (length * (half - SHORTEST_REPEATED + 1) >> _RAW_BITS)
         between = gap * (len(window) - 2 * count + 1) >> _RAW_BITS

@@ -11,6 +11,8 @@ from foretext.errors import SettingsError
 from foretext.model.gpt import GPT, refuse_as_language_model
 from foretext.neighbours import share_cores
 
+COLDEST = torch.finfo(torch.float32).tiny  # a lower temperature rounds to 0, by which no logit can be divided
+
 
 def generate(
     model: GPT,
@@ -75,9 +77,10 @@ class Reader:
 
 
 def _draw(logits: Tensor, temperature: float, top_k: int, top_p: float, generator: torch.Generator) -> int:
-    if temperature == 0:
+    if temperature < COLDEST:
         return int(logits.argmax())
-    probabilities, order = (logits / temperature).softmax(-1).sort(descending=True)
+    below = logits - logits.max()  # first: a logit divided by a low temperature may be too large for a float
+    probabilities, order = (below / temperature).softmax(-1).sort(descending=True)
     outside = probabilities.cumsum(-1) - probabilities >= top_p  # the one that crosses top_p stays in
     if top_k:
         outside[top_k:] = True

@@ -43,6 +43,9 @@ from foretext.training.state import State
 # What the weights do not follow from, or what stands elsewhere in the record.
 NOT_IN_RECORD = {"out", "resume", "extend", "loop", "model", "labelled", "recipe"}
 VALIDATIONS = 20  # where --least-updates makes more epochs of few examples, unless --validate-every says otherwise
+# Updates between two checkpoints of a run without validations: at this distance they cost 1 % of its time at most
+# (benchmarks/checkpoints.py), while an epoch of few examples is shorter than the writing of a checkpoint.
+CHECKPOINTS_APART = 100
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +134,8 @@ def finetuning_run(
     batches = EpochBatches(train, batch=settings.batch, seed=settings.seed, last_batch=settings.points.last_batch)
     model = _build(source, data, settings)
     longest = max(len(ids) for example in (*train, *valid) for ids in example.sequences)
-    plan = _plan(settings, model, batches.updates_per_epoch, longest)
+    decides = _deciding_metric(data)
+    plan = _plan(settings, model, batches.updates_per_epoch, longest, validates=bool(decides))
     log.info(
         "%s updates of %d examples, peak learning rate %.3g",
         f"{plan.updates:,}",
@@ -139,7 +143,6 @@ def finetuning_run(
         plan.learning_rate,
     )
     objective = FineTuning(model, plan)
-    decides = _deciding_metric(data)
     return Run(
         title="fine-tuning",
         settings=settings,
@@ -149,7 +152,7 @@ def finetuning_run(
         objective=objective,
         plan=plan,
         batch_at=batches.at,
-        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch, longest),
+        of_length=partial(_of_length, settings, source, data, model, batches.updates_per_epoch, longest, bool(decides)),
         reordered=lambda order: partial(batches.at, order=order),
         origins=lambda update, order: [
             data.train[index].where or f"example {index + 1:,}" for index in batches.indices(update, order)
@@ -202,15 +205,17 @@ def _how_cut(seen: Overview, schema: TaskSchema) -> list[str]:
     return [f"what is too long is cut so: {IN_WORDS[schema.cutting]} (--cutting {schema.cutting})"] if cut else []
 
 
-def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longest: int) -> Plan:
+def _plan(settings: FinetuneSettings, model: GPT, updates_per_epoch: int, longest: int, *, validates: bool) -> Plan:
     """What to do with `model`; a learning rate that was not set follows from its width.
 
-    `longest` is how many tokens the longest sequence of the data has.
+    `longest` is how many tokens the longest sequence of the data has, `validates` whether there are examples to
+    choose weights by.
     """
     by_epochs = max(1, round(settings.epochs * updates_per_epoch))
     updates = max(by_epochs, settings.least_updates)
     # An epoch of few examples is over in no time, so that of many epochs not each is validated.
     apart = updates_per_epoch if updates == by_epochs else max(updates_per_epoch, updates // VALIDATIONS)
+    apart = apart if validates else max(apart, CHECKPOINTS_APART)
     may_share = settings.points.shared_prefixes == "always" or not settings.dropout
     return Plan.of(
         settings.optimizer,
@@ -267,11 +272,12 @@ def _of_length(
     model: GPT,
     updates_per_epoch: int,
     longest: int,
+    validates: bool,
     updates: int,
 ) -> tuple[Plan, Finetuning]:
     """Plan and record of the run if it has so many updates."""
     settings = settings.model_copy(update={"epochs": updates / updates_per_epoch, "least_updates": 0})
-    plan = _plan(settings, model, updates_per_epoch, longest)
+    plan = _plan(settings, model, updates_per_epoch, longest, validates=validates)
     return plan, _record(settings, source, data, plan)
 
 

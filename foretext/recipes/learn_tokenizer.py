@@ -17,6 +17,7 @@ from foretext.locks import held
 from foretext.progress import progress
 from foretext.recipes.settings.learn_tokenizer import LearnTokenizerSettings
 from foretext.tokenizer import Tokenizer, count_words
+from foretext.tokenizer.learning import refuse_too_large
 from foretext.tokenizer.storage import FILE_NAME
 
 _MEGABYTE = 1e6
@@ -64,9 +65,11 @@ def learn_tokenizer(settings: LearnTokenizerSettings) -> Learned:
     Raises:
         DataError: an input is missing or wrong, or there are no words in any.
         InUse: another process is at work in `out`.
-        SettingsError: `out` holds a tokenizer already, or `size` is too small for the characters of the texts.
+        SettingsError: `out` holds a tokenizer already, or `size` is too large, or too small for the characters of the
+            texts.
         DiskFull: there is no space left.
     """
+    refuse_too_large(settings.size)
     with held(settings.out):
         _refuse_another(settings.out)
         remove_leftovers(settings.out, (FILE_NAME,))

@@ -11,6 +11,7 @@ from typing import Any
 from foretext.checkpoints.model_at_update import load_at_update
 from foretext.checkpoints.saved_model import SavedModel
 from foretext.corpus import Problems, read_documents
+from foretext.corpus.manifest import ProblemRecord
 from foretext.corpus.sources import STANDARD_INPUT
 from foretext.errors import DataError, SettingsError
 from foretext.evaluation.perplexity import Window, log_likelihood, sliding_windows
@@ -48,7 +49,8 @@ class Measured:
     bytes: int
     tokens: int  # that were predicted
     stride: int
-    problems: dict[str, int]
+    problems: dict[str, int]  # how many of each kind
+    first_problems: list[str]  # in words, with file and line
     unknown_tokens: int
 
     def lines(self) -> list[str]:
@@ -59,7 +61,7 @@ class Measured:
             f"{self.bits_per_byte:.4f} bits a byte",
             f"{', '.join(counted(count, noun) for noun, count in sizes.items())}; "
             f"{counted(self.tokens, 'token')} predicted, windows moving on by {self.stride:,}",
-            *(f"{count:,} x {problem}" for problem, count in self.problems.items()),
+            *ProblemRecord(counts=self.problems, first=self.first_problems).lines(),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -145,6 +147,7 @@ def perplexity_from(saved: SavedModel, settings: PerplexitySettings) -> Measured
         tokens=predicted,
         stride=stride,
         problems=dict(reading.problems.counts),
+        first_problems=list(reading.problems.first),
         unknown_tokens=reading.unknown.found().unknown,
     )
 

@@ -121,11 +121,9 @@ def pretrain_from(
         repeat_share=settings.repeat_share,
     )
     validates = corpus.split("valid").token_count > 1
-    if settings.probe and not validates:
-        raise SettingsError("--probe needs validations, and this corpus has no validation set to read")
+    if not validates:
+        _refuse_what_validation_decides(settings)
     probes = _probes(settings, tokenizer)
-    if settings.keep == "best" and not validates:
-        raise SettingsError("--keep best needs validations, and this corpus has no validation set to read")
     model = GPT(ModelSettings(vocabulary=tokenizer.size, **settings.model.model_dump()), seed=settings.seed)
     if start is not None:
         model.load_state_dict(start.gpt.state_dict())
@@ -153,6 +151,22 @@ def pretrain_from(
         page=page,
     )
     return carry_out(run)
+
+
+def _refuse_what_validation_decides(settings: PretrainSettings) -> None:
+    """Nothing, unless a setting would do nothing, since there is nothing to validate on.
+
+    Raises:
+        SettingsError: one would.
+    """
+    needing = {
+        "--probe": settings.probe,
+        "--keep best": settings.keep == "best",
+        "--patience": settings.loop.patience,
+    }
+    for name, given in needing.items():
+        if given:
+            raise SettingsError(f"{name} needs validations, and this corpus has no validation set to read")
 
 
 def _plan(settings: PretrainSettings, tokens: int, mask: int) -> Plan:

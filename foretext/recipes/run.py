@@ -112,6 +112,8 @@ def _carried_out(run: Run[Outcome], group: Group) -> Outcome:
     engine = _engine(run)
     if run.settings.loop.strategy == "fsdp":
         check_can_be_sharded(run.plan, engine.device)
+        if engine.world == 1:
+            log.warning("--strategy fsdp changes nothing: one process has all weights; --devices starts several")
     with _folder(run, engine) as folder:
         run = _of_its_length(run, engine, folder, began)
         if run.settings.extend and engine.rank == 0:

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 RARE_CHARACTERS = 1e-5  # the rarest characters that make up less than this share of all are left to `<unk>`
 MINIMUM_PAIRS = 2  # a pair of pieces seen only once is not merged
+MOST_PIECES = 2**20  # four times the largest vocabularies in use; the trainer takes room for all of them at once
 COPIES_AT_ONCE = 10_000
 FIRST_SYMBOL = 0xF0000  # the private plane; see `_Symbols`
 
@@ -28,8 +29,9 @@ def learn_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], list[
 
     Raises:
         DataError: there are no words.
-        SettingsError: `size` has no room for the characters.
+        SettingsError: `size` has no room for the characters, or is too large.
     """
+    refuse_too_large(size)
     _refuse_no_words(counts)
     symbols = _Symbols(_alphabet(counts))
     room = size - 2  # <unk> and the line break
@@ -52,8 +54,9 @@ def learn_byte_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], 
 
     Raises:
         DataError: there are no words.
-        SettingsError: `size` has no room for the bytes.
+        SettingsError: `size` has no room for the bytes, or is too large.
     """
+    refuse_too_large(size)
     _refuse_no_words(counts)
     if size < len(ALPHABET):
         raise SettingsError(
@@ -63,6 +66,16 @@ def learn_byte_pieces(counts: Mapping[str, int], size: int) -> tuple[list[str], 
     pieces = list(dict.fromkeys([*ALPHABET, *(left + right for left, right in merges)]))
     _say_fewer(pieces, size)
     return pieces, merges
+
+
+def refuse_too_large(size: int) -> None:
+    """Nothing, if a vocabulary may have so many pieces.
+
+    Raises:
+        SettingsError: it may not.
+    """
+    if size > MOST_PIECES:
+        raise SettingsError(f"a vocabulary of {size:,} is too large: give {MOST_PIECES:,} pieces at most")
 
 
 def _refuse_no_words(counts: Mapping[str, int]) -> None:

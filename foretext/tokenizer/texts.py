@@ -4,24 +4,60 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
-from foretext.byte_streams import in_utf8, nul_problem
+from foretext.byte_streams import COMPRESSED, in_utf8, nul_problem
 from foretext.errors import DataError
 from foretext.paths import at_home
 
 READ = (".txt", ".jsonl")
+ELSEWHERE = "only .txt and .jsonl are read here; `foretext learn-tokenizer` reads packed files and Parquet"
+NAMED = 10  # of what is left out of a folder
+
+log = logging.getLogger(__name__)
 
 
 def text_files(given: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files of one path or several; of a folder, those below it that are read here, by their names."""
+    """The files of one path or several; of a folder, those below it that are read here, by their names.
+
+    Of a folder, hidden files and folders are not looked at; what else is left out is said.
+
+    Raises:
+        DataError: a folder holds texts that are not read here, compressed or in Parquet, or one that cannot be read.
+    """
     paths = [Path(at_home(str(path))) for path in ([given] if isinstance(given, str | Path) else given)]
     return [file for path in paths for file in (_below(path) if path.is_dir() else [path])]
 
 
 def _below(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix in READ and file.is_file())
+    files: list[Path] = []
+    left_out: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        left_out += [path for path in (Path(place, name) for name in folders) if path.is_symlink()]
+        for file in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+            if _is_elsewhere(file):
+                raise DataError(f"{file}: {ELSEWHERE}")
+            (files if file.suffix.lower() in READ else left_out).append(file)
+    if left_out:
+        named = ", ".join(map(str, left_out[:NAMED])) + (", …" if len(left_out) > NAMED else "")
+        log.warning("%d left out of %s, of other formats or linked folders: %s", len(left_out), folder, named)
+    return files
+
+
+def _is_elsewhere(file: Path) -> bool:
+    """Whether the command would read it, which knows more formats."""
+    name = file.name.lower()
+    packed = [Path(name.removesuffix(ending)) for ending in COMPRESSED if name.endswith(ending)]
+    return name.endswith(".parquet") or any(path.suffix in READ for path in packed)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def read_texts(path: Path) -> Iterator[str]:
@@ -30,13 +66,11 @@ def read_texts(path: Path) -> Iterator[str]:
     Raises:
         DataError: the file is missing, of another kind, or not UTF-8, or a line is no object with a text.
     """
-    if path.suffix not in READ:
-        raise DataError(
-            f"{path}: only .txt and .jsonl are read here; `foretext learn-tokenizer` reads packed files and Parquet"
-        )
+    if path.suffix.lower() not in READ:
+        raise DataError(f"{path}: {ELSEWHERE}")
     try:
         with path.open("rb") as file, io.TextIOWrapper(in_utf8(file, str(path)), encoding="utf-8") as text:
-            if path.suffix == ".txt":
+            if path.suffix.lower() == ".txt":
                 yield _without_nul(text.read(), str(path))
             else:
                 for number, line in enumerate(text, start=1):

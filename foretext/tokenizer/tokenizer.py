@@ -83,7 +83,7 @@ class Tokenizer:
 
         Raises:
             DataError: a file is missing, not UTF-8 or of another kind, or there are no words in any.
-            SettingsError: `size` is too small for the characters of the texts, or there is no such mode.
+            SettingsError: `size` is too large, or too small for the characters of the texts, or there is no such mode.
         """
         paths = text_files(files)
         texts = chain.from_iterable(map(read_texts, paths))

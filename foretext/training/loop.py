@@ -211,8 +211,13 @@ class Trainer:
         validated = self._validation_due()
         if validated:
             self._validate(objective)
-        if last or validated or (self.plan.checkpoint_every and done % self.plan.checkpoint_every == 0):
+        apart = self._updates_between_checkpoints()
+        if last or validated or (apart and done % apart == 0):
             self._keeping.save()
+
+    def _updates_between_checkpoints(self) -> int:
+        """How far apart checkpoints are, besides those of validations; a run without validations has some anyway."""
+        return self.plan.checkpoint_every or (self.plan.validate_every if self.validate is None else 0)
 
     def _validation_due(self) -> bool:
         if self.validate is None:

@@ -50,7 +50,7 @@ class Plan:
 
     log_every: int
     validate_every: int
-    checkpoint_every: int  # 0: with each validation
+    checkpoint_every: int  # 0: with each validation; without validations, as far apart as they would be
     keep_checkpoints: int
     patience: int
     watch: Literal["off", "warn", "act"]

@@ -111,7 +111,8 @@ class LoopSettings(Settings):
     torchrun or srun have started, else one."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """ddp: each process has all weights. fsdp: weights, gradients and moments are in shards, one a process, and come
-    together layer by layer: less memory on a device, more traffic. Checkpoints are the same."""
+    together layer by layer: less memory on a device, more traffic. Checkpoints are the same. One process has all
+    weights either way."""
     max_restarts: int = Field(0, ge=0)
     """With --devices: how often all processes start again, from the last checkpoint, when one was killed."""
     wait_seconds: float = Field(1_800.0, gt=0)
@@ -124,7 +125,9 @@ class LoopSettings(Settings):
     validate_every: int = Field(0, ge=0)
     """Updates between two validations; 0 means once an epoch in fine-tuning, 20 times a run in pre-training."""
     checkpoint_every: int = Field(0, ge=0)
-    """Updates between two checkpoints; 0 means at every validation."""
+    """Updates between two checkpoints; 0 means at every validation. Without validation examples it is as often as
+    --validate-every says: 20 times a run in pre-training; in fine-tuning once an epoch, but 100 updates apart at
+    least."""
     keep_checkpoints: int = Field(2, ge=1)
     """How many of the newest checkpoints to keep, the best one aside."""
     patience: int = Field(0, ge=0)
@@ -139,3 +142,12 @@ class LoopSettings(Settings):
     """What to do about updates far outside the band of those before, and about losses and gradients that stay outside.
     act: leave such an update out; go back to a checkpoint from before the trouble, up to two times, then stop. It
     changes nothing in a sound run. warn: say so. off: train as the paper does."""
+
+    @model_validator(mode="after")
+    def _what_starts_again_is_started_here(self) -> LoopSettings:
+        if self.max_restarts and self.devices < 2:
+            raise SettingsError(
+                f"--max-restarts {self.max_restarts} is for processes that --devices starts; give --devices 2 or more, "
+                "or give it to torchrun, which starts again what it has started"
+            )
+        return self

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_a_compressed_file_that_is_cut_off_is_an_error(tmp_path: Path, ending: s
         texts(path)
 
 
-@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string()])
+@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()])
 def test_a_parquet_column_gives_a_document_a_row(tmp_path: Path, kind: pyarrow.DataType) -> None:
     table = pyarrow.table({"id": [1, 2, 3], "body": pyarrow.array(TEXTS, kind)})
     parquet.write_table(table, tmp_path / "a.parquet")
@@ -101,6 +102,36 @@ def test_a_file_of_a_folder_that_cannot_be_read_is_reported(tmp_path: Path) -> N
     assert texts(tmp_path, problems=problems) == ["a"]
     assert problems.counts == {"file of an unknown format": 1}
     assert "b.pdf" in problems.first[0]
+
+
+def test_a_linked_folder_is_reported_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.txt").write_text("b")
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "a.txt").write_text("a")
+    (tmp_path / "books" / "more").symlink_to(tmp_path / "elsewhere")
+    problems = Problems()
+    assert texts(tmp_path / "books", problems=problems) == ["a"]
+    assert problems.counts == {"linked folder": 1}
+    assert problems.first == [f"{tmp_path / 'books' / 'more'}: not followed; to have it read, name it itself"]
+    assert texts(tmp_path / "books", tmp_path / "books" / "more") == ["a", "b"]
+    with pytest.raises(DataError, match="not followed"):
+        texts(tmp_path / "books", strict=True)
+
+
+def test_a_folder_in_a_folder_that_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "closed").mkdir()
+    listed = os.scandir
+
+    def scandir(path: str) -> Any:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)  # root may read a folder whatever its mode
+    with pytest.raises(DataError, match=r"closed cannot be read: Permission denied"):
+        texts(tmp_path)
 
 
 def test_formats_may_be_mixed(tmp_path: Path, standard_input: Callable[[bytes], None]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from foretext.corpus.corpus import Split
 from foretext.corpus.shards import map_shard, merge, write_shard
 from foretext.corpus.windows import Windows, sequential_windows
-from foretext.errors import DataError
+from foretext.errors import DataError, SettingsError
 
 MakeSplit = Callable[..., Split]
 
@@ -174,7 +174,9 @@ def test_spans_are_repeated_alike_whatever_the_number_of_ranks_and_otherwise_in_
     assert not np.array_equal(windows.batch(5, order=1).tokens, whole.tokens)
 
 
-def test_a_window_too_short_for_two_spans_is_left_as_it_is(make_split: MakeSplit) -> None:
+def test_a_window_too_short_for_two_spans_is_refused(make_split: MakeSplit) -> None:
     split = make_split([100])
-    plain, repeated = (Windows(split, context=15, batch=5, seed=1, repeat_share=share) for share in (0.0, 1.0))
-    assert np.array_equal(plain.batch(3).tokens, repeated.batch(3).tokens)
+    with pytest.raises(SettingsError, match="a --context of 15 has no room for two; give 16 or more"):
+        Windows(split, context=15, batch=5, seed=1, repeat_share=1.0)
+    for window in Windows(split, context=16, batch=5, seed=1, repeat_share=1.0).batch(3).tokens.reshape(5, 16):
+        assert len(span_twice(window)) == 8

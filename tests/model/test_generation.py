@@ -34,6 +34,12 @@ def test_only_the_likeliest_are_left_to_draw_from(limits, left):
     assert set(draws(**limits)) == left
 
 
+@pytest.mark.parametrize("temperature", [1e-300, 1e-40, 2e-38, 1e-30])
+def test_a_temperature_near_0_takes_the_likeliest(temperature):
+    generator = torch.Generator().manual_seed(0)
+    assert {_draw(100 * LOGITS, temperature, 0, 1.0, generator) for _ in range(20)} == {1}
+
+
 def test_generation_goes_on_past_the_context_and_follows_its_seed():
     model = GPT(ModelSettings(vocabulary=20, context=8, layers=1, width=16, heads=2))
     one = list(generate(model, [1, 2], tokens=20, seed=4))

@@ -74,3 +74,9 @@ def test_nothing_is_written_when_there_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no words"):
         learn_tokenizer(LearnTokenizerSettings(inputs=(str(tmp_path / "empty.txt"),), out=tmp_path / "tokenizer"))
     assert not (tmp_path / "tokenizer").exists()
+
+
+def test_a_size_beyond_any_vocabulary_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is too large"):
+        learn_tokenizer(LearnTokenizerSettings(inputs=("no such file",), out=tmp_path / "out", size=10**12))
+    assert not (tmp_path / "out").exists()

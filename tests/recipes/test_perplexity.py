@@ -141,3 +141,16 @@ def test_the_lines_have_all_four_measures(capfd, language_model, tmp_path):
     assert all(unit in first for unit in ("a token", "a word", "a character", "a byte"))
     assert second.endswith("bits a byte")
     assert third.startswith("1 document, 4 words, 14 characters, 14 bytes; 5 tokens predicted, windows moving on by 16")
+
+
+def test_what_is_left_out_is_counted_and_the_first_cases_are_named(capfd, language_model, tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"text": "Ann saw a cat."}\n{"body": "Bob"}\n')
+    command = ["perplexity", str(language_model), str(file), "--device", "cpu"]
+    assert main(command) == 0
+    *_, counts, case = capfd.readouterr().out.splitlines()
+    assert counts == "problems in the input: 1 × record without a text (left out):"
+    assert case == f"  {file}:2: no field 'text'; there are: 'body'"
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert (found["problems"], found["first_problems"]) == ({"record without a text (left out)": 1}, [case.strip()])

@@ -133,6 +133,12 @@ def test_another_run_is_refused_before_anything_is_written(run):
     assert (run.settings.out / "settings.toml").read_bytes() == before
 
 
+def test_that_one_process_has_no_shards_is_said(run, caplog):
+    settings = run.settings.model_copy(update={"loop": LoopSettings(device="cpu", strategy="fsdp")})
+    carry_out(replace(run, settings=settings))
+    assert "--strategy fsdp changes nothing: one process has all weights" in caplog.text
+
+
 def counting(update: int, rank: int, world: int) -> Batch:
     """Ids that rise by three from a start that is drawn, which is soon learned."""
     starts = np.random.default_rng([update, rank, world]).integers(0, TOKENIZER.size, (4, 1))

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from foretext.corpus import Problems
+from foretext.corpus.sources import find_sources
 from foretext.errors import DataError, SettingsError
 from foretext.tokenizer import Tokenizer, count_words, counting
 from foretext.tokenizer.byte_level import ALPHABET
 from foretext.tokenizer.learning import learn_byte_pieces, learn_pieces
+from foretext.tokenizer.texts import read_texts, text_files
 
 
 def test_words_are_counted_as_they_are_encoded() -> None:
@@ -100,6 +103,12 @@ def test_a_size_without_room_for_the_characters_is_refused() -> None:
         learn_pieces({"ab": 3}, 5)
 
 
+@pytest.mark.parametrize("mode", ["paper", "bytes"])
+def test_a_size_beyond_any_vocabulary_is_refused(mode: str) -> None:
+    with pytest.raises(SettingsError, match="1,000,000,000,000 is too large: give 1,048,576 pieces at most"):
+        Tokenizer.learn_from_texts(["a cat"], 10**12, mode=mode)
+
+
 def test_texts_without_words_are_refused() -> None:
     for mode, texts in {"paper": ["", " \n"], "hf": ["", " \n"], "bytes": [""]}.items():
         with pytest.raises(DataError, match="no words to learn a tokenizer from"):
@@ -151,3 +160,22 @@ def test_a_folder_or_one_path_is_learned_from_as_its_files_are(tmp_path: Path) -
     files = [tmp_path / "a.txt", tmp_path / "more" / "b.jsonl"]
     expected = Tokenizer.learn(files, 30).fingerprint
     assert Tokenizer.learn(str(tmp_path), 30).fingerprint == Tokenizer.learn(tmp_path, 30).fingerprint == expected
+
+
+def test_of_a_folder_the_same_files_are_read_as_by_the_command(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("b.TXT", "a/z.txt", ".hidden/x.txt", ".w.txt", "notes.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert text_files(tmp_path) == [Path(source.path) for source in find_sources([tmp_path], Problems().add)]
+    assert list(read_texts(tmp_path / "b.TXT")) == ["b.TXT"]
+    assert f"1 left out of {tmp_path}, of other formats or linked folders: {tmp_path / 'notes.md'}" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["c.txt.gz", "C.JSONL.ZST", "d.parquet"])
+def test_a_folder_with_texts_that_only_the_command_reads_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.txt").write_text("a cat sat")
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError, match=f"{name}: only .txt and .jsonl are read here"):
+        Tokenizer.learn(tmp_path, 40)

@@ -67,6 +67,16 @@ def test_the_best_checkpoint_is_kept_beside_the_newest(tmp_path, trainer):
     assert kept == ["update-00000006", "update-00000012"]
 
 
+def test_a_run_without_validation_keeps_checkpoints_as_often_as_it_would_validate(tmp_path, trainer, batch_at):
+    options = {"checkpoint_every": 0, "keep_checkpoints": 9}
+    made = trainer(tmp_path / "whole", **options)
+    made.run()
+    assert made.folder.checkpoints.updates() == [3, 6, 9, 12]
+    with pytest.raises(CutError):
+        trainer(tmp_path / "cut", batch=cut_at(8, batch_at), **options).run()
+    assert RunFolder(tmp_path / "cut").checkpoints.updates() == [3, 6]
+
+
 def test_training_stops_when_patience_runs_out(tmp_path, trainer):
     losses = iter([1.0, 2.0, 3.0, 0.0])
     state = trainer(tmp_path, validate=lambda: {"loss": next(losses)}, patience=2).run()

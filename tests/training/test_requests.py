@@ -130,7 +130,7 @@ def test_a_run_whose_time_is_over_stops_with_a_checkpoint_and_room_for_one_more_
         return batch_at(update, rank, world)
 
     requests = dataclasses.replace(requests_until(1.0, started=-300.0), clock=clock)
-    made = dataclasses.replace(trainer(tmp_path, checkpoint_every=0), batch_at=batch, requests=requests)
+    made = dataclasses.replace(trainer(tmp_path, checkpoint_every=100), batch_at=batch, requests=requests)
     with pytest.raises(Stopped, match="stopped by --max-hours 1 after update 5; a checkpoint") as caught:
         made.run()  # the hour is over at 3,300 seconds: a sixth update would end at 3,600
     assert caught.value.exit_code == 130

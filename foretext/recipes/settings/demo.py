@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from foretext.settings import Settings
+from foretext.settings import Seed, Settings
 
 
 class DemoSettings(Settings):
@@ -28,7 +28,7 @@ class DemoSettings(Settings):
     """Windows of 128 tokens in one update of pre-training."""
     epochs: int = Field(4, ge=1)
     """Passes over the labelled examples, with and without pre-training."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Decides everything."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""

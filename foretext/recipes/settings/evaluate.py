@@ -10,7 +10,7 @@ from pydantic import Field
 
 from foretext.model.settings import AnswerPrecision
 from foretext.paths import NameOrPath
-from foretext.settings import Settings
+from foretext.settings import Seed, Settings
 from foretext.tasks.labelled import FileSettings
 
 
@@ -48,6 +48,6 @@ class EvaluateSettings(Settings):
     int8: bytes, on CPUs, with a report of what that changes beside fp32, kept in the run."""
     tokens_per_batch: int = Field(0, ge=0)
     """How many tokens go through the model at once; the answers do not depend on it. 0: 1,024 on a CPU, else 8,192."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Decides the bootstrap's resamples."""
     file: FileSettings = FileSettings()

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from foretext.checkpoints.find import described_here
 from foretext.errors import ModelError, SettingsError
 from foretext.paths import NameOrPath
-from foretext.settings import Settings, leaves, without_needed
+from foretext.settings import Seed, Settings, leaves, without_needed
 from foretext.tasks.labelled import LabelledDataSettings
 from foretext.training.settings import MUON, LoopSettings, OptimizerSettings, PointSettings
 
@@ -109,7 +109,7 @@ class FinetuneSettings(FinetuningSettings):
     transfer_layers: int | None = Field(None, ge=-1)
     """How much of the model to start from: -1 nothing (from scratch), 0 the embeddings, k the embeddings and k blocks.
     Not given: all of it, but for --fresh-blocks."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Decides new weights, the order of the examples and dropout."""
 
     @classmethod

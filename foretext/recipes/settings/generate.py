@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from foretext.paths import NameOrPath
-from foretext.settings import Settings
+from foretext.settings import Seed, Settings
 
 
 class GenerateSettings(Settings):
@@ -23,7 +23,7 @@ class GenerateSettings(Settings):
     """Draw only from so many likeliest tokens; 0 means from all."""
     top_p: float = Field(1.0, gt=0, le=1)
     """Draw only from the likeliest tokens that together have this probability."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """The same seed gives the same text."""
     allow_unknown: bool = False
     """Go on though more than half of the prompt is of characters that the vocabulary has no piece for."""

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from foretext.paths import NameOrPath
-from foretext.settings import Settings
+from foretext.settings import Seed, Settings
 
 Format = Literal["openai", "hf"]  # what is written, too
 Source = Literal["openai", "hf", "gguf"]
@@ -29,5 +29,5 @@ class ImportModelSettings(Settings):
     context: int | None = Field(None, ge=2)
     """Longest sequence in tokens, instead of what the source says: less, or with rotary positions also more, for which
     the model was not trained."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Decides the three special tokens, which no layout has."""

@@ -12,7 +12,7 @@ from foretext.errors import SettingsError
 from foretext.model import settings as model_settings
 from foretext.model.settings import ModelShape
 from foretext.paths import NameOrPath
-from foretext.settings import Settings, flag, refuse_without, was_given, without_needed
+from foretext.settings import Seed, Settings, flag, refuse_without, was_given, without_needed
 from foretext.training.settings import MUON, LoopSettings, OptimizerSettings
 
 # One word for a set of options, each of which may be given alone: what was learned since the paper, at small sizes.
@@ -110,7 +110,8 @@ class PretrainSettings(Settings):
     """Share of the updates over which a flat learning rate falls to 0."""
     repeat_share: float = Field(0.0, ge=0, le=1)
     """Share of the windows in which a span of tokens is made to stand twice, so that a model learns sooner to look
-    back for what followed: small ones may not learn it from text alone. Validation reads the text as it is."""
+    back for what followed: small ones may not learn it from text alone. It takes a context of 16 tokens at least.
+    Validation reads the text as it is."""
     masked_share: float = Field(0.0, ge=0, le=1)
     """Share of the windows that are read both ways, each token seeing its whole window: some of their tokens are hidden
     behind a mask, and predicted from the place before (Charpentier and Samuel 2024). For fine-tuning with --attend
@@ -128,7 +129,7 @@ class PretrainSettings(Settings):
     published ones (CoLA, SST-2, DPR, …), TOML files with the settings of a labelled file, or a folder of tasks."""
     probe_rows: int = Field(500, ge=0)
     """Most examples of a task that one probe reads; 0 means all."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """Decides weights, windows and dropout."""
     allow_unknown: bool = False
     """Go on though more than half of the text is of characters that the vocabulary has no piece for."""

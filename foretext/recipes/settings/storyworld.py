@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from foretext.settings import Settings
+from foretext.settings import Seed, Settings
 
 
 class StoryworldSettings(Settings):
@@ -20,5 +20,5 @@ class StoryworldSettings(Settings):
     """Training examples of each task."""
     test: int = Field(400, ge=1)
     """Test examples of each task."""
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     """The same seed and numbers write the same bytes."""
