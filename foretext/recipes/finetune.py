@@ -43,7 +43,7 @@ from foretext.training.state import State
 # What the weights do not follow from, or what stands elsewhere in the record.
 NOT_IN_RECORD = {"out", "resume", "extend", "loop", "model", "labelled", "recipe"}
 VALIDATIONS = 20  # where --least-updates makes more epochs of few examples, unless --validate-every says otherwise
-# Updates between two checkpoints of a run without validations: at this distance they cost 1 % of its time at most
+# Updates between two checkpoints of a run without validations: at this distance they cost about 1 % of its time
 # (benchmarks/checkpoints.py), while an epoch of few examples is shorter than the writing of a checkpoint.
 CHECKPOINTS_APART = 100
 
