@@ -1,7 +1,7 @@
 """Pieces of newer decoders that are no options of Foretext: put into its classes here, to see what they would bring.
 
 Each is a context in which models are made, trained and read with it; models made inside can only be read inside.
-Whether one is worth an option is to be measured first, and nobody has yet (docs/log.md). Their words and sources:
+What they brought at 2.0M tokens is in docs/log.md. Their words and sources:
 
 value residuals    each layer's values are mixed with the first layer's, by two learned numbers (Zhou et al. 2024)
 shortcut           before each layer a learned share of h_0 is added to the states (modded-nanogpt, nanochat)
