@@ -40,8 +40,8 @@ def guess_kind(
     """The kind of task that these rows show; `text`, `choices` and `label` are columns that a person named.
 
     Seen are the names of the columns, and the cells of the label. What is a matter of purpose is not guessed: classes
-    in an order are classes here, and the line says how to have them in order. What is said of the
-    labels with `labels` counts for more than what is seen.
+    in an order are classes here, and the line says how to have them in order. What `labels` says of the labels counts
+    for more than what is seen.
     """
     said = next((name for name in (labels or LabelOptions()).given() if name in SETTLES), None)
     if said is not None:
